@@ -1,0 +1,187 @@
+"""The board's program: reads config.json, builds the pipeline and runs it.
+
+`board` is the module of boards/<name>/board.py that was flashed with this one.
+"""
+
+import gc
+import json
+import time
+
+import board
+import micropython
+from sluice import OVERWRITE, REJECT, Pipeline, RecordRing, Stats, __version__
+from sluice.config import load, make_bucket
+from sluice.frames import Frames
+from sluice.link import Link
+from sluice.logline import LogLine
+from sluice.pulses import Pulses
+from sluice.sinks import LinkSink, NullSink, UartSink
+
+
+class Program:
+    """A pipeline with its source, sink, link and statistics line, as configured.
+
+    settings: a configuration that `sluice.config.check` returned.  line: see Frames.
+    """
+
+    def __init__(self, settings, line):
+        ticks, per_second = board.ticks, board.TICKS_PER_S
+        overflow = OVERWRITE if settings["overflow"] == "overwrite" else REJECT
+        self._settings = settings
+        self._line = line
+        self._ticks = ticks
+        self._bucket = make_bucket(settings, ticks, per_second)
+        self._ring = RecordRing(settings["slots"], settings["slot_size"], overflow, ticks)
+        self._stats = Stats(ticks, per_second)
+        self._frames = Frames(line, ticks, per_second // 10)
+        fed_by_link = settings["source"] == "link"
+        self._link = Link(self._frames, self._ring if fed_by_link else None, ticks, per_second)
+        self._pipeline = Pipeline(
+            self._ring,
+            self._bucket,
+            self._open_sink(),
+            self._stats,
+            settings["cost"],
+            settings["tries"],
+            self._given_up,
+            ticks,
+            per_second // 100,
+            per_second,
+        )
+        self._ack_every = max(1, settings["slots"] // 4)
+        self._ack_within = per_second // 50
+        self._log = LogLine()
+        self._report_every = settings["stats_ms"] * per_second // 1000
+        self._reported = ticks()
+        self._per_ms = per_second // 1000
+
+    def run(self) -> None:
+        """Run until Ctrl-C, which raises KeyboardInterrupt. The loop allocates nothing."""
+        self._open_source()
+        while True:
+            if not self.turn():
+                board.idle()
+
+    def turn(self) -> bool:
+        """One turn of the loop; False when there was nothing to do. Hot."""
+        heard = self._link.poll()
+        moved = self._pipeline.step()
+        if moved:
+            self._link.processed(moved)
+        self._link.acknowledge(self._ack_every, self._ack_within)
+        if time.ticks_diff(self._ticks(), self._reported) >= self._report_every:
+            self._report()
+        return heard or moved > 0
+
+    def _open_sink(self):
+        name = self._settings["sink"]
+        if name == "link":
+            return LinkSink(self._link, self._bucket)
+        return UartSink(board.open_uart()) if name == "uart" else NullSink()
+
+    def _open_source(self):
+        name = self._settings["source"]
+        if name != "link":
+            pulses = Pulses(self._ring, self._ticks)
+            if name == "timer":
+                board.start_timer(self._settings["timer_ms"], pulses.pulse)
+            else:
+                board.pulse_irq(pulses.pulse)
+
+    def _given_up(self, record, n):
+        log = self._log
+        log.word(b"event", b"given_up")
+        log.number(b"bytes", n)
+        log.write(self._line)
+
+    def _report(self):
+        self._reported = time.ticks_add(self._reported, self._report_every)
+        if time.ticks_diff(self._ticks(), self._reported) >= self._report_every:
+            self._reported = self._ticks()  # the loop was held up: no lines in a row
+        self._stats.close_interval()
+        self._log.word(b"event", b"stats")
+        self._report_flow()
+        self._report_limits()
+        self._report_losses()
+        self._report_sojourn()
+        self._log.write(self._line)
+
+    def _report_flow(self):
+        log, stats = self._log, self._stats
+        log.number(b"up_s", stats.up_s)
+        log.number(b"qps", stats.qps)
+        log.hundredths(b"mean_qps", stats.mean_qps_hundredths())
+        log.number(b"admitted", stats.admitted)
+        log.number(b"denied", stats.denied)
+
+    def _report_limits(self):
+        log, ring, bucket = self._log, self._ring, self._bucket
+        log.number(b"depth", len(ring))
+        log.number(b"limit", ring.limit)
+        log.number(b"high_water", ring.high_water)
+        log.number(b"capacity", ring.capacity)
+        log.number(b"tokens", bucket.tokens())
+        if bucket.rate is None:
+            log.word(b"rate", b"none")
+        else:
+            log.number(b"rate", bucket.rate)
+        log.number(b"per_ms", bucket.per // self._per_ms)
+        log.number(b"burst", bucket.burst)
+
+    def _report_losses(self):
+        log, stats, ring, link = self._log, self._stats, self._ring, self._link
+        log.number(b"rejected", ring.rejected)
+        log.number(b"overwritten", ring.overwritten)
+        log.number(b"failed", stats.failed)
+        log.number(b"retried", stats.retried)
+        log.number(b"bad_frames", self._frames.bad)
+        log.number(b"strays", link.strays)
+
+    def _report_sojourn(self):
+        log, stats, per_ms = self._log, self._stats, self._per_ms
+        log.number(b"p50_ms", -1 if stats.p50 < 0 else stats.p50 // per_ms)
+        log.number(b"p95_ms", -1 if stats.p95 < 0 else stats.p95 // per_ms)
+        log.number(b"p99_ms", -1 if stats.p99 < 0 else stats.p99 // per_ms)
+
+
+def say(line, text):
+    """Send one line of text; for set-up and the end only, since it allocates."""
+    data = (text + "\r\n").encode()
+    line.write(data, len(data))
+
+
+def main():
+    """Run until Ctrl-C; then the REPL has the line again."""
+    line = board.open_line()
+
+    def report(key, value, allowed):
+        say(
+            line,
+            'event=config_error key=%s value=%s allowed="%s"' % (key, json.dumps(value), allowed),
+        )
+
+    settings = load(board.TICKS_PER_S, report)
+    micropython.kbd_intr(-1)
+    try:
+        program = Program(settings, line)
+        gc.collect()
+        say(
+            line,
+            "event=start version=%s board=%s source=%s sink=%s"
+            % (__version__, board.NAME, settings["source"], settings["sink"]),
+        )
+        program.run()
+    except KeyboardInterrupt:
+        say(line, "event=stop")
+    except MemoryError:
+        say(
+            line,
+            'event=config_error key=slots value=%d allowed="slots * slot_size within %d bytes"'
+            % (settings["slots"], gc.mem_free()),
+        )
+    finally:
+        micropython.kbd_intr(3)
+
+
+if __name__ in ("__main__", "main"):
+    main()

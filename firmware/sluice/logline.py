@@ -1,0 +1,67 @@
+"""A logfmt line, built in a buffer made at start: no string is formatted."""
+
+
+class LogLine:
+    """Writes `key=value key=value ...` lines.
+
+    size: bytes of the longest line, its end included; what does not fit is cut.
+
+    Ownership: one owner.
+    """
+
+    def __init__(self, size: int = 400):
+        self._buf = bytearray(size)
+        self._n = 0
+
+    def word(self, key: bytes, value: bytes) -> None:
+        """Append key=value. Hot."""
+        self._key(key)
+        self._bytes(value)
+
+    def number(self, key: bytes, value: int) -> None:
+        """Append key=value in decimal. Hot."""
+        self._key(key)
+        self._decimal(value)
+
+    def hundredths(self, key: bytes, value: int) -> None:
+        """Append key=value / 100 with two decimals, for a value of 0 or more. Hot."""
+        self._key(key)
+        self._decimal(value // 100)
+        self._byte(46)
+        self._byte(48 + value // 10 % 10)
+        self._byte(48 + value % 10)
+
+    def write(self, line) -> None:
+        """End the line, send it by `line.write(buf, n)`, and begin the next. Hot."""
+        buf = self._buf
+        n = min(self._n, len(buf) - 2)
+        buf[n] = 13
+        buf[n + 1] = 10
+        self._n = 0
+        line.write(buf, n + 2)
+
+    def _key(self, key):
+        if self._n:
+            self._byte(32)
+        self._bytes(key)
+        self._byte(61)
+
+    def _bytes(self, text):
+        for byte in text:
+            self._byte(byte)
+
+    def _decimal(self, value):
+        if value < 0:
+            self._byte(45)
+            value = -value
+        unit = 1
+        while value // unit > 9:
+            unit *= 10
+        while unit:
+            self._byte(48 + value // unit % 10)
+            unit //= 10
+
+    def _byte(self, byte):
+        if self._n < len(self._buf):
+            self._buf[self._n] = byte
+            self._n += 1

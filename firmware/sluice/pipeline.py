@@ -1,0 +1,179 @@
+"""The one loop: ring, token bucket, sink."""
+
+import time
+
+from sluice.ring import OVERWRITE
+
+RECORD = "record"
+BYTES = "bytes"
+
+_ticks_diff = time.ticks_diff
+
+
+class Pipeline:
+    """Moves records from a ring to a sink at the rate that a bucket allows.
+
+    ring:    a RecordRing with the same clock as `ticks`.
+    bucket:  a TokenBucket.
+    sink:    `sink.write(record, n) -> bool` is given a memoryview and the
+             record's length in bytes. False, None or an exception: not taken.
+    stats:   a Stats.
+    cost:    "record": each attempt costs one token. "bytes": as many as the
+             record has bytes.
+    tries:   attempts on the sink, 1 or more, before a record is given up: then
+             it is counted in `stats.failed` and `degrade(record, n)` has it last.
+    degrade: a function of (record, n), or None.
+    ticks:   the clock.
+    first_backoff, last_backoff: ticks to wait after the first failed attempt,
+             doubled at each further one up to the last.
+
+    A record stays at the front of the ring until the sink took it, so records
+    leave in the order of their arrival. From an overwriting ring it is copied
+    out when it has its tokens, since it could be replaced while it is sent.
+
+    A record that costs more than the bucket can ever hold is given up at once.
+
+    Ownership: the consumer of the ring and the owner of the bucket.
+    """
+
+    def __init__(
+        self,
+        ring,
+        bucket,
+        sink,
+        stats,
+        cost=RECORD,
+        tries=5,
+        degrade=None,
+        ticks=time.ticks_ms,
+        first_backoff=10,
+        last_backoff=1000,
+    ):
+        if cost != RECORD and cost != BYTES:
+            raise ValueError('cost must be "record" or "bytes", not %r' % (cost,))
+        if tries < 1:
+            raise ValueError("tries must be 1 or more, not %r" % (tries,))
+        self._ring = ring
+        self._bucket = bucket
+        self._sink = sink
+        self._stats = stats
+        self._by_bytes = cost == BYTES
+        self._tries = tries
+        self._degrade = degrade
+        self._ticks = ticks
+        self._first_backoff = first_backoff
+        self._last_backoff = last_backoff
+        self._copy = bytearray(ring.size) if ring.overflow == OVERWRITE else None
+        self._copied = 0  # bytes of the record in the copy, 0: none
+        self._copied_at = 0  # the tick of its put
+        self._failures = 0  # of the record in front
+        self._denied = False  # the record in front was counted as denied
+        self._wait = 0  # ticks from _wait_from on in which there is nothing to try
+        self._wait_from = 0
+
+    def step(self) -> int:
+        """Offer the sink the oldest record, if its tokens are there. Hot.
+
+        Returns how many records left the ring for good: 1 when the sink took it
+        or it was given up; 0 when there is none or it has to wait. Never blocks
+        longer than the sink does. What the sink raises is caught and counts as
+        not taken; what `degrade` raises is not caught, and the record stays.
+        """
+        now = self._ticks()
+        self._stats.roll(now)
+        if self._wait:
+            if 0 <= _ticks_diff(now, self._wait_from) < self._wait:
+                return 0
+            self._wait = 0
+        n = self._copied
+        if n == 0:
+            if self._ring.peek() is None:
+                return 0
+            n = self._ring.peek_len()
+        cost = n if self._by_bytes else 1
+        if self._bucket.try_acquire(cost):
+            return self._offer(n, cost)
+        return self._deny(n, cost, now)
+
+    def retry_now(self) -> None:
+        """Forget the present wait, because rate or burst have changed. Hot."""
+        self._wait = 0
+
+    def _deny(self, n, cost, now):
+        if not self._denied:
+            self._denied = True
+            self._stats.deny()
+        bucket = self._bucket
+        wait = bucket.wait_ticks(cost)
+        if wait < 0 and cost > bucket.burst:
+            return self._give_up(n)
+        self._wait_from = now
+        self._wait = wait if wait > 0 else 1
+        return 0
+
+    def _offer(self, n, cost):
+        if self._copy is not None and self._copied == 0 and not self._copy_out(n):
+            self._bucket.cancel(cost)  # the producer replaced the record meanwhile
+            return 0
+        if self._failures:
+            self._stats.retry()
+        if not self._write(n):
+            self._failures += 1
+            if self._failures >= self._tries:
+                return self._give_up(n)
+            self._wait_from = self._ticks()
+            self._wait = self._backoff()
+            return 0
+        now = self._ticks()
+        self._stats.admit(now, _ticks_diff(now, self._put_ticks()))
+        self._drop()
+        return 1
+
+    def _write(self, n):
+        try:
+            return self._sink.write(self._record(), n)
+        except Exception:  # whatever a sink raises: not taken, counted by the caller
+            return False
+
+    def _give_up(self, n):
+        if self._degrade is not None:
+            self._degrade(self._record(), n)
+        self._stats.fail()
+        self._drop()
+        return 1
+
+    def _backoff(self):
+        wait = self._first_backoff
+        for _ in range(self._failures - 1):
+            if wait >= self._last_backoff:
+                break
+            wait += wait
+        return wait if wait < self._last_backoff else self._last_backoff
+
+    def _record(self):
+        return self._copy if self._copied else self._ring.peek()
+
+    def _put_ticks(self):
+        return self._copied_at if self._copied else self._ring.peek_ticks()
+
+    def _copy_out(self, n):
+        ring = self._ring
+        record = ring.peek()
+        if record is None or ring.peek_len() != n:
+            return False
+        copy = self._copy
+        for i in range(n):
+            copy[i] = record[i]
+        self._copied_at = ring.peek_ticks()
+        if not ring.release():
+            return False
+        self._copied = n
+        return True
+
+    def _drop(self):
+        if self._copied:
+            self._copied = 0
+        else:
+            self._ring.release()
+        self._failures = 0
+        self._denied = False

@@ -1,0 +1,86 @@
+"""Variable-length records in fixed slots, written and read in place."""
+
+import time
+from array import array
+
+from micropython import const
+
+from sluice.ring import REJECT, Ring, check_int
+
+_MAX_SIZE = const(65535)
+
+
+class RecordRing(Ring):
+    """A queue of records of up to `size` bytes, in slots made at start.
+
+    The producer fills the view that `claim` gives and publishes it; the consumer
+    reads the view that `peek` gives and releases it. Nothing is copied, and no
+    view is made after the start. Indices, counters and ownership: see Ring.
+
+    slots: 1 to 2^29 - 1.  size: bytes, 1 to 65,535.  overflow: REJECT or
+    OVERWRITE.  ticks: the clock that stamps each record when it is published.
+
+    Raises TypeError or ValueError that name the argument, its value and what is
+    allowed.
+    """
+
+    def __init__(self, slots, size, overflow=REJECT, ticks=time.ticks_ms):
+        check_int("slots", slots, 1, (1 << 29) - 1)
+        check_int("size", size, 1, _MAX_SIZE)
+        Ring.__init__(self, slots, overflow)
+        self.size = size
+        memory = memoryview(bytearray(slots * size))
+        self._views = [memory[i * size : (i + 1) * size] for i in range(slots)]
+        self._lengths = array("H", [0] * slots)
+        self._stamps = array("i", [0] * slots)
+        self._ticks = ticks
+        self._claimed = -1  # the producer's slot between claim and publish
+
+    def claim(self):
+        """A memoryview of `size` bytes to fill, or None: full, refused and counted. Hot.
+
+        Claiming again without publishing gives the same slot. Under OVERWRITE
+        the oldest record is gone from here on when the ring is full.
+        """
+        slot = self._claimed = self._claim()
+        return self._views[slot] if slot >= 0 else None
+
+    def publish(self, n: int) -> bool:
+        """Append the claimed slot's first n bytes as a record, stamped now. Hot.
+
+        False, and nothing published: n is not in 1..size, or nothing is claimed.
+        """
+        slot = self._claimed
+        if slot < 0 or n < 1 or n > self.size:
+            return False
+        self._claimed = -1
+        self._lengths[slot] = n
+        self._stamps[slot] = self._ticks()
+        self._publish()
+        return True
+
+    def peek(self):
+        """A memoryview of the oldest record's whole slot, or None when empty. Hot.
+
+        Its first `peek_len()` bytes are the record. Under OVERWRITE the producer
+        may write over it at any time: copy it, then believe the copy only if
+        `release` returns True.
+        """
+        slot = self._front()
+        return self._views[slot] if slot >= 0 else None
+
+    def peek_len(self) -> int:
+        """Bytes in the record that `peek` gave; 0 when there is none. Hot."""
+        slot = self._peeked()
+        return self._lengths[slot] if slot >= 0 else 0
+
+    def peek_ticks(self) -> int:
+        """The tick at which the record that `peek` gave was published; 0 when none. Hot."""
+        slot = self._peeked()
+        return self._stamps[slot] if slot >= 0 else 0
+
+    def _peeked(self):
+        # Not _front: under OVERWRITE that may move on to another record, and
+        # `release` could no longer tell that the one peeked at is lost.
+        head = self._head
+        return head % self.capacity if head != self._tail else -1

@@ -1,0 +1,211 @@
+"""Fixed-array ring queues: every slot used, each index with one writer.
+
+Two indices count the items put and taken, modulo the largest multiple of the
+capacity below 2^30, so that full and empty differ and all slots serve. Slot of
+index i: i % capacity.
+
+Under OVERWRITE the producer never touches the consumer's index. It keeps an
+index of its own, the floor: the oldest item that it still vouches for, moved
+up before a slot is written again. The consumer finds out that the floor passed
+it, skips to it and counts what it lost.
+
+This file needs no other of the library and runs on MicroPython 1.9.2 too.
+"""
+
+from array import array
+
+from micropython import const
+
+REJECT = const(0)
+OVERWRITE = const(1)
+
+_SMALL_MAX = const((1 << 30) - 1)  # the largest integer that needs no heap
+_HALF_WRAP = const(1 << 29)
+
+
+def check_int(name, value, low, high):
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError("%s must be an int from %d to %d, not %r" % (name, low, high, value))
+    if not low <= value <= high:
+        raise ValueError("%s must be from %d to %d, not %d" % (name, low, high, value))
+
+
+class Ring:
+    """The indices and counters of a ring, for the classes that hold its slots.
+
+    Read only: `capacity`; `limit`, the logical capacity; `high_water`, the
+    deepest it has been; `rejected`, puts refused; `overwritten`, items lost
+    under OVERWRITE, counted when the consumer passes them. Counters stop at
+    2^30 - 1.
+
+    Ownership: one producer and one consumer, each of them the main loop or one
+    interrupt handler. With two producers (or two consumers) an interrupt
+    between reading an index and writing it loses or doubles an item, on every
+    board.
+    """
+
+    def __init__(self, capacity, overflow):
+        check_int("capacity", capacity, 1, _HALF_WRAP - 1)
+        if overflow != REJECT and overflow != OVERWRITE:
+            raise ValueError("overflow must be REJECT or OVERWRITE, not %r" % (overflow,))
+        self.capacity = capacity
+        self.limit = capacity
+        self.high_water = 0
+        self.rejected = 0
+        self.overwritten = 0
+        self.overflow = overflow
+        self._wrap = _SMALL_MAX // capacity * capacity
+        self._tail = 0  # written by the producer alone
+        self._floor = 0  # written by the producer alone, under OVERWRITE
+        self._head = 0  # written by the consumer alone
+
+    def __len__(self) -> int:
+        """Items waiting. Hot."""
+        depth = self._tail - self._oldest()
+        return depth if depth >= 0 else depth + self._wrap
+
+    def free(self) -> int:
+        """Items that can be put before the ring is at its limit; 0 when above it. Hot."""
+        room = self.limit - len(self)
+        return room if room > 0 else 0
+
+    def release(self) -> bool:
+        """Drop the front item: the consumer is done with it. Hot.
+
+        False: there was none, or under OVERWRITE the producer replaced it since
+        it was peeked at (it counts as overwritten, and what was read of it may
+        be torn).
+        """
+        if self._skip():
+            return False
+        head = self._head
+        if head == self._tail:
+            return False
+        head += 1
+        self._head = head if head != self._wrap else 0
+        return True
+
+    def set_limit(self, n) -> None:
+        """Set the logical capacity, 1 to `capacity`, while the ring is in use.
+
+        Below the present depth nothing is dropped: puts are refused, or replace
+        the oldest, until the ring fits. Raises TypeError or ValueError.
+        """
+        check_int("limit", n, 1, self.capacity)
+        self.limit = n
+
+    def clear(self) -> None:
+        """Drop everything; for the consumer. Dropped items are not counted."""
+        self._head = self._tail
+
+    def _oldest(self):
+        """Index of the oldest item: the consumer's, or the floor if that is ahead."""
+        head = self._head
+        floor = self._floor
+        return floor if self._ahead(floor, head) > 0 else head
+
+    def _ahead(self, a, b):
+        distance = a - b
+        if distance >= _HALF_WRAP:
+            return distance - self._wrap
+        if distance < -_HALF_WRAP:
+            return distance + self._wrap
+        return distance
+
+    def _claim(self):
+        """The slot to fill next, or -1 when the put is refused. For the producer."""
+        tail = self._tail
+        oldest = self._oldest()
+        depth = tail - oldest
+        if depth < 0:
+            depth += self._wrap
+        if depth >= self.limit:
+            if self.overflow == REJECT:
+                if self.rejected != _SMALL_MAX:
+                    self.rejected += 1
+                return -1
+            oldest += 1
+            if oldest == self._wrap:
+                oldest = 0
+        elif depth >= self.high_water:
+            self.high_water = depth + 1
+        self._floor = oldest  # before the slot is written: it may be that of the oldest
+        return tail % self.capacity
+
+    def _publish(self):
+        tail = self._tail + 1
+        self._tail = tail if tail != self._wrap else 0
+
+    def _front(self):
+        """The slot of the oldest item, or -1 when empty. For the consumer."""
+        self._skip()
+        head = self._head
+        return head % self.capacity if head != self._tail else -1
+
+    def _skip(self):
+        """Pass what the producer has overwritten; True if there was any."""
+        floor = self._floor
+        lost = self._ahead(floor, self._head)
+        if lost <= 0:
+            return False
+        count = self.overwritten
+        self.overwritten = count + lost if count < _SMALL_MAX - lost else _SMALL_MAX
+        self._head = floor
+        return True
+
+
+class RingQueue(Ring):
+    """A queue of at most `capacity` items in a fixed array.
+
+    capacity: 1 to 2^29 - 1, all of them usable.
+    typecode: b B h H i l for an array of integers (values within 31 bits: others
+              allocate when they are read). None: a list of any objects; a taken
+              object stays referenced by its slot until the slot is used again.
+    overflow: REJECT: a put into a full queue is refused and counted. OVERWRITE:
+              it replaces the oldest.
+
+    Raises TypeError or ValueError that name the argument, its value and what is
+    allowed.
+    """
+
+    def __init__(self, capacity, typecode=None, overflow=REJECT):
+        Ring.__init__(self, capacity, overflow)
+        if typecode is None:
+            self._slots = [None] * capacity
+        elif isinstance(typecode, str) and len(typecode) == 1 and typecode in "bBhHil":
+            self._slots = array(typecode, [0] * capacity)
+        else:
+            raise ValueError("typecode must be one of b B h H i l, or None, not %r" % (typecode,))
+
+    def try_put(self, item) -> bool:
+        """Append item. False: full, refused and counted. Hot.
+
+        Under OVERWRITE always True. An item that the typecode cannot hold
+        raises what `array` raises, and is not put.
+        """
+        slot = self._claim()
+        if slot < 0:
+            return False
+        self._slots[slot] = item
+        self._publish()
+        return True
+
+    def try_get(self, default=None):
+        """Take the oldest item; `default` when empty. Hot."""
+        while True:  # again only when an interrupt has overwritten the slot meanwhile
+            slot = self._front()
+            if slot < 0:
+                return default
+            item = self._slots[slot]
+            if self.release():
+                return item
+
+    def peek(self, default=None):
+        """The oldest item, left where it is; `default` when empty. Hot."""
+        while True:
+            slot = self._front()
+            if slot < 0:
+                return default
+            item = self._slots[slot]
+            if not self._skip():
+                return item

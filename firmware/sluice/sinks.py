@@ -1,0 +1,39 @@
+"""Where records go: each sink has `write(record, n) -> bool`."""
+
+
+class LinkSink:
+    """Sends each record back to the host, with the tick of its grant.
+
+    link: a Link.  bucket: the pipeline's TokenBucket, which knows that tick.
+    """
+
+    def __init__(self, link, bucket):
+        self._link = link
+        self._bucket = bucket
+
+    def write(self, record, n: int) -> bool:
+        """True when the line took the whole frame. Hot."""
+        return self._link.deliver(record, n, self._bucket.settled)
+
+
+class UartSink:
+    """Writes each record's bytes to a UART, nothing between them.
+
+    A UART that takes only a part counts as a failure: the record is sent again
+    from its start.
+    """
+
+    def __init__(self, uart):
+        self._uart = uart
+
+    def write(self, record, n: int) -> bool:
+        """True when the UART took all n bytes. Hot."""
+        return self._uart.write(record, n) == n
+
+
+class NullSink:
+    """Takes everything and forgets it; to measure what stands before it."""
+
+    def write(self, record, n: int) -> bool:
+        """True. Hot."""
+        return True

@@ -1,0 +1,43 @@
+"""The serial console of a board (USB or UART, whatever its REPL uses) as a line."""
+
+import select
+import sys
+
+from micropython import const
+
+_AT_MOST = const(64)
+
+
+class StdioLine:
+    """Reads what has come in at once, and writes, without allocating.
+
+    The port's own stdin waits until a buffer is full, so bytes are asked for one
+    at a time, each only when the port says that it is there.
+
+    Ownership: the main loop alone.
+    """
+
+    def __init__(self):
+        self._in = sys.stdin.buffer
+        self._out = sys.stdout.buffer
+        self._one = bytearray(1)
+        self._poll = select.poll()
+        self._poll.register(sys.stdin, select.POLLIN)
+
+    def readinto(self, buf) -> int:
+        """Fill buf with what is there, up to 64 bytes; returns how many. Hot."""
+        n = 0
+        while n < _AT_MOST and n < len(buf) and self._ready():
+            self._in.readinto(self._one)
+            buf[n] = self._one[0]
+            n += 1
+        return n
+
+    def write(self, buf, n: int) -> int:
+        """Send buf[:n]; returns how many bytes the port took. Hot."""
+        return self._out.write(buf, n)
+
+    def _ready(self):
+        for _ in self._poll.ipoll(0):
+            return True
+        return False

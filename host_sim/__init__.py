@@ -1,0 +1,29 @@
+"""CPython twins of a board's hardware: import this, then import from `sluice`.
+
+`import host_sim` puts firmware/ on the path, gives the module `time` the
+functions that MicroPython has besides CPython's, and supplies `machine` and
+`micropython`. Time is the host's own until a TickClock is put in its place.
+"""
+
+import sys
+import time
+from pathlib import Path
+
+from host_sim import clock, machine, micropython
+from host_sim.clock import TickClock
+from host_sim.strict import StrictInt
+
+__all__ = ["StrictInt", "TickClock"]
+
+FIRMWARE = Path(__file__).resolve().parent.parent / "firmware"
+
+
+def _install() -> None:
+    sys.path.insert(0, str(FIRMWARE))
+    sys.modules["machine"] = machine
+    sys.modules["micropython"] = micropython
+    for name in clock.TIME_FUNCTIONS:
+        setattr(time, name, getattr(clock, name))
+
+
+_install()
