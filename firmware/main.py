@@ -9,6 +9,7 @@ import time
 
 import board
 import micropython
+
 from sluice import OVERWRITE, REJECT, Pipeline, RecordRing, Stats, __version__
 from sluice.config import load, make_bucket
 from sluice.frames import Frames

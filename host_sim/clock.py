@@ -155,13 +155,13 @@ class TickClock(Clock):
         self._us = max(self._us, end)
 
     def __enter__(self) -> "TickClock":
-        global _clock
+        global _clock  # noqa: PLW0603  a board has one clock
         self._outer.append(_clock)
         _clock = self
         return self
 
     def __exit__(self, *_: object) -> None:
-        global _clock
+        global _clock  # noqa: PLW0603
         _clock = self._outer.pop()
 
 

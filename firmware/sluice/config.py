@@ -3,9 +3,9 @@
 import json
 import os
 
-from sluice import pulses
 from sluice.bucket import TokenBucket
 from sluice.link import MAX_RECORD
+from sluice.pulses import SIZE as PULSE_SIZE
 
 PATH = "/config.json"
 GOOD_PATH = "/config.good.json"
@@ -90,8 +90,8 @@ def _check_together(config, per_second):
     if config["cost"] == "bytes" and config["burst"] < config["slot_size"]:
         allowed = "slot_size (%d) or more when cost is bytes" % config["slot_size"]
         raise ConfigError("burst", config["burst"], allowed)
-    if config["source"] != "link" and config["slot_size"] < pulses.SIZE:
-        allowed = "%d or more when source is %s" % (pulses.SIZE, config["source"])
+    if config["source"] != "link" and config["slot_size"] < PULSE_SIZE:
+        allowed = "%d or more when source is %s" % (PULSE_SIZE, config["source"])
         raise ConfigError("slot_size", config["slot_size"], allowed)
     try:
         make_bucket(config, lambda: 0, per_second)

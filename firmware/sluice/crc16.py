@@ -17,6 +17,7 @@ def crc16(data, start: int, end: int) -> int:
     """The checksum of data[start:end]. Hot."""
     table = _TABLE
     crc = 0xFFFF
-    for i in range(start, end):
-        crc = (crc << 8 & 0xFF00) ^ table[crc >> 8 ^ data[i]]
+    while start < end:  # a for loop needs a frame too large for the stack
+        crc = (crc << 8 & 0xFF00) ^ table[crc >> 8 ^ data[start]]
+        start += 1
     return crc

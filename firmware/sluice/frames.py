@@ -8,7 +8,7 @@ import time
 
 from micropython import const
 
-from sluice import cobs
+from sluice.cobs import decode, encode
 from sluice.crc16 import crc16
 
 MAX_CONTENT = const(251)  # bytes of a frame without its checksum
@@ -51,18 +51,20 @@ class Frames:
         self.bad = 0
 
     def receive(self) -> int:
-        """The end of the next frame's content in `received`, or 0: none is there yet. Hot.
+        """The end of the next frame's content in `received`. Hot.
 
-        Reads the line at most once. Raises KeyboardInterrupt for Ctrl-C (0x03)
+        0: the line is silent. -1: bytes came, but no frame is whole yet. Reads
+        the line at most once. Raises KeyboardInterrupt for Ctrl-C (0x03)
         outside a frame; other text is passed over.
         """
         if self._chunk_at == self._chunk_end and not self._read():
             return 0
-        end = 0
-        while end == 0 and self._chunk_at < self._chunk_end:
+        while self._chunk_at < self._chunk_end:
             if self._scan():
                 end = self._boundary()
-        return end
+                if end:
+                    return end
+        return -1
 
     def send(self, end: int) -> bool:
         """Send the content in sent[2:end] as a frame; True when the line took all of it. Hot."""
@@ -71,7 +73,7 @@ class Frames:
         out[end] = crc & 255
         out[end + 1] = crc >> 8
         end += 2
-        cobs.encode(out, 1, end)
+        encode(out, 1, end)
         out[0] = out[end] = 0
         end += 1
         return self._line.write(out, end) == end
@@ -131,7 +133,7 @@ class Frames:
             self._in_frame = True
         elif n:
             frame = self.received
-            if n > 3 and cobs.decode(frame, n):
+            if n > 3 and decode(frame, n):
                 n -= 2
                 if crc16(frame, 1, n) == frame[n] | frame[n + 1] << 8:
                     self._in_frame = False

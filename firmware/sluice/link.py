@@ -60,13 +60,13 @@ class Link:
         self.unknown = 0
 
     def poll(self) -> bool:
-        """Take in one frame from the host, if one is there; True when there was. Hot.
+        """Take in what the host sends, up to one frame; False when the line is silent. Hot.
 
         Raises KeyboardInterrupt for Ctrl-C outside a frame.
         """
         end = self._frames.receive()
-        if end == 0:
-            return False
+        if end <= 0:
+            return end < 0
         kind = self._frames.received[1]
         if kind == RECORD and end > 5:
             self._take_record(end)
@@ -78,6 +78,8 @@ class Link:
 
     def processed(self, n: int) -> None:
         """Count n records that left the ring, oldest first; they are acknowledged soon. Hot."""
+        if self._ring is None:
+            return
         foreign = self._foreign
         if foreign:
             self._foreign = foreign - n if foreign > n else 0
@@ -111,9 +113,11 @@ class Link:
         out[2] = DELIVERED
         self._put(3, self._processed - self._foreign & _SEQ_MASK, 3)
         self._put(6, granted, 4)
-        for i in range(n):
-            out[10 + i] = record[i]
-        return self._frames.send(10 + n)
+        end = 10 + n
+        while n:
+            n -= 1
+            out[10 + n] = record[n]
+        return self._frames.send(end)
 
     def _take_hello(self):
         session = self._seq_at(2)

@@ -4,9 +4,9 @@ import time
 
 import pytest
 from freezegun import freeze_time
-from sluice import TokenBucket
 
 from host_sim import TickClock
+from sluice import TokenBucket
 
 WRAP = 1 << 30
 SMALL_MAX = WRAP - 1

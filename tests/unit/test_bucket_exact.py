@@ -5,9 +5,9 @@ from math import ceil, floor
 
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
-from sluice import TokenBucket
 
 from host_sim import StrictInt, TickClock
+from sluice import TokenBucket
 
 WRAP = 1 << 30
 SMALL_MAX = WRAP - 1
@@ -33,8 +33,10 @@ class Oracle:
         num, den = self.speed.numerator, self.speed.denominator
         if self.rate is None:
             return Fraction(SMALL_MAX)
-        return Fraction(min(SMALL_MAX - num, num * ((1 << 29) - 1)), den) if num else Fraction(
-            self.burst
+        return (
+            Fraction(min(SMALL_MAX - num, num * ((1 << 29) - 1)), den)
+            if num
+            else Fraction(self.burst)
         )
 
     def settle(self):

@@ -1,0 +1,112 @@
+"""config.json: what is allowed, and that a bad one leaves the last good one in force."""
+
+import json
+
+import pytest
+
+import sluice.config
+from host_sim import FIRMWARE, TickClock
+from sluice.config import DEFAULTS, ConfigError, check, load, make_bucket
+
+
+def test_what_is_not_given_has_its_default():
+    assert check({}, 1000) == DEFAULTS
+    assert check({"rate": None, "burst": 3}, 1000) == {**DEFAULTS, "rate": None, "burst": 3}
+
+
+def test_the_one_that_is_shipped_is_good():
+    check(json.loads((FIRMWARE / "config.json").read_text()), 1000)
+
+
+def test_the_bucket_counts_in_the_ticks_of_the_board():
+    bucket = make_bucket(
+        check({"rate": 7, "per_ms": 2000}, 1_000_000), TickClock().ticks, 1_000_000
+    )
+    assert (bucket.rate, bucket.per, bucket.burst) == (7, 2_000_000, 10)
+
+
+@pytest.mark.parametrize(
+    ("values", "key", "allowed"),
+    [
+        ([], "config.json", "an object"),
+        ({"rats": 5}, "rats", "one of the keys burst cost overflow"),
+        ({"rate": -5}, "rate", "an integer from 0 to 1073741823 or null"),
+        ({"rate": 2.5}, "rate", "an integer from 0"),
+        ({"rate": "500"}, "rate", "an integer from 0"),
+        ({"rate": True}, "rate", "an integer from 0"),
+        ({"per_ms": None}, "per_ms", "an integer from 1 to 86400000"),
+        ({"burst": 0}, "burst", "an integer from 1"),
+        ({"cost": "bits"}, "cost", "record or bytes"),
+        ({"cost": ["record"]}, "cost", "record or bytes"),
+        ({"source": "usb"}, "source", "link or timer or pin"),
+        ({"sink": None}, "sink", "link or uart or null"),
+        ({"slots": 65536}, "slots", "an integer from 1 to 65535"),
+        ({"slot_size": 244}, "slot_size", "an integer from 1 to 243"),
+        ({"stats_ms": 99}, "stats_ms", "an integer from 100"),
+        ({"tries": 0}, "tries", "an integer from 1"),
+        ({"cost": "bytes", "burst": 63}, "burst", "slot_size \\(64\\) or more when cost is bytes"),
+        ({"source": "pin", "slot_size": 7}, "slot_size", "8 or more when source is pin"),
+        ({"rate": 1, "per_ms": 86_400_000, "burst": 1000}, "burst", "from 1 to"),
+    ],
+)
+def test_a_bad_value_names_key_value_and_what_is_allowed(values, key, allowed):
+    with pytest.raises(ConfigError, match=f"{key} is .*, allowed: .*{allowed}") as caught:
+        check(values, 1000)
+    assert caught.value.key == key
+    assert caught.value.value == (values[key] if isinstance(values, dict) else values)
+
+
+@pytest.fixture
+def flash(tmp_path, monkeypatch):
+    """A board's root folder, as far as the configuration is concerned."""
+    monkeypatch.setattr(sluice.config, "PATH", str(tmp_path / "config.json"))
+    monkeypatch.setattr(sluice.config, "GOOD_PATH", str(tmp_path / "config.good.json"))
+    return tmp_path
+
+
+def load_with_reports():
+    reports = []
+    return load(1000, lambda *report: reports.append(report)), reports
+
+
+def test_a_good_one_is_kept_as_the_last_good_one(flash):
+    (flash / "config.json").write_text('{"rate": 9}')
+    assert load_with_reports() == ({**DEFAULTS, "rate": 9}, [])
+    assert json.loads((flash / "config.good.json").read_text())["rate"] == 9
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ('{"rate": -1}', "rate"),
+        ('{"rate": 9', "config.json"),
+        ("", "config.json"),
+        ("[]", "config.json"),
+        (None, "config.json"),
+    ],
+)
+def test_a_bad_one_is_reported_and_the_last_good_one_stays(flash, text, key):
+    (flash / "config.json").write_text('{"rate": 9}')
+    load_with_reports()
+    (flash / "config.json").unlink() if text is None else (flash / "config.json").write_text(text)
+    settings, reports = load_with_reports()
+    assert settings["rate"] == 9
+    assert [report[0] for report in reports] == [key]
+    settings, _ = load_with_reports()
+    assert settings["rate"] == 9
+
+
+@pytest.mark.parametrize("good", [None, "{", '{"rate": -1}'])
+def test_without_a_good_one_the_defaults_are_in_force(flash, good):
+    if good is not None:
+        (flash / "config.good.json").write_text(good)
+    (flash / "config.json").write_text("{}}")
+    assert load_with_reports()[0] == DEFAULTS
+
+
+def test_an_unchanged_one_is_not_written_again(flash):
+    (flash / "config.json").write_text("{}")
+    load_with_reports()
+    before = (flash / "config.good.json").stat().st_mtime_ns
+    load_with_reports()
+    assert (flash / "config.good.json").stat().st_mtime_ns == before

@@ -1,0 +1,191 @@
+"""The board's program on CPython: a configuration in, frames and statistics lines out."""
+
+import importlib
+import json
+import sys
+import types
+
+import machine
+import pytest
+from wire import MemoryLine, contents, frame
+
+import sluice.config
+from host_sim import FIRMWARE, TickClock
+from sluice.config import check
+from tools.ack_pb2 import AckRequest
+
+
+@pytest.fixture
+def rig(monkeypatch, tmp_path):
+    """A board of fakes around the real program, on a clock that the test moves."""
+    board = types.ModuleType("board")
+    board.NAME = "rig"
+    board.TICKS_PER_S = 1000
+    board.line = MemoryLine()
+    board.uart = MemoryLine()
+    board.open_line = lambda: board.line
+    board.open_uart = lambda: board.uart
+    board.start_timer = lambda period, handler: machine.Timer(period=period, callback=handler)
+    board.pulse_irq = lambda handler: setattr(board, "pulse", handler)
+    monkeypatch.setitem(sys.modules, "board", board)
+    monkeypatch.delitem(sys.modules, "main", raising=False)
+    monkeypatch.setattr(sluice.config, "PATH", str(tmp_path / "config.json"))
+    monkeypatch.setattr(sluice.config, "GOOD_PATH", str(tmp_path / "config.good.json"))
+    board.flash = tmp_path
+    with TickClock(start=(1 << 30) - 500) as clock:
+        board.ticks = clock.ticks
+        board.clock = clock
+        board.idle = lambda: clock.advance(1)
+        monkeypatch.setattr(sys, "path", [str(FIRMWARE), *sys.path])
+        board.main = import_program()
+        yield board
+
+
+def import_program():
+    """firmware/main.py under another name, so that it does not start by itself."""
+    spec = importlib.util.spec_from_file_location("sluice_program", FIRMWARE / "main.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def start(board, **values):
+    program = board.main.Program(check(values, 1000), board.line)
+    program._open_source()
+    return program
+
+
+def run(board, program, ms):
+    for _ in range(ms):
+        while program.turn():
+            pass
+        board.clock.advance(1)
+
+
+def split(data):
+    """(text lines, contents of the frames) of what the board sent."""
+    text, frames = bytearray(), bytearray()
+    for i, part in enumerate(bytes(data).split(b"\0")):
+        if i % 2:
+            frames += b"\0" + part + b"\0"
+        else:
+            text += part
+    return text.decode().splitlines(), contents(frames)
+
+
+def stats(line):
+    return dict(pair.split("=", 1) for pair in line.split())
+
+
+def records(numbers):
+    return b"".join(frame(b"\x82" + n.to_bytes(3, "little") + b"r%d" % n) for n in numbers)
+
+
+def test_records_from_the_link_come_back_at_the_rate_and_are_acknowledged(rig):
+    program = start(rig, rate=100, burst=2, slots=8, stats_ms=1000)
+    rig.line.incoming += frame(b"\x81\x07\0\0\0\0\0") + records(range(8))
+    run(rig, program, 1001)
+    lines, frames = split(rig.line.sent)
+    delivered = [content for content in frames if content[0] == 0x93]
+    assert [content[8:] for content in delivered] == [b"r%d" % n for n in range(8)]
+    ticks = [int.from_bytes(content[4:8], "little") - ((1 << 30) - 500) for content in delivered]
+    assert ticks == [0, 0, 10, 20, 30, 40, 50, 60]
+    last = [AckRequest.FromString(content[1:]) for content in frames if content[0] == 0x92][-1]
+    assert (last.processed_count, last.available_capacity) == (8, 8)
+    line = stats(lines[-1])
+    assert line["event"] == "stats"
+    assert (line["admitted"], line["qps"], line["depth"], line["high_water"]) == (
+        "8",
+        "8",
+        "0",
+        "6",
+    )
+    assert (line["rate"], line["per_ms"], line["burst"], line["tokens"]) == (
+        "100",
+        "1000",
+        "2",
+        "2",
+    )
+    assert (line["failed"], line["rejected"], line["overwritten"]) == ("0", "0", "0")
+    assert (line["p50_ms"], line["p99_ms"]) == ("20", "61")
+    assert line["mean_qps"] == "8.00"
+
+
+def test_a_line_a_second_and_none_to_catch_up_with(rig):
+    program = start(rig)
+    run(rig, program, 3001)
+    rig.clock.advance(10_000)
+    run(rig, program, 2001)
+    lines, _ = split(rig.line.sent)
+    assert len(lines) == 3 + 1 + 2
+    assert [stats(line)["up_s"] for line in lines] == ["1", "2", "3", "13", "14", "15"]
+
+
+def test_unlimited_says_none(rig):
+    program = start(rig, rate=None)
+    run(rig, program, 1001)
+    assert stats(split(rig.line.sent)[0][0])["rate"] == "none"
+
+
+@pytest.mark.parametrize("source", ["timer", "pin"])
+def test_pulses_go_to_the_uart(rig, source):
+    program = start(rig, source=source, sink="uart", rate=None, timer_ms=10)
+    if source == "pin":
+        for _ in range(3):
+            rig.pulse(None)
+    run(rig, program, 35)
+    assert len(rig.uart.sent) == 3 * 8
+    assert [rig.uart.sent[i] for i in (0, 8, 16)] == [0, 1, 2]
+
+
+def test_bytes_are_charged_as_bytes(rig):
+    program = start(rig, cost="bytes", rate=100, burst=16, slot_size=16)
+    rig.line.incoming += frame(b"\x81\x07\0\0\0\0\0")
+    rig.line.incoming += frame(b"\x82\0\0\0" + b"x" * 16) + frame(b"\x82\x01\0\0" + b"x" * 10)
+    run(rig, program, 200)
+    delivered = [content for content in split(rig.line.sent)[1] if content[0] == 0x93]
+    ticks = [int.from_bytes(content[4:8], "little") for content in delivered]
+    assert ticks[1] - ticks[0] == 100
+
+
+def test_a_sink_that_fails_for_good_is_told_on_the_console(rig):
+    program = start(rig, sink="uart", tries=2)
+    rig.uart.at_most = 0
+    rig.line.incoming += frame(b"\x81\x07\0\0\0\0\0") + records([0])
+    run(rig, program, 1001)
+    lines, _ = split(rig.line.sent)
+    assert lines[0] == "event=given_up bytes=2"
+    assert (stats(lines[-1])["failed"], stats(lines[-1])["retried"]) == ("1", "1")
+
+
+def run_main(board, turns=50):
+    """main() until a Ctrl-C after some idle turns; what it printed."""
+    left = [turns]
+
+    def idle():
+        left[0] -= 1
+        if left[0] == 0:
+            board.line.incoming += b"\x03"
+        board.clock.advance(1)
+
+    board.idle = idle
+    board.main.main()
+    return split(board.line.sent)[0]
+
+
+def test_main_starts_says_so_and_stops_on_ctrl_c(rig):
+    (rig.flash / "config.json").write_text('{"rate": 5, "sink": "null"}')
+    assert run_main(rig) == [
+        "event=start version=0.1.0 board=rig source=link sink=null",
+        "event=stop",
+    ]
+
+
+def test_a_bad_configuration_is_told_and_the_last_good_one_runs(rig):
+    (rig.flash / "config.good.json").write_text(json.dumps({"sink": "null"}))
+    (rig.flash / "config.json").write_text('{"rate": "fast"}')
+    assert run_main(rig)[:2] == [
+        'event=config_error key=rate value="fast"'
+        ' allowed="an integer from 0 to 1073741823 or null"',
+        "event=start version=0.1.0 board=rig source=link sink=null",
+    ]
