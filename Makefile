@@ -1,19 +1,70 @@
-# Everything a user or CI calls. `make setup` is a dependency of the rest and needs Python 3.11, git and make.
+# Everything that a user or CI calls. Needs Python 3.11, git and make; the rest is set up in
+# .venv, tools/vboard/node_modules and build/.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: setup
-setup: $(VENV)/ready tools/vboard/node_modules/ready
+BOARD ?= virtual
+NODE_MODULES := tools/vboard/node_modules
+STUBS := $(patsubst boards/%/stubs.txt,build/stubs/%/ready,$(wildcard boards/*/stubs.txt))
+
+.PHONY: help setup demo test lint flash lock clean
+
+help:
+	@echo "make demo   a virtual board, flashed, fed and watched (LOG=FILE feeds your log)"
+	@echo "make test   every test"
+	@echo "make lint   ruff, and pyright against each board's stubs"
+	@echo "make flash BOARD=rp2040 PORT=/dev/ttyACM0"
+	@echo "make lock   renew the locks after a change of the dependencies"
+	@echo "make clean  remove what the others have made"
+
+setup: $(VENV)/ready $(NODE_MODULES)/ready
 
 $(VENV)/ready: requirements.txt pyproject.toml
-	$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if v >= (3, 11) else "sluice needs Python 3.11 or newer, this is %d.%d" % v)'
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "sluice needs Python 3.11 or newer, $(PYTHON) is " + sys.version)'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --require-hashes -r requirements.txt
+	$(BIN)/pip install --quiet --require-hashes --requirement requirements.txt
 	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
-	touch $@
+	@touch $@
 
-tools/vboard/node_modules/ready: $(VENV)/ready tools/vboard/package-lock.json
+$(NODE_MODULES)/ready: $(VENV)/ready tools/vboard/package-lock.json
 	cd tools/vboard && npm ci --silent --no-audit --no-fund
-	touch $@
+	@touch $@
+
+build/stubs/%/ready: boards/%/stubs.txt $(VENV)/ready
+	$(BIN)/pip install --quiet --upgrade --target build/stubs/$* --require-hashes --requirement $<
+	@touch $@
+
+demo: setup
+	sluice demo $(LOG)
+
+test: setup
+	pytest
+
+lint: setup $(STUBS)
+	ruff check
+	ruff format --check
+	pyright
+	@for stubs in $(STUBS:/ready=); do \
+		board=$${stubs##*/}; echo "pyright: firmware for $$board"; \
+		sed "s/BOARD/$$board/g" boards/pyright.json > build/pyright-$$board.json; \
+		pyright --project build/pyright-$$board.json || exit 1; \
+	done
+
+flash: setup
+	@test -n "$(PORT)" || { echo "make flash: which port? make flash BOARD=$(BOARD) PORT=/dev/ttyACM0" >&2; exit 2; }
+	sluice flash --board $(BOARD) --port $(PORT)
+
+UV := build/lock/bin/uv pip compile --quiet --universal --generate-hashes --no-header \
+	--no-emit-index-url --no-emit-find-links --python-version 3.11
+lock:
+	$(PYTHON) -m venv build/lock
+	build/lock/bin/pip install --quiet uv
+	$(UV) --all-extras pyproject.toml --output-file requirements.txt
+	for stubs in boards/*/stubs.in; do $(UV) $$stubs --output-file $${stubs%.in}.txt || exit 1; done
+	cd tools/vboard && npm install --package-lock-only --no-audit --no-fund --omit-lockfile-registry-resolved
+
+clean:
+	rm -rf build $(VENV) $(NODE_MODULES) .pytest_cache .ruff_cache .hypothesis *.egg-info

@@ -31,6 +31,11 @@ def _check(name, value, low, high):
         raise ValueError("%s must be from %d to %d, not %d" % (name, low, high, value))
 
 
+def _check_callable(name, value):
+    if not callable(value):
+        raise TypeError("%s must be a function that returns ticks, not %r" % (name, value))
+
+
 def _gcd(a, b):
     while b:
         a, b = b, a % b
@@ -96,8 +101,7 @@ class TokenBucket:
     """
 
     def __init__(self, rate, burst, per=None, ticks=time.ticks_ms):
-        if not callable(ticks):
-            raise TypeError("ticks must be a function that returns ticks, not %r" % (ticks,))
+        _check_callable("ticks", ticks)
         if per is None:
             per = 1000000 if ticks is time.ticks_us else 1000
         self._ticks = ticks

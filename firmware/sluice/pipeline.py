@@ -63,7 +63,7 @@ class Pipeline:
         self._ticks = ticks
         self._first_backoff = first_backoff
         self._last_backoff = last_backoff
-        self._copy = bytearray(ring.size) if ring.overflow == OVERWRITE else None
+        self._copy = bytearray(ring.size if ring.overflow == OVERWRITE else 0)
         self._copied = 0  # bytes of the record in the copy, 0: none
         self._copied_at = 0  # the tick of its put
         self._failures = 0  # of the record in front
@@ -112,7 +112,7 @@ class Pipeline:
         return 0
 
     def _offer(self, n, cost):
-        if self._copy is not None and self._copied == 0 and not self._copy_out(n):
+        if self._copy and self._copied == 0 and not self._copy_out(n):
             self._bucket.cancel(cost)  # the producer replaced the record meanwhile
             return 0
         if self._failures:

@@ -48,7 +48,7 @@ class Stats:
         self.p95 = -1
         self.p99 = -1
 
-    def admit(self, now: int, sojourn: int) -> None:
+    def admit(self, now, sojourn: int) -> None:
         """Count an event that the sink took at tick `now`, `sojourn` ticks after its put. Hot."""
         self.roll(now)
         self._in_second += 1
@@ -71,7 +71,7 @@ class Stats:
         if self.failed != _SMALL_MAX:
             self.failed += 1
 
-    def roll(self, now: int) -> None:
+    def roll(self, now) -> None:
         """Close the seconds that have ended by tick `now`. Hot.
 
         To be called at least every 2^29 ticks; the pipeline does it in each step.

@@ -35,7 +35,7 @@ class StdioLine:
 
     def write(self, buf, n: int) -> int:
         """Send buf[:n]; returns how many bytes the port took. Hot."""
-        return self._out.write(buf, n)
+        return self._out.write(buf, n) or 0
 
     def _ready(self):
         for _ in self._poll.ipoll(0):
