@@ -69,10 +69,11 @@ class Program:
         moved = self._pipeline.step()
         if moved:
             self._link.processed(moved)
-        self._link.acknowledge(self._ack_every, self._ack_within)
+        busy = heard or moved > 0
+        self._link.acknowledge(self._ack_every if busy else 1, self._ack_within)
         if time.ticks_diff(self._ticks(), self._reported) >= self._report_every:
             self._report()
-        return heard or moved > 0
+        return busy
 
     def _open_sink(self):
         name = self._settings["sink"]

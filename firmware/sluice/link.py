@@ -94,13 +94,10 @@ class Link:
     def acknowledge(self, every: int, within: int) -> None:
         """Send the acknowledgement, if one is due. Hot.
 
-        Due are `every` records, or any that waited for `within` ticks, or any
-        when the ring is empty.
+        Due are `every` records, or any that waited for `within` ticks.
         """
         if self._unacked and (
-            self._unacked >= every
-            or len(self._ring) == 0
-            or _ticks_diff(self._ticks(), self._unacked_from) >= within
+            self._unacked >= every or _ticks_diff(self._ticks(), self._unacked_from) >= within
         ):
             self._send_ack()
 
