@@ -1,0 +1,245 @@
+"""Runs on a board: every hot method, each way through it, with the heap locked.
+
+Prints `hot NAME` for each that allocated nothing, and `allocates NAME ERROR`.
+"""
+
+import micropython
+
+from sluice import OVERWRITE, REJECT, Pipeline, RecordRing, RingQueue, Stats, TokenBucket
+from sluice.cobs import decode, encode
+from sluice.crc16 import crc16
+from sluice.frames import Frames
+from sluice.histogram import LogHistogram
+from sluice.link import Link
+from sluice.logline import LogLine
+from sluice.pulses import Pulses
+from sluice.sinks import LinkSink, NullSink, UartSink
+
+SMALL_MAX = (1 << 30) - 1
+
+
+class Clock:
+    def __init__(self):
+        self.now = 0
+
+    def ticks(self):
+        return self.now
+
+
+class Line:
+    """Gives what was laid on it, and takes everything."""
+
+    def __init__(self):
+        self.incoming = b""
+        self.takes = SMALL_MAX
+
+    def readinto(self, buf):
+        n = len(self.incoming)
+        for i in range(n):
+            buf[i] = self.incoming[i]
+        self.incoming = b""
+        return n
+
+    def write(self, buf, n):
+        return min(n, self.takes)
+
+
+class Sink:
+    def __init__(self):
+        self.answer = True
+
+    def write(self, record, n):
+        return self.answer
+
+
+def frame(content):
+    """The content as it travels, made by the firmware's own parts."""
+    buf = bytearray(1) + content + bytearray(4)
+    end = 1 + len(content)
+    crc = crc16(buf, 1, end)
+    buf[end] = crc & 255
+    buf[end + 1] = crc >> 8
+    encode(buf, 0, end + 2)
+    return b"\0" + bytes(buf[: end + 3])
+
+
+failures = {}
+names = []
+clock = Clock()
+
+
+def hot(name, *calls):
+    """Call each of them with the heap locked; `calls` are functions without arguments."""
+    if name not in names:
+        names.append(name)
+    for call in calls:
+        error = None
+        micropython.heap_lock()
+        try:
+            call()
+        except MemoryError as caught:
+            error = caught
+        micropython.heap_unlock()
+        if error is not None:
+            failures[name] = error
+
+
+def buckets():
+    for rate, burst, per in ((500, 10, 1000), (None, 3, 1000), (0, 3, 1000), (1, 1, 1 << 20)):
+        bucket = TokenBucket(rate, burst, per, clock.ticks)
+        for n in (1, 0, -1, burst, burst + 1, SMALL_MAX):
+            hot("bucket.TokenBucket.try_acquire", lambda: bucket.try_acquire(n), bucket.try_acquire)
+            hot("bucket.TokenBucket.wait_ticks", lambda: bucket.wait_ticks(n), bucket.wait_ticks)
+            hot(
+                "bucket.TokenBucket.reserve",
+                lambda: bucket.reserve(n),
+                lambda: bucket.reserve(n, 1),
+            )
+            hot("bucket.TokenBucket.tokens", bucket.tokens)
+            hot("bucket.TokenBucket.cancel", lambda: bucket.cancel(n))
+            for step in (5, -3, 1 << 29, SMALL_MAX):
+                clock.now = clock.now + step & SMALL_MAX
+                hot("bucket.TokenBucket.refill", bucket.refill)
+
+
+def ring_methods(ring):
+    hot("ring.Ring.__len__", lambda: len(ring))
+    hot("ring.Ring.free", ring.free)
+    hot("ring.Ring.release", ring.release)
+
+
+def queues():
+    for typecode in ("b", "B", "h", "H", "i", "l", None):
+        for overflow in (REJECT, OVERWRITE):
+            queue = RingQueue(3, typecode, overflow)
+            queue._head = queue._floor = queue._tail = queue._wrap - 2
+            for _ in range(4):
+                hot("ring.RingQueue.try_put", lambda: queue.try_put(100))
+                hot("ring.RingQueue.peek", queue.peek, lambda: queue.peek(7))
+            ring_methods(queue)
+            for _ in range(4):
+                hot("ring.RingQueue.try_get", queue.try_get, lambda: queue.try_get(7))
+            ring_methods(queue)
+
+
+def records():
+    for overflow in (REJECT, OVERWRITE):
+        ring = RecordRing(2, 8, overflow)
+        for _ in range(4):
+            hot("records.RecordRing.claim", ring.claim, ring.claim)
+            hot("records.RecordRing.publish", lambda: ring.publish(9), lambda: ring.publish(8))
+        for _ in range(3):
+            hot("records.RecordRing.peek", ring.peek)
+            hot("records.RecordRing.peek_len", ring.peek_len)
+            hot("records.RecordRing.peek_ticks", ring.peek_ticks)
+            ring_methods(ring)
+
+
+def statistics():
+    histogram = LogHistogram()
+    stats = Stats(clock.ticks)
+    for value in (-1, 0, 7, 8, 100, 1 << 20, SMALL_MAX):
+        hot("histogram.LogHistogram.add", lambda: histogram.add(value))
+        hot("stats.Stats.admit", lambda: stats.admit(clock.now, value))
+    for p in (1, 50, 99, 100):
+        hot("histogram.LogHistogram.percentile", lambda: histogram.percentile(p))
+    hot("histogram.LogHistogram.clear", histogram.clear, histogram.clear)
+    hot("stats.Stats.deny", stats.deny)
+    hot("stats.Stats.retry", stats.retry)
+    hot("stats.Stats.fail", stats.fail)
+    for step in (999, 1, 5000, 1 << 29):
+        clock.now = clock.now + step & SMALL_MAX
+        hot("stats.Stats.roll", lambda: stats.roll(clock.now))
+        hot("stats.Stats.mean_qps_hundredths", stats.mean_qps_hundredths)
+    hot("stats.Stats.close_interval", stats.close_interval, stats.close_interval)
+
+
+def put(ring, n):
+    ring.claim()
+    ring.publish(n)
+
+
+def pipelines():
+    for overflow in (REJECT, OVERWRITE):
+        for rate, burst, cost in ((None, 1, "record"), (1, 8, "bytes"), (1, 1, "record")):
+            ring = RecordRing(4, 16, overflow, clock.ticks)
+            sink = Sink()
+            bucket = TokenBucket(rate, burst, 1000, clock.ticks)
+            stats = Stats(clock.ticks)
+            pipeline = Pipeline(ring, bucket, sink, stats, cost, 3, print_nothing, clock.ticks)
+            hot("pipeline.Pipeline.step", pipeline.step)
+            for n in (8, 8, 9, 1):
+                put(ring, n)
+            for sink.answer in (True, False, False, False, True, True):
+                hot("pipeline.Pipeline.step", pipeline.step, pipeline.step)
+                hot("pipeline.Pipeline.retry_now", pipeline.retry_now)
+
+
+def print_nothing(record, n):
+    pass
+
+
+def links():
+    line = Line()
+    frames = Frames(line, clock.ticks)
+    ring = RecordRing(4, 16, REJECT, clock.ticks)
+    link = Link(frames, ring, clock.ticks)
+    damaged = bytearray(frame(b"damaged"))
+    damaged[4] ^= 1
+    record = b"\x82\0\0\0" + b"payload"
+    for line.incoming in (
+        b"",
+        b"text",
+        frame(record),  # before any session
+        frame(b"\x81\x07\0\0\0\0\0"),
+        frame(record),
+        frame(record),  # again
+        frame(b"\x82\x01\0\0" + b"x" * 17),  # too long
+        frame(b"\x99"),
+        bytes(damaged),
+        b"\0" + b"x" * 120,
+    ):
+        hot("link.Link.poll", link.poll)
+        clock.now += 200
+        hot("frames.Frames.receive", frames.receive)
+    view = memoryview(bytearray(16))
+    hot("frames.Frames.send", lambda: frames.send(20))
+    hot("link.Link.deliver", lambda: link.deliver(view, 16, SMALL_MAX))
+    for n in (0, 1, 2):
+        hot("link.Link.processed", lambda: link.processed(n))
+        hot("link.Link.acknowledge", lambda: link.acknowledge(1, 1))
+    sink = LinkSink(link, TokenBucket(1, 1))
+    hot("sinks.LinkSink.write", lambda: sink.write(view, 16))
+    uart = UartSink(line)
+    hot("sinks.UartSink.write", lambda: uart.write(view, 16))
+    null = NullSink()
+    hot("sinks.NullSink.write", lambda: null.write(view, 16))
+
+
+def small_parts():
+    line = Line()
+    log = LogLine(40)
+    hot("logline.LogLine.word", lambda: log.word(b"key", b"value"))
+    hot(
+        "logline.LogLine.number",
+        lambda: log.number(b"key", -SMALL_MAX),
+        lambda: log.number(b"k", 0),
+    )
+    hot("logline.LogLine.hundredths", lambda: log.hundredths(b"key", SMALL_MAX))
+    hot("logline.LogLine.write", lambda: log.write(line))
+    buf = bytearray(8)
+    hot("crc16.crc16", lambda: crc16(buf, 0, 8))
+    hot("cobs.encode", lambda: encode(buf, 0, 8))
+    hot("cobs.decode", lambda: decode(buf, 8), lambda: decode(buf, 1))
+    ring = RecordRing(1, 8)
+    pulses = Pulses(ring)
+    hot("pulses.Pulses.pulse", pulses.pulse, lambda: pulses.pulse(None))
+
+
+for part in (buckets, queues, records, statistics, pipelines, links, small_parts):
+    part()
+for name in names:
+    if name in failures:
+        print("allocates", name, failures[name])
+    else:
+        print("hot", name)
