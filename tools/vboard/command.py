@@ -1,0 +1,50 @@
+"""`sluice vboard`: runs a virtual board until it is stopped."""
+
+import signal
+from pathlib import Path
+
+import click
+
+from tools.vboard.board import VirtualBoard
+
+
+@click.command()
+@click.option("--port", type=click.IntRange(1, 65535), help="On 127.0.0.1; else a free one.")
+@click.option("--pty", is_flag=True, help="A pseudo-terminal instead of a TCP port.")
+@click.option(
+    "--flash",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="The folder that is the board's file system; else a temporary one.",
+)
+@click.option("--flash-kb", type=click.IntRange(64, 65536), default=1408, show_default=True)
+@click.option("--heap-kb", type=click.IntRange(64, 65536), default=264, show_default=True)
+@click.option(
+    "--uart1",
+    type=click.Path(dir_okay=False, writable=True, path_type=Path),
+    help="The file that takes what the board sends on UART(1).",
+)
+def vboard(
+    port: int | None,
+    pty: bool,
+    flash: Path | None,
+    flash_kb: int,
+    heap_kb: int,
+    uart1: Path | None,
+) -> None:
+    """Run a virtual board: real MicroPython on a serial line.
+
+    It prints its address, for mpremote and for the other commands' --port, and
+    runs until Ctrl-C.
+    """
+    if pty and port:
+        raise click.UsageError("--pty and --port: the board has one line, on either of them")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    board = VirtualBoard(
+        flash, port=port or 0, pty=pty, flash_kb=flash_kb, heap_kb=heap_kb, uart1=uart1
+    )
+    try:
+        with board:
+            click.echo(f"virtual board at {board.url} (Ctrl-C ends it)")
+            board.wait()
+    except KeyboardInterrupt:
+        pass
