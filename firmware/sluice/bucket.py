@@ -67,6 +67,19 @@ def _terms(rate, per, burst):
     return num, den, most_debt
 
 
+_GUARDED = (
+    ("try_acquire", "amount"),
+    ("wait_ticks", "amount"),
+    ("reserve", "amount, max_wait"),
+    ("cancel", "amount"),
+    ("tokens", ""),
+    ("refill", ""),
+    ("set_rate", "setup"),
+    ("set_burst", "setup"),
+    ("reset", ""),
+)
+
+
 class TokenBucket:
     """Grants at most `burst` tokens at once and `rate` tokens every `per` ticks.
 
@@ -93,20 +106,23 @@ class TokenBucket:
     never more.
 
     Ownership: one owner. All methods of one bucket are called from the same
-    place: the main loop, or one interrupt handler. When two share it, a grant
-    can be counted once for both of them, on every board.
+    place: the main loop, or one interrupt handler. When two share it without a
+    guard, a grant can be counted once for both of them, on every board.
+    guard: an IrqGuard or LockGuard of sluice.guard, for several owners.
 
     Read only: `rate`, `per`, `burst` as they were set; `settled`, the tick up
     to which the debt is paid, which right after a grant is the tick of it.
     """
 
-    def __init__(self, rate, burst, per=None, ticks=time.ticks_ms):
+    def __init__(self, rate, burst, per=None, ticks=time.ticks_ms, guard=None):
         _check_callable("ticks", ticks)
         if per is None:
             per = 1000000 if ticks is time.ticks_us else 1000
         self._ticks = ticks
         self._adopt(rate, per, burst, _terms(rate, per, burst), 0)
         self.settled = ticks()
+        if guard is not None:
+            guard.protect(self, _GUARDED)
 
     def try_acquire(self, n: int = 1) -> bool:
         """Take n tokens if they are there now. Hot.
@@ -118,7 +134,7 @@ class TokenBucket:
             return True
         if n > self._most:
             return self.rate is None and self._grant_unlimited()
-        self.refill()
+        self._refill()
         cost = n * self._den
         debt = self._debt
         if debt > self._full - cost:
@@ -136,7 +152,7 @@ class TokenBucket:
             return 0
         if n > self._most:
             return 0 if self.rate is None else -1
-        self.refill()
+        self._refill()
         return self._ticks_to_pay(self._debt - (self._full - n * self._den))
 
     def reserve(self, n: int = 1, max_wait: int = -1) -> int:
@@ -150,7 +166,7 @@ class TokenBucket:
             return 0
         if n > self._most:
             return 0 if self.rate is None else -1
-        self.refill()
+        self._refill()
         debt = self._debt
         cost = n * self._den
         if debt > self._most_debt - cost:
@@ -179,11 +195,11 @@ class TokenBucket:
         """Whole tokens there now; 0 while in debt; burst when unlimited. Hot."""
         if self.rate is None:
             return self.burst
-        self.refill()
+        self._refill()
         held = self._full - self._debt
         return held // self._den if held > 0 else 0
 
-    def refill(self) -> None:
+    def _refill(self) -> None:
         """Bring the bucket up to date with the clock. Hot.
 
         A step back of up to 65,536 ticks (an interrupt that read the clock
@@ -204,6 +220,26 @@ class TokenBucket:
             self._debt = 0
         self.settled = now
 
+    refill = _refill  # two names: a guard puts itself around the public one
+
+    def acquire(self, n: int = 1, timeout_ms: int = -1) -> bool:
+        """Wait for n tokens and take them, for the main loop.
+
+        False: they cannot be there within timeout_ms (negative: any time will
+        do), or ever; then nothing was taken and, if that is sure beforehand, no
+        time was lost. Needs sluice.backoff. Raises ValueError for a timeout_ms
+        of 2^29 or more.
+        """
+        from sluice.backoff import Backoff
+
+        per_ms = 1000 if self._ticks is time.ticks_us else 1
+        backoff = Backoff(timeout_ms)
+        while not self.try_acquire(n):
+            wait = self.wait_ticks(n)
+            if wait < 0 or not backoff.wait(wait // per_ms):
+                return self.try_acquire(n)  # at the deadline they may just have come
+        return True
+
     def set_rate(self, rate, per=None) -> None:
         """Change the rate from now on; what was earned stays, to the unit.
 
@@ -214,7 +250,7 @@ class TokenBucket:
         if per is None:
             per = self.per
         terms = _terms(rate, per, self.burst)
-        self.refill()
+        self._refill()
         # int(): set-up may use big integers, also where tests forbid them.
         debt = 0 if rate is None else -(-int(self._debt) * terms[1] // self._den)
         self._adopt(rate, per, self.burst, terms, debt)
@@ -226,7 +262,7 @@ class TokenBucket:
         nothing changed.
         """
         terms = _terms(self.rate, self.per, burst)
-        self.refill()
+        self._refill()
         held = self._full - int(self._debt)
         self._adopt(self.rate, self.per, burst, terms, max(0, burst * terms[1] - held))
 
@@ -236,7 +272,7 @@ class TokenBucket:
         self.settled = self._ticks()
 
     def _grant_unlimited(self):
-        self.refill()
+        self._refill()
         return True
 
     def _ticks_to_pay(self, debt):

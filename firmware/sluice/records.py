@@ -10,6 +10,9 @@ from sluice.ring import REJECT, Ring, check_int
 _MAX_SIZE = const(65535)
 
 
+_GUARDED_RECORDS = (("put", "record, n"), ("peek", ""))
+
+
 class RecordRing(Ring):
     """A queue of records of up to `size` bytes, in slots made at start.
 
@@ -19,15 +22,16 @@ class RecordRing(Ring):
 
     slots: 1 to 2^29 - 1.  size: bytes, 1 to 65,535.  overflow: REJECT or
     OVERWRITE.  ticks: the clock that stamps each record when it is published.
+    guard: see Ring. Several producers use `put` alone: from `claim` to `publish`
+    a slot has one owner, which no guard around the two calls can know.
 
     Raises TypeError or ValueError that name the argument, its value and what is
     allowed.
     """
 
-    def __init__(self, slots, size, overflow=REJECT, ticks=time.ticks_ms):
+    def __init__(self, slots, size, overflow=REJECT, ticks=time.ticks_ms, guard=None):
         check_int("slots", slots, 1, (1 << 29) - 1)
         check_int("size", size, 1, _MAX_SIZE)
-        Ring.__init__(self, slots, overflow)
         self.size = size
         memory = memoryview(bytearray(slots * size))
         self._views = [memory[i * size : (i + 1) * size] for i in range(slots)]
@@ -35,6 +39,7 @@ class RecordRing(Ring):
         self._stamps = array("i", [0] * slots)
         self._ticks = ticks
         self._claimed = -1  # the producer's slot between claim and publish
+        Ring.__init__(self, slots, overflow, guard, _GUARDED_RECORDS)
 
     def claim(self):
         """A memoryview of `size` bytes to fill, or None: full, refused and counted. Hot.
@@ -58,6 +63,22 @@ class RecordRing(Ring):
         self._stamps[slot] = self._ticks()
         self._publish()
         return True
+
+    def put(self, record, n: int) -> bool:
+        """Copy the first n bytes of record into the ring; False: refused and counted. Hot.
+
+        Also False, and not counted: n is not in 1..size.
+        """
+        if n < 1 or n > self.size:
+            return False
+        slot = self.claim()
+        if slot is None:
+            return False
+        at = n
+        while at:
+            at -= 1
+            slot[at] = record[at]
+        return self.publish(n)
 
     def peek(self):
         """A memoryview of the oldest record's whole slot, or None when empty. Hot.

@@ -30,6 +30,9 @@ def check_int(name, value, low, high):
         raise ValueError("%s must be from %d to %d, not %d" % (name, low, high, value))
 
 
+_GUARDED = (("free", ""), ("release", ""), ("set_limit", "setup"), ("clear", ""))
+
+
 class Ring:
     """The indices and counters of a ring, for the classes that hold its slots.
 
@@ -42,9 +45,11 @@ class Ring:
     interrupt handler. With two producers (or two consumers) an interrupt
     between reading an index and writing it loses or doubles an item, on every
     board.
+    guard: an IrqGuard or LockGuard of sluice.guard, for several producers or
+    consumers.
     """
 
-    def __init__(self, capacity, overflow):
+    def __init__(self, capacity, overflow, guard, guarded):
         check_int("capacity", capacity, 1, _HALF_WRAP - 1)
         if overflow != REJECT and overflow != OVERWRITE:
             raise ValueError("overflow must be REJECT or OVERWRITE, not %r" % (overflow,))
@@ -58,6 +63,13 @@ class Ring:
         self._tail = 0  # written by the producer alone
         self._floor = 0  # written by the producer alone, under OVERWRITE
         self._head = 0  # written by the consumer alone
+        self._high = 0  # the watermarks; 0: none
+        self._low = 0
+        self._hook = None
+        self._raised = 0  # written by the producer alone; differs from _lowered: above
+        self._lowered = 0  # written by the consumer alone
+        if guard is not None:
+            guard.protect(self, _GUARDED + guarded)
 
     def __len__(self) -> int:
         """Items waiting. Hot."""
@@ -69,7 +81,7 @@ class Ring:
         room = self.limit - len(self)
         return room if room > 0 else 0
 
-    def release(self) -> bool:
+    def _release(self) -> bool:
         """Drop the front item: the consumer is done with it. Hot.
 
         False: there was none, or under OVERWRITE the producer replaced it since
@@ -83,7 +95,11 @@ class Ring:
             return False
         head += 1
         self._head = head if head != self._wrap else 0
+        if self._raised != self._lowered:
+            self._fall()
         return True
+
+    release = _release  # two names: a guard puts itself around the public one
 
     def set_limit(self, n) -> None:
         """Set the logical capacity, 1 to `capacity`, while the ring is in use.
@@ -94,9 +110,32 @@ class Ring:
         check_int("limit", n, 1, self.capacity)
         self.limit = n
 
+    def set_watermarks(self, high, low, hook=None) -> None:
+        """Watch the depth: `above` is True from when it reaches high until it falls to low.
+
+        high: 1 to capacity.  low: 0 to high - 1.  hook: None, or a function of
+        (ring, above) called at each change, by whoever puts or gets, so perhaps
+        in an interrupt. Raises TypeError or ValueError.
+
+        For the set-up, before the ring is in use.
+        """
+        check_int("high", high, 1, self.capacity)
+        check_int("low", low, 0, high - 1)
+        self._low = low
+        self._hook = hook
+        self._raised = self._lowered = 0
+        self._high = high
+        self._rise()
+
+    def above(self) -> bool:
+        """Whether the high watermark was reached and the low one not since. Hot."""
+        return self._raised != self._lowered
+
     def clear(self) -> None:
-        """Drop everything; for the consumer. Dropped items are not counted."""
+        """Drop everything; for the consumer. Dropped items are not counted. Hot."""
         self._head = self._tail
+        if self._raised != self._lowered:
+            self._fall()
 
     def _oldest(self):
         """Index of the oldest item: the consumer's, or the floor if that is ahead."""
@@ -135,6 +174,28 @@ class Ring:
     def _publish(self):
         tail = self._tail + 1
         self._tail = tail if tail != self._wrap else 0
+        if self._high and self._raised == self._lowered:
+            self._rise()
+
+    def _rise(self):
+        """Raise the flag if the depth is at the high watermark. For the producer."""
+        if len(self) < self._high:
+            return
+        self._raised = 1 - self._lowered
+        if len(self) <= self._low:
+            self._raised = self._lowered  # an interrupt has emptied the ring meanwhile
+        elif self._hook is not None:
+            self._hook(self, True)
+
+    def _fall(self):
+        """Lower the flag if the depth is at the low watermark. For the consumer."""
+        if len(self) > self._low:
+            return
+        self._lowered = self._raised
+        if len(self) >= self._high:
+            self._lowered = 1 - self._raised  # an interrupt has filled the ring meanwhile
+        elif self._hook is not None:
+            self._hook(self, False)
 
     def _front(self):
         """The slot of the oldest item, or -1 when empty. For the consumer."""
@@ -154,13 +215,17 @@ class Ring:
         return True
 
 
+_GUARDED_QUEUE = (("try_put", "item"), ("try_get", "default"), ("peek", "default"))
+
+
 class RingQueue(Ring):
     """A queue of at most `capacity` items in a fixed array.
 
     capacity: 1 to 2^29 - 1, all of them usable.
     typecode: b B h H i l for an array of integers (values within 31 bits: others
-              allocate when they are read). None: a list of any objects; a taken
-              object stays referenced by its slot until the slot is used again.
+              allocate when they are read). None: a list of any objects; without
+              a guard a taken object stays referenced by its slot until the slot
+              is used again.
     overflow: REJECT: a put into a full queue is refused and counted. OVERWRITE:
               it replaces the oldest.
 
@@ -168,14 +233,16 @@ class RingQueue(Ring):
     allowed.
     """
 
-    def __init__(self, capacity, typecode=None, overflow=REJECT):
-        Ring.__init__(self, capacity, overflow)
+    def __init__(self, capacity, typecode=None, overflow=REJECT, guard=None):
+        check_int("capacity", capacity, 1, _HALF_WRAP - 1)
         if typecode is None:
             self._slots = [None] * capacity
         elif isinstance(typecode, str) and len(typecode) == 1 and typecode in "bBhHil":
             self._slots = array(typecode, [0] * capacity)
         else:
             raise ValueError("typecode must be one of b B h H i l, or None, not %r" % (typecode,))
+        self._clears = guard is not None and typecode is None
+        Ring.__init__(self, capacity, overflow, guard, _GUARDED_QUEUE)
 
     def try_put(self, item) -> bool:
         """Append item. False: full, refused and counted. Hot.
@@ -197,7 +264,9 @@ class RingQueue(Ring):
             if slot < 0:
                 return default
             item = self._slots[slot]
-            if self.release():
+            if self._clears:
+                self._slots[slot] = None
+            if self._release():
                 return item
 
     def peek(self, default=None):
@@ -209,3 +278,30 @@ class RingQueue(Ring):
             item = self._slots[slot]
             if not self._skip():
                 return item
+
+    def put(self, item, timeout_ms: int = -1) -> bool:
+        """Wait for room and append item, for the main loop.
+
+        False: there was none within timeout_ms (negative: wait for ever), which
+        counts as one rejected. Needs sluice.backoff. Raises ValueError for a
+        timeout_ms of 2^29 or more.
+        """
+        from sluice.backoff import Backoff
+
+        backoff = Backoff(timeout_ms)
+        while self.overflow == REJECT and not self.free() and backoff.wait():
+            pass
+        return self.try_put(item)
+
+    def get(self, timeout_ms: int = -1, default=None):
+        """Wait for an item and take it, for the main loop; `default` after timeout_ms.
+
+        Negative: wait for ever. Needs sluice.backoff. Raises ValueError for a
+        timeout_ms of 2^29 or more.
+        """
+        from sluice.backoff import Backoff
+
+        backoff = Backoff(timeout_ms)
+        while not len(self) and backoff.wait():
+            pass
+        return self.try_get(default)
