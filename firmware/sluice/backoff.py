@@ -51,7 +51,7 @@ class Backoff:
         passed or lies before that time.
         """
         left = self.left_ms()
-        if left == 0 or expected_ms > left:
+        if left == 0 or expected_ms > left + 1:  # that one may have passed between two looks
             return False
         if expected_ms < 0:
             if left > _SLEEP_MS:
