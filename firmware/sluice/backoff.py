@@ -43,23 +43,18 @@ class Backoff:
             return 0
         return timeout - passed
 
-    def wait(self, expected_ms: int = -1) -> bool:
-        """Let some time pass before the next attempt. Hot.
-
-        expected_ms: the attempt cannot succeed before; -1: not known, so look
-        again after a millisecond. Returns False, at once, when the deadline has
-        passed or lies before that time.
-        """
-        left = self.left_ms()
-        if left == 0 or expected_ms > left + 1:  # that one may have passed between two looks
-            return False
-        if expected_ms < 0:
-            if left > _SLEEP_MS:
-                time.sleep_ms(1)
-            elif left > _IDLE_MS:
-                machine.idle()
-        elif expected_ms > _SLEEP_MS:
-            time.sleep_ms(expected_ms - _SLEEP_MS)
-        elif expected_ms > _IDLE_MS and left > _IDLE_MS:
+    def wait(self, ms: int) -> None:
+        """Let most of ms milliseconds pass, or none when there is at most one. Hot."""
+        if ms > _SLEEP_MS:
+            time.sleep_ms(ms - _SLEEP_MS)
+        elif ms > _IDLE_MS:
             machine.idle()
-        return True
+
+    def pause(self) -> bool:
+        """Let about a millisecond pass; False, at once, when the deadline has passed. Hot."""
+        left = self.left_ms()
+        if left > _SLEEP_MS:
+            time.sleep_ms(1)
+        elif left > _IDLE_MS:
+            machine.idle()
+        return left > 0

@@ -235,9 +235,11 @@ class TokenBucket:
         per_ms = 1000 if self._ticks is time.ticks_us else 1
         backoff = Backoff(timeout_ms)
         while not self.try_acquire(n):
+            left = backoff.left_ms()  # before the wait is asked for: then a "too late" is sure
             wait = self.wait_ticks(n)
-            if wait < 0 or not backoff.wait(wait // per_ms):
+            if wait < 0 or left == 0 or wait // per_ms > left:
                 return self.try_acquire(n)  # at the deadline they may just have come
+            backoff.wait(min(left, wait // per_ms))
         return True
 
     def set_rate(self, rate, per=None) -> None:

@@ -289,7 +289,7 @@ class RingQueue(Ring):
         from sluice.backoff import Backoff
 
         backoff = Backoff(timeout_ms)
-        while self.overflow == REJECT and not self.free() and backoff.wait():
+        while self.overflow == REJECT and not self.free() and backoff.pause():
             pass
         return self.try_put(item)
 
@@ -302,6 +302,6 @@ class RingQueue(Ring):
         from sluice.backoff import Backoff
 
         backoff = Backoff(timeout_ms)
-        while not len(self) and backoff.wait():
+        while not len(self) and backoff.pause():
             pass
         return self.try_get(default)

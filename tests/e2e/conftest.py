@@ -1,14 +1,11 @@
 """A running virtual board, and mpremote to talk to it."""
 
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 
 import pytest
+from remote import mpremote
 
 from tools.vboard import VirtualBoard
-
-_MPREMOTE_S = 30
 
 
 @pytest.fixture
@@ -16,14 +13,6 @@ def vboard() -> Iterator[VirtualBoard]:
     """A freshly started board with an empty file system, for this test alone."""
     with VirtualBoard() as board:
         yield board
-
-
-def mpremote(url: str, *args: str, resume: bool = True) -> subprocess.CompletedProcess[str]:
-    """Runs mpremote on the board; resume: without the soft reset that it does first."""
-    command = [sys.executable, "-m", "mpremote", "connect", url, *(["resume"] if resume else [])]
-    return subprocess.run(
-        [*command, *args], capture_output=True, text=True, timeout=_MPREMOTE_S, check=False
-    )
 
 
 @pytest.fixture

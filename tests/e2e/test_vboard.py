@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from conftest import mpremote
 from mpremote.transport import TransportExecError
 from mpremote.transport_serial import SerialTransport
+from remote import mpremote
 
 from tools.errors import UserError
 from tools.vboard import VirtualBoard, board
@@ -42,10 +42,16 @@ def raw_repl(running: VirtualBoard) -> Iterator[SerialTransport]:
         transport.close()
 
 
-@pytest.fixture
-def repl(shared: VirtualBoard) -> Iterator[SerialTransport]:
+@pytest.fixture(scope="module")
+def shared_repl(shared: VirtualBoard) -> Iterator[SerialTransport]:
     with raw_repl(shared) as transport:
         yield transport
+
+
+@pytest.fixture
+def repl(shared_repl: SerialTransport) -> SerialTransport:
+    shared_repl.enter_raw_repl(soft_reset=False)  # whatever the test before has left running
+    return shared_repl
 
 
 class Line:

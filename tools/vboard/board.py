@@ -46,7 +46,7 @@ class VirtualBoard:
         self.flash_dir = Path(flash_dir or tempfile.mkdtemp(prefix="vboard-")).resolve()
         self._port = port
         self._pty = pty
-        self._uart1 = uart1 and Path(uart1).resolve()
+        self._uart1 = Path(uart1).resolve() if uart1 else None
         self._flash_kb = flash_kb
         self._heap_kb = heap_kb
         self._terminal: list[int] = []  # the pty's two ends

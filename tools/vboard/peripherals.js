@@ -4,7 +4,7 @@
 import fs from "node:fs";
 
 const TICKS_MASK = 0x3fffffff;
-const IDLE_MS = { least: 1, most: 5, share: 0.01 };
+const IDLE = { leastMs: 1, mostMs: 10, share: 0.02 };
 const LINE_FEED = 10;
 const CARRIAGE_RETURN = 13;
 
@@ -19,7 +19,7 @@ export class Peripherals {
   #timers = new Set();
   #nextDue = Infinity;
   #masked = false;
-  #lastTraffic = performance.now();
+  #lastEvent = performance.now(); // when bytes last went in or out, or a timer fired
   #lastByte; // of the text sent
 
   constructor({ received, sent, bell, uart1 }) {
@@ -66,7 +66,7 @@ export class Peripherals {
       total += this.#received.readInto(buffer);
       if (this.#received.relieved) this.#bell.ring();
     }
-    if (total > 0) this.#lastTraffic = performance.now();
+    if (total > 0) this.#lastEvent = performance.now();
     return total;
   }
 
@@ -92,7 +92,7 @@ export class Peripherals {
   }
 
   send(bytes) {
-    this.#lastTraffic = performance.now();
+    this.#lastEvent = performance.now();
     while (bytes.length > 0) {
       const n = this.#sent.write(bytes);
       this.#bell.ring();
@@ -114,6 +114,7 @@ export class Peripherals {
   }
 
   sendUart1(bytes) {
+    this.#lastEvent = performance.now();
     if (this.#uart1 !== undefined) fs.writeSync(this.#uart1, bytes);
     this.poll();
   }
@@ -140,14 +141,13 @@ export class Peripherals {
   }
 
   /**
-   * Sleeps until there is input or a timer is due: 1 ms at most, or when the line has been
-   * quiet for a while a little longer, since waking up is what an idle board costs.
+   * Sleeps until there is input or a timer is due: 1 ms at most, or 2% of the time since
+   * anything happened, up to 10 ms, since waking up is what an idle board costs.
    */
   idle() {
     const seen = this.#received.written;
-    const quiet = (performance.now() - this.#lastTraffic) * IDLE_MS.share;
-    const ms = Math.max(IDLE_MS.least, Math.min(IDLE_MS.most, quiet));
-    if (this.#received.waiting === 0) this.#wait(seen, ms);
+    const ms = Math.max(IDLE.leastMs, (performance.now() - this.#lastEvent) * IDLE.share);
+    if (this.#received.waiting === 0) this.#wait(seen, Math.min(ms, IDLE.mostMs));
     this.poll();
   }
 
@@ -180,6 +180,7 @@ export class Peripherals {
     const before = this.#masked;
     this.#masked = true;
     const now = performance.now();
+    this.#lastEvent = now;
     for (const timer of this.#timers) {
       if (now < timer.due) continue;
       timer.due += timer.ms;

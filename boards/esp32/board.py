@@ -1,0 +1,31 @@
+"""ESP32 boards, as the firmware sees them: module `board`. README.md has the wiring."""
+
+import time
+
+from machine import UART, Pin, Timer, disable_irq, enable_irq, idle  # noqa: F401
+
+from sluice.stdio import StdioLine
+
+NAME = "esp32"
+TICKS_PER_S = 1000
+HARD_IRQ = False  # handlers run from the scheduler, between the main loop's bytecodes
+PULSE_PIN = 27
+
+ticks = time.ticks_ms
+open_line = StdioLine
+
+
+def open_uart():
+    """The UART of the sink "uart": 115200 baud, 8N1, TX on GPIO33, RX on GPIO32."""
+    return UART(1, 115200, tx=33, rx=32)
+
+
+def pulse_irq(handler):
+    """Call handler(pin) in a soft interrupt at each rising edge of PULSE_PIN."""
+    pin = Pin(PULSE_PIN, Pin.IN, Pin.PULL_DOWN)
+    pin.irq(handler, Pin.IRQ_RISING)
+
+
+def start_timer(period_ms: int, callback):
+    """Call callback(timer) in a soft interrupt every period_ms."""
+    Timer(0, mode=Timer.PERIODIC, period=period_ms, callback=callback)

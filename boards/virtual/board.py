@@ -1,0 +1,33 @@
+"""The virtual board, as the firmware sees it: module `board`."""
+
+import time
+
+from machine import UART, Pin, Timer, disable_irq, enable_irq, idle  # noqa: F401
+
+NAME = "virtual"
+TICKS_PER_S = 1000
+HARD_IRQ = False  # handlers run when the program calls time, machine, files or the console
+PULSE_PIN = 2  # nothing drives it
+
+ticks = time.ticks_ms
+
+
+def open_line():
+    """The serial line that the console is on."""
+    return UART(0)
+
+
+def open_uart():
+    """The UART of the sink "uart"; `sluice vboard --uart1 FILE` writes a file of it."""
+    return UART(1)
+
+
+def pulse_irq(handler):
+    """Call handler(pin) in a soft interrupt at each rising edge of PULSE_PIN."""
+    pin = Pin(PULSE_PIN, Pin.IN, Pin.PULL_DOWN)
+    pin.irq(handler, Pin.IRQ_RISING)
+
+
+def start_timer(period_ms: int, callback):
+    """Call callback(timer) in a soft interrupt every period_ms."""
+    Timer(period=period_ms, callback=callback)
