@@ -100,7 +100,7 @@ class Program:
         self._reported = time.ticks_add(self._reported, self._report_every)
         if time.ticks_diff(self._ticks(), self._reported) >= self._report_every:
             self._reported = self._ticks()  # the loop was held up: no lines in a row
-        self._stats.close_interval()
+        self._stats.close_interval(self._ticks())
         self._log.word(b"event", b"stats")
         self._report_flow()
         self._report_limits()

@@ -2,8 +2,21 @@
 
 import click
 
+from tools.console.command import console
+from tools.feed import feed
+from tools.demo import demo
+from tools.flash.command import flash
+from tools.vboard.command import vboard
+
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="sluice")
 def main() -> None:
     """Rate limiting and backpressure for MicroPython boards."""
+
+
+main.add_command(console)
+main.add_command(feed)
+main.add_command(demo)
+main.add_command(flash)
+main.add_command(vboard)

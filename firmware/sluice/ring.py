@@ -265,7 +265,7 @@ class RingQueue(Ring):
                 return default
             item = self._slots[slot]
             if self._clears:
-                self._slots[slot] = None
+                self._slots[slot] = None  # type: ignore[call-overload]  # an object ring
             if self._release():
                 return item
 

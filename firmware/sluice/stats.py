@@ -110,11 +110,12 @@ class Stats:
             return whole * 100 + rest // (seconds // 100)
         return whole * 100 + rest * 100 // seconds
 
-    def close_interval(self) -> None:
-        """Set p50, p95 and p99 for the interval that ends here, and begin the next. Hot.
+    def close_interval(self, now) -> None:
+        """Set p50, p95 and p99 for the interval that ends at tick `now`, and begin the next. Hot.
 
         Looks at no more than the histogram's 216 buckets.
         """
+        self.roll(now)
         sojourn = self._sojourn
         self.p50 = sojourn.percentile(50)
         self.p95 = sojourn.percentile(95)

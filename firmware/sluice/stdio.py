@@ -6,6 +6,7 @@ import sys
 from micropython import const
 
 _AT_MOST = const(64)
+_CTRL_C = const(0x03)
 
 
 class StdioLine:
@@ -25,11 +26,16 @@ class StdioLine:
         self._poll.register(sys.stdin, select.POLLIN)
 
     def readinto(self, buf) -> int:
-        """Fill buf with what is there, up to 64 bytes; returns how many. Hot."""
+        """Fill buf with what is there, up to 64 bytes; returns how many. Hot.
+
+        A Ctrl-C is the last one: if it ends the program, what follows is for the REPL.
+        """
         n = 0
-        while n < _AT_MOST and n < len(buf) and self._ready():
+        byte = 0
+        while byte != _CTRL_C and n < _AT_MOST and n < len(buf) and self._ready():
             self._in.readinto(self._one)
-            buf[n] = self._one[0]
+            byte = self._one[0]
+            buf[n] = byte
             n += 1
         return n
 

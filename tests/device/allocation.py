@@ -32,7 +32,7 @@ def run(pipeline, ring, stats, clock):
         moved += pipeline.step()
         clock.now = clock.now + 1 if clock.now != SMALL_MAX else 0
         if clock.now & 1023 == 0:
-            stats.close_interval()
+            stats.close_interval(clock.now)
     return moved
 
 

@@ -135,7 +135,7 @@ def test_percentiles_are_those_of_the_interval():
     stats = Stats(TickClock().ticks)
     for sojourn in range(1, 11):
         stats.admit(0, sojourn)
-    stats.close_interval()
+    stats.close_interval(0)
     assert (stats.p50, stats.p95, stats.p99) == (5, 10, 10)
-    stats.close_interval()
+    stats.close_interval(0)
     assert (stats.p50, stats.p95, stats.p99) == (-1, -1, -1)

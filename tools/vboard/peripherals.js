@@ -5,6 +5,7 @@ import fs from "node:fs";
 
 const TICKS_MASK = 0x3fffffff;
 const IDLE = { leastMs: 1, mostMs: 10, share: 0.02 };
+const CTRL_C = 3;
 const LINE_FEED = 10;
 const CARRIAGE_RETURN = 13;
 
@@ -58,13 +59,18 @@ export class Peripherals {
     return interrupted;
   }
 
-  /** Moves the bytes that there are into `buffers`; returns how many. */
+  /**
+   * Moves the bytes that there are into `buffers`; returns how many. A Ctrl-C is the last one:
+   * if it ends the program that reads it, what follows is for the REPL.
+   */
   receive(buffers) {
     this.poll();
     let total = 0;
     for (const buffer of buffers) {
-      total += this.#received.readInto(buffer);
+      const n = this.#received.readInto(buffer, CTRL_C);
       if (this.#received.relieved) this.#bell.ring();
+      total += n;
+      if (n < buffer.length) break;
     }
     if (total > 0) this.#lastEvent = performance.now();
     return total;

@@ -48,14 +48,16 @@ export class Ring {
     return n;
   }
 
-  /** Moves waiting bytes into `target`, at most its length; returns how many. */
-  readInto(target) {
+  /** Moves waiting bytes into `target`, at most its length, and none behind the first `last`;
+   * returns how many. */
+  readInto(target, last) {
     const taken = Atomics.load(this.#counters, TAKEN);
-    const n = Math.min(target.length, this.waiting);
+    let n = Math.min(target.length, this.waiting);
     const at = taken & (SIZE - 1);
     const first = Math.min(n, SIZE - at);
     target.set(this.#bytes.subarray(at, at + first));
     target.set(this.#bytes.subarray(0, n - first), first);
+    n = target.subarray(0, n).indexOf(last) + 1 || n;
     this.#take(taken, taken + n);
     return n;
   }

@@ -1,0 +1,93 @@
+"""The command `sluice demo`: the whole way of a record on one machine."""
+
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from contextlib import closing
+from pathlib import Path
+from typing import IO
+
+import click
+
+from host_sim.workload import readings
+from tools.console.app import ConsoleApp
+from tools.console.watch import Watch
+from tools.vboard import VirtualBoard
+
+_SECONDS = 12  # of the made-up workload
+_SEED = 2026
+_LAST_LOOK_S = 1.5  # so that the last statistics lines are seen
+
+
+@click.command()
+@click.argument("log", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def demo(log: Path | None) -> None:
+    """Boot a virtual board, flash it, feed it, watch it, and print the account.
+
+    Feeds LOG as fast as the board takes it, or a bursty workload of 12 s of its own in real time.
+    The board lets 500 records a second through, with bursts of 10.
+    """
+    with tempfile.TemporaryDirectory(prefix="sluice-demo-") as folder, VirtualBoard() as board:
+        click.echo(f"A virtual board answers at {board.url}; flashing it.")
+        subprocess.run(_sluice("flash", "--board", "virtual", "--port", board.url), check=True)
+        if log is None:
+            log, pace = Path(folder) / "workload.csv", ["--speed", "1"]
+            log.write_text("\n".join(readings(_SECONDS, _SEED)) + "\n")
+            click.echo(f"Feeding it a bursty workload of {_SECONDS} s.")
+        else:
+            pace = ["--asap"]
+            click.echo(f"Feeding it {log} as fast as it takes it.")
+        with (Path(folder) / "account.txt").open("w+") as account:
+            status = _feed_and_watch(log, pace, board.url, account)
+            account.seek(0)
+            click.echo(account.read(), nl=False)
+    sys.exit(status)
+
+
+def _sluice(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "tools", *arguments]
+
+
+def _feed_and_watch(log: Path, pace: list[str], port: str, account: IO[str]) -> int:
+    """The exit status of the feed, whose output goes to `account`."""
+    feed = subprocess.Popen(
+        _sluice("feed", str(log), "--port", port, *pace), stdout=account, stderr=account
+    )
+    try:
+        if sys.stdin.isatty() and sys.stdout.isatty():
+            _watch_on_screen(port, feed)
+        else:
+            _watch_in_lines(port, feed)
+        return feed.wait()
+    except KeyboardInterrupt:
+        feed.send_signal(signal.SIGINT)
+        return feed.wait()
+
+
+def _watch_on_screen(port: str, feed: subprocess.Popen[bytes]) -> None:
+    with closing(Watch(port)) as watch:
+        app = ConsoleApp(watch)
+
+        def end() -> None:
+            feed.wait()
+            time.sleep(_LAST_LOOK_S)
+            if app.is_running:
+                app.call_from_thread(app.exit)
+
+        threading.Thread(target=end, daemon=True).start()
+        error = app.run()
+    if error is not None:
+        raise error
+    if feed.poll() is None:
+        click.echo("The feed goes on; Ctrl-C ends it with the account so far.")
+
+
+def _watch_in_lines(port: str, feed: subprocess.Popen[bytes]) -> None:
+    console = subprocess.Popen(_sluice("console", "--plain", "--port", port))
+    feed.wait()
+    time.sleep(_LAST_LOOK_S)
+    console.send_signal(signal.SIGINT)
+    console.wait()
