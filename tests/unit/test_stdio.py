@@ -1,9 +1,7 @@
 """The console as a line: takes what is there, never waits, and leaves the REPL what is its own."""
 
-import io
 import select
 import sys
-from types import SimpleNamespace
 
 import pytest
 
@@ -14,12 +12,17 @@ class Port:
     def __init__(self):
         self.incoming = bytearray()
         self.buffer = self
+        self.written = []
         self.asked_too_early = False
 
     def readinto(self, one):
         self.asked_too_early |= not self.incoming
         one[0] = self.incoming.pop(0)
         return 1
+
+    def write(self, buf, n):
+        self.written.append(bytes(buf[:n]))
+        return n
 
     def register(self, stream, mask):
         assert stream is self and mask == select.POLLIN
@@ -33,7 +36,7 @@ class Port:
 def port(monkeypatch):
     port = Port()
     monkeypatch.setattr(sys, "stdin", port)
-    monkeypatch.setattr(sys, "stdout", SimpleNamespace(buffer=io.BytesIO()))
+    monkeypatch.setattr(sys, "stdout", port)
     monkeypatch.setattr(select, "poll", lambda: port)
     return port
 
@@ -68,12 +71,6 @@ def test_what_follows_a_ctrl_c_is_left_for_the_repl(port):
     assert port.incoming == b"\r\x01print(1)\x04"
 
 
-def test_writes_the_first_n_bytes(port, monkeypatch):
-    written = []
-    monkeypatch.setattr(
-        sys.stdout,
-        "buffer",
-        SimpleNamespace(write=lambda buf, n: written.append(bytes(buf[:n])) or n),
-    )
+def test_writes_the_first_n_bytes(port):
     assert line_of(port).write(bytearray(b"frame and more"), 5) == 5
-    assert written == [b"frame"]
+    assert port.written == [b"frame"]
