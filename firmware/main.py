@@ -51,7 +51,8 @@ class Program:
         )
         self._ack_every = max(1, settings["slots"] // 4)
         self._ack_within = per_second // 50
-        self._log = LogLine()
+        self._log = LogLine(512)
+        self._cost = settings["cost"].encode()
         self._report_every = settings["stats_ms"] * per_second // 1000
         self._reported = ticks()
         self._per_ms = per_second // 1000
@@ -129,6 +130,7 @@ class Program:
             log.number(b"rate", bucket.rate)
         log.number(b"per_ms", bucket.per // self._per_ms)
         log.number(b"burst", bucket.burst)
+        log.word(b"cost", self._cost)
 
     def _report_losses(self):
         log, stats, ring, link = self._log, self._stats, self._ring, self._link

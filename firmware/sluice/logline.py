@@ -9,7 +9,7 @@ class LogLine:
     Ownership: one owner.
     """
 
-    def __init__(self, size: int = 400):
+    def __init__(self, size: int):
         self._buf = bytearray(size)
         self._n = 0
 

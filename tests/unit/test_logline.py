@@ -7,7 +7,7 @@ from host_sim import StrictInt
 from sluice.logline import LogLine
 
 
-def written(build, size=400):
+def written(build, size=100):
     line = MemoryLine()
     log = LogLine(size)
     build(log)
@@ -36,7 +36,7 @@ def test_hundredths(value, text):
 
 def test_pairs_are_parted_by_blanks_and_each_line_starts_anew():
     line = MemoryLine()
-    log = LogLine()
+    log = LogLine(100)
     for n in (1, 22):
         log.word(b"event", b"stats")
         log.number(b"n", n)

@@ -4,6 +4,7 @@ import select
 import sys
 
 import pytest
+from sluice.stdio import StdioLine
 
 
 class Port:
@@ -33,18 +34,16 @@ class Port:
 
 
 @pytest.fixture
-def port(monkeypatch):
-    port = Port()
-    monkeypatch.setattr(sys, "stdin", port)
-    monkeypatch.setattr(sys, "stdout", port)
-    monkeypatch.setattr(select, "poll", lambda: port)
-    return port
+def port():
+    return Port()
 
 
 def line_of(port):
-    from sluice.stdio import StdioLine
-
-    return StdioLine()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "stdin", port)
+        patch.setattr(sys, "stdout", port)
+        patch.setattr(select, "poll", lambda: port, raising=False)
+        return StdioLine()
 
 
 def take(line, size=128):

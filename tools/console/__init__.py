@@ -1,0 +1,1 @@
+"""`sluice console`: a board's statistics and console text, watched live."""

@@ -1,0 +1,122 @@
+"""logfmt: the lines that a board prints for programs, and the statistics line among them."""
+
+import re
+from dataclasses import dataclass, fields
+from typing import Any
+
+_PAIR = re.compile(r'([A-Za-z]\w*)=(?:"((?:[^"\\]|\\.)*)"|([^\s"=]*))(?=\s|$)\s*', re.ASCII)
+_ESCAPE = re.compile(r"\\(.)")
+_ESCAPED = {"n": "\n", "r": "\r", "t": "\t"}
+
+# Fifteen digits are what every JSON reader and spreadsheet keeps exactly.
+_WHOLE = re.compile(r"\d{1,15}", re.ASCII)
+_DECIMAL = re.compile(r"\d{1,15}(?:\.\d{1,6})?", re.ASCII)
+_COSTS = ("record", "bytes")
+_PERCENTILES = ("p50_ms", "p95_ms", "p99_ms")
+
+
+def parse(line: str) -> dict[str, str]:
+    """The pairs of `key=value key="quoted value"`, values unquoted, in the order of the line.
+
+    A line that is anything else, in whole or in part, has no pairs: the result is empty.
+    """
+    line = line.strip()
+    pairs = {}
+    at = 0
+    while at < len(line):
+        pair = _PAIR.match(line, at)
+        if pair is None:
+            return {}
+        key, quoted, bare = pair.groups()
+        pairs[key] = bare if quoted is None else _ESCAPE.sub(_unescape, quoted)
+        at = pair.end()
+    return pairs
+
+
+def _unescape(escape: re.Match[str]) -> str:
+    letter = escape[1]
+    return _ESCAPED.get(letter, letter)
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """One statistics line of a board: what it measured and what it was set to at that moment."""
+
+    up_s: int
+    """Seconds since the program started; it falls when the board was reset."""
+    qps: int
+    """Records taken by the sink in the last second."""
+    mean_qps: float
+    """The same since the program started, as a mean."""
+    depth: int
+    """Records in the queue, at most `capacity`; above `limit` after the limit was lowered."""
+    limit: int
+    high_water: int
+    capacity: int
+    tokens: int
+    """Whole tokens in the bucket, 0 to `burst`."""
+    rate: int | None
+    """Tokens every `per_ms` milliseconds; None is unlimited."""
+    per_ms: int
+    burst: int
+    cost: str
+    """What a token stands for: a "record", or one of its "bytes"."""
+    admitted: int
+    denied: int
+    """Times that the bucket said no; the record waited."""
+    rejected: int
+    overwritten: int
+    failed: int
+    retried: int
+    bad_frames: int
+    """Frames from the host that arrived damaged or not whole."""
+    strays: int
+    """Records from the host that were out of sequence and had to be sent again."""
+    p50_ms: int | None
+    """Sojourn time in the queue over the last interval; None when no record left it."""
+    p95_ms: int | None
+    p99_ms: int | None
+
+    @property
+    def rate_per_s(self) -> float | None:
+        """Tokens a second; None is unlimited."""
+        return None if self.rate is None else self.rate * 1000 / self.per_ms
+
+    @property
+    def qps_limit(self) -> float | None:
+        """The most records a second in the long run; None: unlimited, or a matter of their size."""
+        return self.rate_per_s if self.cost == "record" else None
+
+    @property
+    def rate_text(self) -> str:
+        """The rate with its unit, for people."""
+        if self.rate_per_s is None:
+            return "unlimited"
+        return f"{round(self.rate_per_s, 2):.15g}{' bytes' if self.cost == 'bytes' else ''}/s"
+
+
+def read_stats(line: str) -> Stats | None:
+    """The sample in a statistics line; None for any other line. Keys it does not know pass.
+
+    ValueError names the key when the line is a statistics line but damaged: a key is missing, or a
+    value is not one that it can have; numbers have at most 15 digits.
+    """
+    pairs = parse(line)
+    if pairs.get("event") != "stats":
+        return None
+    return Stats(**{field.name: _value(pairs, field.name) for field in fields(Stats)})
+
+
+def _value(pairs: dict[str, str], key: str) -> Any:
+    text = pairs.get(key)
+    if text is None:
+        raise ValueError(f"{key} is missing")
+    if (key, text) == ("rate", "none") or (key in _PERCENTILES and text == "-1"):
+        return None
+    if key == "mean_qps" and _DECIMAL.fullmatch(text):
+        return float(text)
+    if key == "cost" and text in _COSTS:
+        return text
+    if not _WHOLE.fullmatch(text) or (key == "per_ms" and int(text) == 0):
+        raise ValueError(f'{key}="{text}" is not a value that it can have')
+    return int(text)
