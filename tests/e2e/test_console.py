@@ -168,7 +168,7 @@ def test_teleplot_lines(board):
         assert running.end() == 0
     text, *values = running.out
     assert text == " >>> x:1"
-    assert len(values) == 19
+    assert len(values) == 21
     name, milliseconds, value = values[1].split(":")
     assert (name, value) == (">qps", "498")
     assert abs(int(milliseconds) / 1000 - time.time()) < 600
