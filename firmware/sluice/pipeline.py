@@ -106,13 +106,13 @@ class Pipeline:
         bucket = self._bucket
         wait = bucket.wait_ticks(cost)
         if wait < 0 and cost > bucket.burst:
-            return self._give_up(n)
+            return self._give_up(n) if self._hold(n) else 0
         self._wait_from = now
         self._wait = wait if wait > 0 else 1
         return 0
 
     def _offer(self, n, cost):
-        if self._copy and self._copied == 0 and not self._copy_out(n):
+        if not self._hold(n):
             self._bucket.cancel(cost)  # the producer replaced the record meanwhile
             return 0
         if self._failures:
@@ -156,7 +156,10 @@ class Pipeline:
     def _put_ticks(self):
         return self._copied_at if self._copied else self._ring.peek_ticks()
 
-    def _copy_out(self, n):
+    def _hold(self, n):
+        """Make sure that the producer cannot replace the record in front any more."""
+        if not self._copy or self._copied:
+            return True
         ring = self._ring
         record = ring.peek()
         if record is None or ring.peek_len() != n:

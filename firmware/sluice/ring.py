@@ -73,8 +73,13 @@ class Ring:
 
     def __len__(self) -> int:
         """Items waiting. Hot."""
-        depth = self._tail - self._oldest()
-        return depth if depth >= 0 else depth + self._wrap
+        oldest = self._oldest()
+        while True:  # again only when an interrupt has moved it while the tail was read
+            depth = self._tail - oldest
+            moved = self._oldest()
+            if moved == oldest:
+                return depth if depth >= 0 else depth + self._wrap
+            oldest = moved
 
     def free(self) -> int:
         """Items that can be put before the ring is at its limit; 0 when above it. Hot."""
@@ -115,7 +120,8 @@ class Ring:
 
         high: 1 to capacity.  low: 0 to high - 1.  hook: None, or a function of
         (ring, above) called at each change, by whoever puts or gets, so perhaps
-        in an interrupt. Raises TypeError or ValueError.
+        in an interrupt; the call of an interrupt can come before the one that it
+        interrupted, so believe `ring.above()`. Raises TypeError or ValueError.
 
         For the set-up, before the ring is in use.
         """
@@ -182,9 +188,9 @@ class Ring:
         if len(self) < self._high:
             return
         self._raised = 1 - self._lowered
-        if len(self) <= self._low:
+        while self._raised != self._lowered and len(self) <= self._low:
             self._raised = self._lowered  # an interrupt has emptied the ring meanwhile
-        elif self._hook is not None:
+        if self._hook is not None and self._raised != self._lowered:
             self._hook(self, True)
 
     def _fall(self):
@@ -192,9 +198,9 @@ class Ring:
         if len(self) > self._low:
             return
         self._lowered = self._raised
-        if len(self) >= self._high:
+        while self._raised == self._lowered and len(self) >= self._high:
             self._lowered = 1 - self._raised  # an interrupt has filled the ring meanwhile
-        elif self._hook is not None:
+        if self._hook is not None and self._raised == self._lowered:
             self._hook(self, False)
 
     def _front(self):
