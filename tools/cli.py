@@ -3,8 +3,8 @@
 import click
 
 from tools.console.command import console
-from tools.feed import feed
 from tools.demo import demo
+from tools.feed import feed
 from tools.flash.command import flash
 from tools.vboard.command import vboard
 
