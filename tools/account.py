@@ -105,7 +105,8 @@ class Account:
 
     def _delivered_note(self) -> str:
         if self.counted == "acknowledged":
-            return "acknowledged by the board, whose sink does not report back"
+            note = "acknowledged by the board, whose sink does not report back"
+            return note if self.sent else ""
         notes = [f"{self.out_of_order:,} out of order" if self.out_of_order else "in order"]
         if self.delivered_again:
             notes.append(f"{self.delivered_again:,} again")

@@ -2,6 +2,7 @@
 
 import click
 
+from tools.check.command import check
 from tools.console.command import console
 from tools.demo import demo
 from tools.feed import feed
@@ -15,6 +16,7 @@ def main() -> None:
     """Rate limiting and backpressure for MicroPython boards."""
 
 
+main.add_command(check)
 main.add_command(console)
 main.add_command(feed)
 main.add_command(demo)

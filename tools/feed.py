@@ -54,13 +54,13 @@ def feed(
         raise click.UsageError("--speed and --asap exclude each other.")
     if log == "-" and (speed is not None or time_column is not None):
         raise click.UsageError("The standard input's lines have no times: no --speed, no column.")
-    with _opened(log) as stream:
-        arrivals = read_lines(stream) if log == "-" else read_log(stream, log, time_column)
-        pace = math.inf if asap or log == "-" else speed or 1.0
-        with _Display(_size(stream)) as display:
-            feeder = Feeder(arrivals, port, pace, display.show_line, display.show_progress)
-            failure = _run(feeder)
-    if feeder.answered:
+    stream = _opened(log)  # never closed: the thread that reads it may be waiting in it
+    arrivals = read_lines(stream) if log == "-" else read_log(stream, log, time_column)
+    pace = math.inf if asap or log == "-" else speed or 1.0
+    with _Display(_size(stream)) as display:
+        feeder = Feeder(arrivals, port, pace, display.show_line, display.show_progress)
+        failure = _run(feeder)
+    if feeder.answered or failure is None:
         account = feeder.account()
         click.echo(json.dumps(account.as_dict()) if as_json else account.as_text())
         if failure is None and account.lost:
