@@ -14,6 +14,19 @@ _HOMES = {
     "RecordRing": "records",
     "Stats": "stats",
     "Pipeline": "pipeline",
+    "IrqGuard": "guard",
+    "LockGuard": "guard",
+    "Channel": "channel",
+    "Closed": "channel",
+    "WAIT": "channel",
+    "Get": "channel",
+    "Put": "channel",
+    "select": "channel",
+    "SegmentStore": "store",
+    "TieredQueue": "tiered",
+    "Router": "router",
+    "Topic": "router",
+    "KeyedBuckets": "keyed",
 }
 
 

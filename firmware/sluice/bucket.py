@@ -121,6 +121,7 @@ class TokenBucket:
         self._ticks = ticks
         self._adopt(rate, per, burst, _terms(rate, per, burst), 0)
         self.settled = ticks()
+        self._line = None  # of the tasks that wait
         if guard is not None:
             guard.protect(self, _GUARDED)
 
@@ -241,6 +242,18 @@ class TokenBucket:
                 return self.try_acquire(n)  # at the deadline they may just have come
             backoff.wait(min(left, wait // per_ms))
         return True
+
+    def wait(self, n: int = 1):
+        """`await bucket.wait(n)`: the task waits for n tokens and takes them.
+
+        Tasks are served in the order in which they came. Raises ValueError when
+        the tokens will never be there. Needs sluice.tokenline, which says more.
+        """
+        if self._line is None:
+            from sluice.tokenline import TokenLine
+
+            self._line = TokenLine(self, 1000 if self._ticks is time.ticks_us else 1)
+        return self._line.acquire(n)
 
     def set_rate(self, rate, per=None) -> None:
         """Change the rate from now on; what was earned stays, to the unit.

@@ -28,9 +28,9 @@ class KeyedBuckets:
     slots: keys it knows at a time, 1 to 16,383; about 30 bytes each.
     rate, burst, per, ticks: as of TokenBucket, the same for every key.
 
-    A key is an int, a str or bytes: an address, a name. Keys are compared
-    themselves, so that two never share a bucket; the table refers to a key
-    until its slot is reused.
+    Keys are ints, strs or bytes, all of one type: addresses, names. They are
+    compared themselves, so that two never share a bucket. The table refers to a
+    key until its slot is reused.
 
     Promise: no key is ever granted more than by a TokenBucket of its own.
     When all slots are in use, a new key takes that of the least recently used

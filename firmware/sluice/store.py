@@ -227,7 +227,7 @@ class SegmentStore:
         self.writes += 1
         with open(self._path(segment.number), "wb" if begins else "ab") as file:
             if file.write(part) != len(part):
-                raise OSError(_ENOSPC)
+                raise OSError(_ENOSPC, "written in part")
 
     def _forget_taken(self):
         while self._segments and self._segments[0].unread == 0:

@@ -24,11 +24,11 @@ class TieredQueue:
                 as long as it has anything in hand that was put earlier.
     spill_at:   depth from which the ring is relieved into the store, 1 to its
                 capacity; None: three quarters. What is above it must be enough
-                for what comes in between two calls of `step`.
+                for what comes in between two calls of `move`.
     read_ahead: records brought back from the store at once, into slots made at
                 the start, 1 or more.
 
-    Only `step` and `flush` touch the flash, and block as long as it does. All
+    Only `move` and `flush` touch the flash, and block as long as it does. All
     else is hot. A queue that is full in all tiers refuses, and the ring counts
     that; the store says why it takes no more. The flash is spared as long as
     ring and batch can hold what waits.
@@ -44,7 +44,7 @@ class TieredQueue:
 
     Ownership: one producer, the main loop or one interrupt handler, which calls
     `put` alone (several with a guard on the ring, if there is no consumer). All
-    else is for the main loop. `step` between `peek` and `release` may make
+    else is for the main loop. `move` between `peek` and `release` may make
     `release` return False: the record is still in front, peek at it again.
     """
 
@@ -64,6 +64,7 @@ class TieredQueue:
         self.overflow = ring.overflow
         self.handed_over = 0
         self._consumer = consumer
+        self._offered = 0
         self._spill_at = spill_at
         self._returned = RecordRing(read_ahead, ring.size, ticks=store.loaded_ticks)
         # True while older records than the ring's may be in the store or returned from it.
@@ -83,7 +84,7 @@ class TieredQueue:
         """A memoryview of the oldest record's whole slot, or None. Hot.
 
         Its first `peek_len()` bytes are the record. None: the queue is empty, or
-        the oldest record is in the store, from where `step` brings it. From an
+        the oldest record is in the store, from where `move` brings it. From an
         overwriting ring: see RecordRing.
         """
         return self._returned.peek() if self._spilled else self.ring.peek()
@@ -107,7 +108,7 @@ class TieredQueue:
         """Records waiting in all tiers. Hot."""
         return len(self._returned) + len(self.store) + len(self.ring)
 
-    def step(self) -> int:
+    def move(self) -> int:
         """Move records between the tiers, as far as it is due. Blocks.
 
         To be called in each turn of the main loop. Reads from one segment,
@@ -137,15 +138,18 @@ class TieredQueue:
         return self.store.write()
 
     def _hand_over(self, record, n):
-        if self._spilled or len(self.ring) or not self._offer(record, n):
+        if self._spilled or len(self.ring):
+            return False
+        self._offered = n
+        if not self._offer(record):
             return False
         if self.handed_over != _SMALL_MAX:
             self.handed_over += 1
         return True
 
-    def _offer(self, record, n):
-        try:
-            return self._consumer.write(record, n)
+    def _offer(self, record):
+        try:  # with n as an argument too, the frame would be too large for the stack
+            return self._consumer.write(record, self._offered)
         except Exception:  # whatever it raises: not taken, so the record waits in the ring
             return False
 

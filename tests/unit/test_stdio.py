@@ -4,6 +4,7 @@ import select
 import sys
 
 import pytest
+
 from sluice.stdio import StdioLine
 
 
