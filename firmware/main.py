@@ -133,13 +133,13 @@ class Program:
         log.word(b"cost", self._cost)
 
     def _report_losses(self):
-        log, stats, ring, link = self._log, self._stats, self._ring, self._link
+        log, stats, ring = self._log, self._stats, self._ring
         log.number(b"rejected", ring.rejected)
         log.number(b"overwritten", ring.overwritten)
         log.number(b"failed", stats.failed)
         log.number(b"retried", stats.retried)
         log.number(b"bad_frames", self._frames.bad)
-        log.number(b"strays", link.strays)
+        log.number(b"strays", self._link.strays)
 
     def _report_sojourn(self):
         log, stats, per_ms = self._log, self._stats, self._per_ms

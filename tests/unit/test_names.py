@@ -21,7 +21,7 @@ def test_the_stub_for_type_checkers_says_the_same():
     assert dict(stub_names()) == {name: f"sluice.{home}" for name, home in sluice._HOMES.items()}
 
 
-@pytest.mark.parametrize(("name", "module"), stub_names())
+@pytest.mark.parametrize(("name", "module"), list(stub_names()))
 def test_each_name_is_that_of_its_file(name, module):
     assert getattr(sluice, name) is getattr(sys.modules[module], name)
 
