@@ -5,7 +5,7 @@ import click
 from tools.check.command import check
 from tools.console.command import console
 from tools.demo import demo
-from tools.feed import feed
+from tools.feed.command import feed
 from tools.flash.command import flash
 from tools.vboard.command import vboard
 

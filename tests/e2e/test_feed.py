@@ -17,9 +17,9 @@ from pathlib import Path
 
 import pytest
 
-from tools.ack_pb2 import AckRequest
-from tools.frames import Frame, LineReader, encode
-from tools.port import Port
+from tools.link.ack_pb2 import AckRequest
+from tools.link.frames import Frame, LineReader, encode
+from tools.link.port import Port
 
 SLUICE = Path(sys.executable).with_name("sluice")
 PROJECT = Path(__file__).parents[2]

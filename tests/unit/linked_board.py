@@ -8,7 +8,7 @@ from host_sim import TickClock
 from sluice import RecordRing
 from sluice.frames import Frames
 from sluice.link import Link
-from tools.frames import Frame, LineReader, encode
+from tools.link.frames import Frame, LineReader, encode
 
 
 class LinkedBoard:

@@ -5,10 +5,10 @@ import json
 
 import pytest
 
-from tools.account import Tally
-from tools.ack_pb2 import AckRequest
-from tools.arrivals import read_lines
-from tools.session import Session
+from tools.feed.account import Tally
+from tools.feed.arrivals import read_lines
+from tools.link.ack_pb2 import AckRequest
+from tools.link.session import Session
 
 START = "event=start version=0.1.0 board=virtual source=link sink="
 

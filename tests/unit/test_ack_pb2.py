@@ -1,4 +1,4 @@
-"""The committed protobuf code is what protoc makes of tools/ack.proto."""
+"""The committed protobuf code is what protoc makes of tools/link/ack.proto."""
 
 import subprocess
 import sys
@@ -15,7 +15,7 @@ def generated(tmp_path_factory):
     subprocess.run(
         [
             *(sys.executable, "-m", "grpc_tools.protoc", "-I."),
-            *(f"--python_out={out}", f"--pyi_out={out}", "tools/ack.proto"),
+            *(f"--python_out={out}", f"--pyi_out={out}", "tools/link/ack.proto"),
         ],
         cwd=PROJECT,
         check=True,
@@ -25,4 +25,5 @@ def generated(tmp_path_factory):
 
 @pytest.mark.parametrize("name", ["ack_pb2.py", "ack_pb2.pyi"])
 def test_committed_code_is_up_to_date(generated, name):
-    assert (PROJECT / "tools" / name).read_text() == (generated / "tools" / name).read_text()
+    place = Path("tools", "link", name)
+    assert (PROJECT / place).read_text() == (generated / place).read_text()

@@ -4,8 +4,8 @@ import io
 
 import pytest
 
-from tools.arrivals import LINE_MAX, read_lines, read_log
 from tools.errors import UserError
+from tools.feed.arrivals import LINE_MAX, read_lines, read_log
 
 GET = b'"GET /a HTTP/1.1" 200 512'
 LINE = b"192.0.2.1 - - [17/May/2015:10:05:%02d +0000] " + GET + b' "-" "Mozilla/5.0"'

@@ -9,8 +9,8 @@ from stats_lines import stats, stats_line
 from tools.console import watch as watch_module
 from tools.console.events import LinkDown, LinkUp, LogLine, Sample
 from tools.console.watch import Watch
-from tools.frames import encode
-from tools.port import State
+from tools.link.frames import encode
+from tools.link.port import State
 
 URL = "socket://board:1"
 UP = State(connected=True, owner=True)

@@ -7,7 +7,7 @@ from host_sim import TickClock
 from sluice import RecordRing
 from sluice.frames import Frames
 from sluice.link import Link
-from tools.ack_pb2 import AckRequest
+from tools.link.ack_pb2 import AckRequest
 
 SEQ = 1 << 24
 

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from wire import frame
 
-from tools.frames import CONTENT_MAX, FRAME_SILENCE_S, TEXT_SILENCE_S, Frame, LineReader, Text
-from tools.frames import encode as encode_frame
+from tools.link.frames import CONTENT_MAX, FRAME_SILENCE_S, TEXT_SILENCE_S, Frame, LineReader, Text
+from tools.link.frames import encode as encode_frame
 
 contents = st.binary(min_size=1, max_size=CONTENT_MAX)
 printed = st.text(st.characters(codec="utf-8", exclude_categories=["C", "Zl", "Zp"]), max_size=80)

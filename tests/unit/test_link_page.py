@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tools.frames import Frame, LineReader, encode
-from tools.session import Session
+from tools.link.frames import Frame, LineReader, encode
+from tools.link.session import Session
 
 PAGE = Path(__file__).parents[2] / "docs" / "link.md"
 HEX = r"((?:[0-9a-f]{2} )*[0-9a-f]{2})"

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tools.pace import TICKS_PERIOD, Pace, Unwrapped
+from tools.feed.pace import TICKS_PERIOD, Pace, Unwrapped
 
 
 def pace(times, per_s=1000):

@@ -17,9 +17,9 @@ import serial
 import serial.rfc2217
 
 from tools.errors import UserError
-from tools.port import Port, State
-from tools.port_url import canonical
-from tools.sharing import Rendezvous
+from tools.link.port import Port, State
+from tools.link.sharing import Rendezvous
+from tools.link.url import canonical
 
 PATIENCE_S = 20
 
@@ -199,7 +199,7 @@ def test_when_the_owner_leaves_a_guest_goes_on_and_the_board_does_not_notice(boa
 
 OWNER = """
 import sys, threading
-from tools.port import Port
+from tools.link.port import Port
 port = Port(sys.argv[1], lambda data: None, lambda state: print(state.owner, flush=True))
 port.start()
 threading.Event().wait()

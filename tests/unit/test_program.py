@@ -12,7 +12,7 @@ from wire import MemoryLine, contents, frame
 import sluice.config
 from host_sim import FIRMWARE, TickClock
 from sluice.config import check
-from tools.ack_pb2 import AckRequest
+from tools.link.ack_pb2 import AckRequest
 
 
 @pytest.fixture

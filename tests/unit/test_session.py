@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from linked_board import LinkedBoard, feed
 from wire import frame
 
-from tools.ack_pb2 import AckRequest
-from tools.session import RECORD_MAX, RETRY_S, SEQ_PERIOD, LinkError, Session, new_session
+from tools.link.ack_pb2 import AckRequest
+from tools.link.session import RECORD_MAX, RETRY_S, SEQ_PERIOD, LinkError, Session, new_session
 
 SESSION = 7
 

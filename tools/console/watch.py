@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator
 from queue import Empty, SimpleQueue
 
 from tools.console.events import Event, LinkDown, LinkUp, LogLine, line_event, printable
-from tools.frames import FRAME_SILENCE_S, TEXT_SILENCE_S, Frame, LineReader, Text
-from tools.port import Port, State
+from tools.link.frames import FRAME_SILENCE_S, TEXT_SILENCE_S, Frame, LineReader, Text
+from tools.link.port import Port, State
 
 _BACKLOG_BYTES = 4 << 20
 

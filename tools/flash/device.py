@@ -18,7 +18,7 @@ from mpremote.transport_serial import SerialTransport
 from tools.boards import ARCHITECTURES
 from tools.errors import UserError
 from tools.flash.plan import Content
-from tools.port_url import open_port
+from tools.link.url import open_port
 
 _ANSWER_S = 2  # a board answers within this, asked twice
 _BOOT_S = 15  # a boot.py ends within this

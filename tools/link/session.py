@@ -11,8 +11,8 @@ from itertools import islice
 
 from google.protobuf.message import DecodeError
 
-from tools.ack_pb2 import AckRequest
-from tools.frames import encode
+from tools.link.ack_pb2 import AckRequest
+from tools.link.frames import encode
 
 HELLO = 0x81
 RECORD = 0x82

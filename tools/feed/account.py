@@ -5,10 +5,10 @@ from array import array
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
-from tools.arrivals import Arrivals
+from tools.feed.arrivals import Arrivals
+from tools.feed.pace import Pace, Unwrapped
+from tools.link.session import Record, Session
 from tools.logfmt import parse
-from tools.pace import Pace, Unwrapped
-from tools.session import Record, Session
 
 
 @dataclass(frozen=True)

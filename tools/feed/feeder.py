@@ -7,14 +7,14 @@ from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from typing import NamedTuple
 
-from tools.account import Account, Tally
-from tools.arrivals import Arrival, Arrivals
 from tools.console.events import printable
 from tools.errors import UserError
-from tools.frames import FRAME_SILENCE_S, Frame, LineReader, Text, encode
+from tools.feed.account import Account, Tally
+from tools.feed.arrivals import Arrival, Arrivals
+from tools.link.frames import FRAME_SILENCE_S, Frame, LineReader, Text, encode
+from tools.link.port import Port, State
+from tools.link.session import LinkError, new_session
 from tools.logfmt import parse
-from tools.port import Port, State
-from tools.session import LinkError, new_session
 
 ANSWER_S = 5.0
 """How long a board may take for its first answer."""

@@ -16,8 +16,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tools.errors import UserError
-from tools.port_url import open_port
-from tools.sharing import Peer, Rendezvous
+from tools.link.sharing import Peer, Rendezvous
+from tools.link.url import open_port
 
 _JOIN_S = 6.0
 _JOIN_AGAIN_S = 0.02

@@ -13,9 +13,9 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from tools.arrivals import TIME_COLUMNS, read_lines, read_log
 from tools.errors import UserError
-from tools.feeder import Feeder
+from tools.feed.arrivals import TIME_COLUMNS, read_lines, read_log
+from tools.feed.feeder import Feeder
 
 _SHOW_S = 0.1
 _RATE_S = 2.0

@@ -18,7 +18,7 @@ from collections import deque
 from pathlib import Path
 
 from tools.errors import UserError
-from tools.port_url import canonical
+from tools.link.url import canonical
 
 _HEADER = struct.Struct("!cI")
 _CHUNK = 65536

@@ -1,0 +1,1 @@
+"""`sluice feed`: a log to a board, and the account of its records."""
