@@ -1,15 +1,16 @@
 """CPython twins of a board's hardware: import this, then import from `sluice`.
 
-`import host_sim` puts firmware/ on the path, gives the module `time` the
-functions that MicroPython has besides CPython's, and supplies `machine` and
-`micropython`. Time is the host's own until a TickClock is put in its place.
+`import host_sim` puts firmware/ on the path, gives the modules `time` and
+`asyncio` what MicroPython has in them besides CPython's, and supplies `machine`
+and `micropython`. Time is the host's own until a TickClock is put in its place.
 """
 
+import asyncio
 import sys
 import time
 from pathlib import Path
 
-from host_sim import clock, machine, micropython
+from host_sim import aio, clock, machine, micropython
 from host_sim.clock import TickClock
 from host_sim.strict import StrictInt
 
@@ -24,6 +25,8 @@ def _install() -> None:
     sys.modules["micropython"] = micropython
     for name in clock.TIME_FUNCTIONS:
         setattr(time, name, getattr(clock, name))
+    for name in aio.ASYNCIO_NAMES:
+        setattr(asyncio, name, getattr(aio, name))
 
 
 _install()

@@ -77,10 +77,14 @@ class Channel:
         not put. Cancelled while it waits: neither, unless in a rendezvous a
         receiver has taken it just before.
         """
-        in_line = self._hands_over or self._putters.bell is not None
-        if not in_line and self.queue.free() and self.try_put(item):
-            return True
-        return (await select(Put(self, item))).accepted
+        if self.overflow != WAIT:
+            if self.closed:
+                raise Closed(self)
+            return self.try_put(item)
+        stands_in_line = self._hands_over or self._putters.bell is not None
+        if stands_in_line or not self.queue.free() or not self.try_put(item):
+            await _Choice((Put(self, item),)).wait(-1)
+        return True
 
     async def get(self):
         """Wait for the next item and take it.
@@ -92,7 +96,9 @@ class Channel:
             item = self._take()
             if item is not _NOTHING:
                 return item
-        return (await select(Get(self))).item
+        case = Get(self)
+        await _Choice((case,)).wait(-1)
+        return case.item
 
     def try_put(self, item) -> bool:
         """Put item if that needs no waiting, past those who wait in line. Hot.
@@ -167,14 +173,13 @@ class Get:
         self._line = channel._getters
         self._choice = None
 
-    def _happen(self):
-        channel = self.channel
+    def _happen(self, waits):
         if not self._line.admits(self._choice):
             return False
-        item = channel._take()
+        item = self.channel._take()
         if item is _NOTHING:
-            if channel.closed:
-                raise Closed(channel)
+            if self.channel.closed:
+                raise Closed(self.channel)
             return False
         self.item = item
         return True
@@ -193,27 +198,26 @@ class Put:
         self._line = channel._putters
         self._choice = None
 
-    def _happen(self):
+    def _happen(self, waits):
         channel = self.channel
         if channel.closed:
             raise Closed(channel)
         if channel.overflow != WAIT:
             self.accepted = channel.try_put(self.item)
             return True
-        if channel._hands_over and self._choice.waits:
-            return False  # the receiver that takes the item ends the choice
-        return (
-            self._line.admits(self._choice) and channel.queue.free() and channel.try_put(self.item)
-        )
+        if waits and channel._hands_over:
+            return False  # the receiver that takes the item will end the choice
+        admitted = self._line.admits(self._choice) and channel.queue.free()
+        return admitted and channel.try_put(self.item)
 
 
 async def select(*cases, timeout_ms: int = -1):
     """Wait until one of the cases can happen; exactly one does, and is returned.
 
-    cases: Get and Put objects, each used by one select at a time; a channel is
-    not both put to and got from. timeout_ms: 0: do not wait (a Put is then a
-    `try_put`, behind those who wait in line); up to 2^29 - 1; negative: wait for
-    ever. None: no case could happen in that time.
+    cases: Get and Put objects, each in one select at a time; no channel is both
+    put to and got from. timeout_ms: 0: do not wait (a Put is then a `try_put`,
+    behind those who wait in line); up to 2^29 - 1; negative: wait for ever.
+    None: no case could happen in that time.
 
     Of several that can happen it takes the one whose turn is longest ago, so
     none starves. It does not give way to other tasks unless it waits.
@@ -227,64 +231,69 @@ async def select(*cases, timeout_ms: int = -1):
     for case in cases:
         if isinstance(case, Put) and case.channel in sources:
             raise ValueError("a select cannot put to and get from the same channel")
-    choice = _Choice(cases, timeout_ms != 0)
-    if choice.now() or not choice.waits:
-        return choice.done
-    return await choice.wait(timeout_ms)
+    case = _first_to_happen(cases, timeout_ms != 0)
+    if case is not None or timeout_ms == 0:
+        return case
+    return await _Choice(cases).wait(timeout_ms)
+
+
+def _first_to_happen(cases, waits):
+    """The case that can happen now, and has; None if there is none."""
+    for case in sorted(cases, key=_turn):
+        if case._happen(waits):
+            _Line.turns += 1
+            case._line.turn = _Line.turns
+            return case
+    return None
+
+
+def _turn(case):
+    return case._line.turn
 
 
 class _Choice:
-    """A select that goes on: a task and its cases, in one line each."""
+    """A task that waits for one of its cases to happen, in line for each."""
 
-    def __init__(self, cases, waits):
-        self.cases = cases
-        self.waits = waits
-        self.done = None  # the case that has happened
-        self.bell = None  # wakes the task; there while it stands in line
+    def __init__(self, cases):
+        interrupts = any(case.channel.interrupts for case in cases)
+        self.bell = asyncio.ThreadSafeFlag() if interrupts else asyncio.Event()
+        self._cases = cases
+        self._done = None  # the case that has happened
         self._expired = False
-        for case in cases:
-            case._choice = self
-
-    def now(self):
-        """Let one case happen if one can."""
-        for case in sorted(self.cases, key=_turn):
-            if case._happen():
-                self.end(case)
-                return True
-        return False
 
     async def wait(self, timeout_ms):
-        interrupts = any(case.channel.interrupts for case in self.cases)
-        self.bell = asyncio.ThreadSafeFlag() if interrupts else asyncio.Event()
         timer = asyncio.create_task(self._expire(timeout_ms)) if timeout_ms > 0 else None
-        for case in self.cases:
+        for case in self._cases:
+            case._choice = self
             case._line.join(case)
             case.channel._settle()
         try:
-            # In line before another look: an interrupt may have put since the first.
-            while self.done is None and not self.now() and not self._expired:
-                await self.bell.wait()
-                self.bell.clear()
+            while self._done is None:  # in line already: an interrupt may put at any time
+                case = _first_to_happen(self._cases, True)
+                if case is not None:
+                    self.end(case)
+                elif self._expired:
+                    break
+                else:
+                    await self.bell.wait()
+                    self.bell.clear()
         finally:
-            if self.done is None:
+            if self._done is None:
                 self._leave()
             if timer is not None:
                 timer.cancel()
-        return self.done
+        return self._done
 
     def end(self, case):
-        """This case has happened: no other does."""
-        self.done = case
-        if len(self.cases) > 1:
-            _Line.turns += 1
-            case._line.turn = _Line.turns
-        if self.bell is not None:
-            self._leave()
-            self.bell.set()
+        """This case has happened; no other will."""
+        self._done = case
+        self._leave()
+        self.bell.set()
 
     def _leave(self):
-        for case in self.cases:
+        for case in self._cases:
             case._line.leave(case)
+            case._choice = None
             case.channel._settle()
 
     async def _expire(self, timeout_ms):
@@ -293,19 +302,15 @@ class _Choice:
         self.bell.set()
 
 
-def _turn(case):
-    return case._line.turn
-
-
 class _Line:
     """The cases that wait at one end of a channel, first come, first served."""
 
-    turns = 0  # choices between several cases so far, in all lines
+    turns = 0  # choices made so far, in all lines
 
     def __init__(self):
         self._cases = []
-        self.bell = None  # of the first; an interrupt reads only this
-        self.turn = 0  # of the last choice that fell on this line
+        self.bell = None  # of the first; all that an interrupt reads
+        self.turn = 0  # when a choice last fell on this line
 
     def first(self):
         return self._cases[0]

@@ -51,7 +51,7 @@ class TieredQueue:
     def __init__(self, ring, store, consumer=None, spill_at=None, read_ahead=8):
         if store.size != ring.size:
             raise ValueError(
-                "store must be for records of %d bytes as the ring, not %d"
+                "store must be for records of up to %d bytes, as the ring is, not %d"
                 % (ring.size, store.size)
             )
         if spill_at is None:
@@ -116,7 +116,7 @@ class TieredQueue:
         records it moved.
         """
         moved = 0
-        if self._spilled and len(self._returned) == 0:
+        if len(self._returned) == 0 and (self._spilled or self.store.used()):
             moved = self.store.load(self._returned)
             if moved == 0 and len(self.store) == 0:
                 self._spilled = False
@@ -157,9 +157,13 @@ class TieredQueue:
         ring = self.ring
         store = self.store
         self._spilled = True
-        if not store.add(ring) and not (store.write() and store.add(ring)):
-            return 0
-        moved = 1
-        while len(ring) >= self._spill_at and store.add(ring):
-            moved += 1
+        moved = 0
+        written = False
+        while len(ring) >= self._spill_at:
+            if store.add(ring):
+                moved += 1
+            elif written or not store.write():
+                break
+            else:
+                written = True
         return moved

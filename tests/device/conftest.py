@@ -1,13 +1,18 @@
-"""The library on a virtual board, compiled as `sluice flash` compiles it."""
+"""The library on MicroPythons: the virtual board by mpremote, and all the runtimes there are."""
 
+import platform
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
 
 import pytest
+from shared_suite import helpers
 
 from host_sim import FIRMWARE
+from tools.runtimes import RUNTIMES, Runtime
 from tools.vboard import VirtualBoard
 
 HERE = Path(__file__).resolve().parent
@@ -39,3 +44,33 @@ def run_on_board(library: VirtualBoard) -> Callable[[str], list[str]]:
         return done.stdout.splitlines()
 
     return run
+
+
+@pytest.fixture(scope="session")
+def running() -> Iterator[Callable[[type[Runtime]], Runtime]]:
+    """running(Microbit): that runtime, started when it is first asked for."""
+    with ExitStack() as stack:
+
+        @cache
+        def start(kind: type[Runtime]) -> Runtime:
+            runtime = kind()
+            stack.callback(runtime.stop)
+            runtime.start(helpers(kind.holds))
+            return runtime
+
+        yield start
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Which runtimes the shared suite has run on, and why not on the others."""
+
+    def passed(part: str) -> str:
+        ids = [report.nodeid for report in terminalreporter.stats.get("passed", ())]
+        return f"{sum(part in node for node in ids)} cases passed"
+
+    terminalreporter.section("the shared suite")
+    terminalreporter.line(f"CPython {platform.python_version()}: {passed('tests/suite/')}")
+    for runtime in RUNTIMES:
+        reason = runtime.why_not()
+        account = f"left out: {reason}" if reason else passed(f"test_case[{runtime.name}-")
+        terminalreporter.line(f"{runtime.name}: {account}")

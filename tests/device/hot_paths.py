@@ -3,17 +3,24 @@
 Prints `hot NAME` for each that allocated nothing, and `allocates NAME ERROR`.
 """
 
+import asyncio
+
 import micropython
 
 from sluice import OVERWRITE, REJECT, Pipeline, RecordRing, RingQueue, Stats, TokenBucket
+from sluice.channel import WAIT, Channel
 from sluice.cobs import decode, encode
 from sluice.crc16 import crc16
 from sluice.frames import Frames
 from sluice.histogram import LogHistogram
+from sluice.keyed import KeyedBuckets
 from sluice.link import Link
 from sluice.logline import LogLine
 from sluice.pulses import Pulses
+from sluice.router import Router, Topic
 from sluice.sinks import LinkSink, NullSink, UartSink
+from sluice.store import SegmentStore
+from sluice.tiered import TieredQueue
 
 SMALL_MAX = (1 << 30) - 1
 
@@ -217,6 +224,80 @@ def links():
     hot("sinks.NullSink.write", lambda: null.write(view, 16))
 
 
+def channels():
+    for capacity, overflow in ((0, WAIT), (2, REJECT), (2, OVERWRITE)):
+        for bell in (None, asyncio.Event()):
+            channel = Channel(capacity, overflow)
+            channel._getters.bell = bell  # of a task that waits
+            channel._settle()
+            for _ in range(4):
+                hot("channel.Channel.try_put", lambda: channel.try_put(1))
+            channel.close()
+            hot("channel.Channel.try_put", lambda: channel.try_put(1))
+
+
+def keyed_buckets():
+    for rate in (1, 0, None):
+        buckets = KeyedBuckets(2, rate, 3, 1000, clock.ticks)
+        for keys in ((1, 6, 11, -4), ("a", "b", "c", "d"), (b"a", b"b", 1 << 40, 1 << 41)):
+            for n in (1, 1, 3, 0, 2):
+                for key in keys:
+                    hot(
+                        "keyed.KeyedBuckets.try_acquire",
+                        lambda: buckets.try_acquire(key),
+                        lambda: buckets.try_acquire(key, n),
+                    )
+                clock.now = clock.now + 700 & SMALL_MAX
+        if rate is not None:
+            assert buckets.refused > 0 and buckets.evicted > 0  # each way was gone
+        buckets.refused = buckets.evicted = SMALL_MAX - 1
+
+
+def routers():
+    sink = Sink()
+    topics = {}
+    for name in ("a", "b"):
+        ring = RecordRing(2, 16, REJECT, clock.ticks)
+        bucket = TokenBucket(None, 1, 1000, clock.ticks)
+        topics[name] = Topic(ring, bucket, sink, Stats(clock.ticks), ticks=clock.ticks)
+    router = Router(topics)
+    record = bytearray(16)
+    for sink.answer in (True, False, True):
+        for name in ("a", "b", "c"):
+            for n in (16, 1, 17, 1):
+                hot("router.Router.put", lambda: router.put(name, record, n))
+        hot("router.Topic.enqueue", lambda: topics["a"].enqueue(record, 1))
+        for _ in range(4):
+            hot("router.Router.step", router.step)
+            hot("router.Topic.step", topics["b"].step)
+            clock.now += 100
+    assert topics["a"].faults == topics["b"].faults == 0  # a fault would hide what was raised
+    assert len(topics["a"].ring) == 0
+
+
+def tiered_queues():
+    record = bytearray(16)
+    for overflow in (REJECT, OVERWRITE):
+        store = SegmentStore("/spill", 16, 3, 128, 48, ticks=clock.ticks)
+        ring = RecordRing(4, 16, overflow, clock.ticks)
+        sink = Sink()
+        queue = TieredQueue(ring, store, sink, 3, 2)
+        for sink.answer in (True, False, True):
+            for n in (16, 0, 17, 1, 1, 1, 1, 1):
+                hot("tiered.TieredQueue.put", lambda: queue.put(record, n))
+                hot("tiered.TieredQueue.__len__", lambda: len(queue))
+                hot("store.SegmentStore.__len__", lambda: len(store))
+                queue.move()
+            for _ in range(30):
+                hot("tiered.TieredQueue.peek", queue.peek)
+                hot("tiered.TieredQueue.peek_len", queue.peek_len)
+                hot("tiered.TieredQueue.peek_ticks", queue.peek_ticks)
+                hot("tiered.TieredQueue.release", queue.release)
+                hot("store.SegmentStore.loaded_ticks", store.loaded_ticks)
+                queue.move()
+        assert store.writes > 0 and queue.handed_over > 0 and len(queue) == 0
+
+
 def small_parts():
     line = Line()
     log = LogLine(40)
@@ -237,7 +318,19 @@ def small_parts():
     hot("pulses.Pulses.pulse", pulses.pulse, lambda: pulses.pulse(None))
 
 
-for part in (buckets, queues, records, statistics, pipelines, links, small_parts):
+for part in (
+    buckets,
+    queues,
+    records,
+    statistics,
+    pipelines,
+    links,
+    channels,
+    keyed_buckets,
+    routers,
+    tiered_queues,
+    small_parts,
+):
     part()
 for name in names:
     if name in failures:

@@ -1,0 +1,9 @@
+"""The suite on CPython: the same cases, on ticks that raise when they leave 31 bits."""
+
+from functools import partial
+
+import clock
+
+from host_sim import TickClock
+
+clock.Clock = partial(TickClock, strict=True)

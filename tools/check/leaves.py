@@ -1,0 +1,38 @@
+"""What hot code may call outside the library, because it takes nothing from the heap.
+
+Short on purpose: a call that is not listed is a finding. Look it up in MicroPython's
+source, or measure it with `micropython.mem_total()`, before you add it.
+"""
+
+LEAVES = {
+    # Built-ins; `range` as a for loop's, see allocation.py.
+    "abs",
+    "hash",
+    "isinstance",
+    "len",
+    "max",
+    "min",
+    "ord",
+    "range",
+    # Modules.
+    "machine.disable_irq",
+    "machine.enable_irq",
+    "machine.idle",
+    "micropython.schedule",
+    "struct.pack_into",
+    "time.sleep_ms",
+    "time.ticks_add",
+    "time.ticks_cpu",
+    "time.ticks_diff",
+    "time.ticks_ms",
+    "time.ticks_us",
+    # What each board's module gives; boards/ keeps the promise.
+    "board.idle",
+    "board.ticks",
+    # Methods of dicts, of a port's streams and pollers, of asyncio's events and flags.
+    ".get",
+    ".ipoll",
+    ".readinto",
+    ".set",
+    ".write",
+}

@@ -1,0 +1,127 @@
+"""Flat files: the library for a board without packages and with a heap of a few kilobytes.
+
+Such a board compiles what it imports, and needs room for the whole syntax tree of a file while it
+does. So docstrings, comments and annotations go, constants stand as numbers, `sluice.ring` is
+`ring`, and `ring.py` does no more than run its parts, `ring.1`, `ring.2` and so on, each of them
+small, in its own namespace. A class that is larger than a part gets its members one by one.
+"""
+
+import ast
+import re
+from collections.abc import Iterator
+
+PACKAGE = "sluice."
+PART = 600  # characters; compiling takes several times as many bytes
+
+
+def flat_files(modules: dict[str, str]) -> dict[str, str]:
+    """The files of some of the library's modules, by name; the modules by name and source.
+
+    A method that imports another module of the library when it is called, one that is not
+    among these, is left out.
+    """
+    files: dict[str, str] = {}
+    for name, source in modules.items():
+        parts = _parts(_Lean(set(modules)).lean(source))
+        run = f'import gc\nfor part in range({len(parts)}):\n gc.collect()\n exec(open("{name}.%d" % part).read(), globals())\n'
+        files[f"{name}.py"] = run
+        files |= {f"{name}.{number}": part for number, part in enumerate(parts)}
+    return files
+
+
+def flat_program(source: str, modules: set[str]) -> list[str]:
+    """A program for a board that has these modules as flat files, statement by statement."""
+    return [_text([statement]) for statement in _Lean(modules).lean(source).body]
+
+
+class _Lean(ast.NodeTransformer):
+    """Takes out what a board that has these modules, and no others, need not know."""
+
+    def __init__(self, modules: set[str]) -> None:
+        self._modules = modules
+        self._constants: dict[str, ast.expr] = {}
+
+    def lean(self, source: str) -> ast.Module:
+        return self.visit(ast.parse(source))
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST | None:
+        if any(home not in self._modules for home in _imported(node)):
+            return None
+        node.returns = None
+        return self._visit_body(node)
+
+    def visit_arg(self, node: ast.arg) -> ast.AST:
+        node.annotation = None
+        return node
+
+    def visit_Assign(self, node: ast.Assign) -> ast.AST | None:
+        self.generic_visit(node)
+        target = node.targets[0]
+        if isinstance(node.value, ast.Call) and ast.unparse(node.value.func) == "const":
+            assert isinstance(target, ast.Name)
+            number = eval(ast.unparse(node.value.args[0]))
+            node.value = self._constants[target.id] = ast.Constant(number)
+            if target.id.startswith("_"):
+                return None
+        return node
+
+    def visit_Name(self, node: ast.Name) -> ast.AST:
+        if isinstance(node.ctx, ast.Load):
+            return self._constants.get(node.id, node)
+        return node
+
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.AST | None:
+        node.module = (node.module or "").removeprefix(PACKAGE)
+        return None if node.module == "micropython" else node
+
+    def _visit_body(self, node: ast.Module | ast.ClassDef | ast.FunctionDef) -> ast.AST:
+        if ast.get_docstring(node) is not None:
+            del node.body[0]
+        self.generic_visit(node)
+        node.body = node.body or [ast.Pass()]
+        return node
+
+    visit_Module = visit_ClassDef = _visit_body
+
+
+def _imported(tree: ast.AST) -> Iterator[str]:
+    """The modules of the library that are imported in the tree."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(PACKAGE):
+            yield (node.module or "").removeprefix(PACKAGE)
+
+
+def _parts(module: ast.Module) -> list[str]:
+    parts = [""]
+    for piece in _pieces(module):
+        if parts[-1] and len(parts[-1] + piece) > PART:
+            parts.append("")
+        parts[-1] += piece
+    return parts
+
+
+def _pieces(module: ast.Module) -> Iterator[str]:
+    """The text of what must not be cut, in order."""
+    for statement in module.body:
+        text = _text([statement])
+        if isinstance(statement, ast.ClassDef) and len(text) > PART:
+            yield from _members_apart(statement)
+        else:
+            yield text
+
+
+def _members_apart(owner: ast.ClassDef) -> Iterator[str]:
+    yield f"class {owner.name}({', '.join(map(ast.unparse, owner.bases))}):\n pass\n"
+    for member in owner.body:
+        if isinstance(member, ast.FunctionDef):
+            name = member.name
+            yield f"{_text([member])}{owner.name}.{name} = {name}\ndel {name}\n"
+        else:  # another name for a method
+            assert isinstance(member, ast.Assign)
+            target, source = ast.unparse(member.targets[0]), ast.unparse(member.value)
+            yield f"{owner.name}.{target} = {owner.name}.{source}\n"
+
+
+def _text(statements: list[ast.stmt]) -> str:
+    text = ast.unparse(ast.Module(statements, []))
+    return re.sub("^ +", lambda indent: " " * (len(indent[0]) // 4), text, flags=re.MULTILINE) + "\n"

@@ -1,0 +1,81 @@
+"""MicroPython 1.9.2 on a Cortex-M0 with 9 KB of heap: the micro:bit's image under QEMU."""
+
+import re
+import shutil
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+from tools.errors import UserError
+from tools.runtimes.flat import flat_files, flat_program
+from tools.runtimes.raw_repl import RawRepl
+from tools.runtimes.runtime import LIBRARY, Runtime
+
+_QEMU = "qemu-system-arm"
+_IMAGE = Path("/usr/share/firmware-microbit-micropython/firmware.hex")
+_CHUNK = 32  # bytes in 10 ms: its UART has no flow control
+_BOOT_S = 20
+_HOLDS = ("bucket", "ring")
+
+
+class Microbit(Runtime):
+    """Each program finds the board as after a reset, with the library as flat files."""
+
+    name = "micro:bit"
+    holds = frozenset(_HOLDS)
+
+    def __init__(self) -> None:
+        self._qemu: subprocess.Popen[str] | None = None
+        self._repl: RawRepl | None = None
+        self._flat: set[str] = set()
+
+    @classmethod
+    def why_not(cls) -> str | None:
+        missing = [] if shutil.which(_QEMU) else [_QEMU]
+        if not _IMAGE.exists():
+            missing.append("firmware-microbit-micropython")
+        return f"{' and '.join(missing)} (Debian) not installed" if missing else None
+
+    def start(self, helpers: Mapping[str, Path]) -> None:
+        sources = {name: LIBRARY / f"{name}.py" for name in _HOLDS} | dict(helpers)
+        self._flat = set(sources)
+        self._repl = RawRepl(self._boot(), _CHUNK)
+        self._repl.enter(_BOOT_S)
+        for name, text in flat_files({n: path.read_text() for n, path in sources.items()}).items():
+            self._repl.write_file(name, text.encode())
+
+    def run(self, program: str, timeout_s: float = 60) -> list[str]:
+        assert self._repl
+        self._repl.soft_reset()
+        self._repl.run("import gc\ngc.threshold(512)")
+        printed: list[str] = []
+        done = ""
+        for statement in flat_program(program, self._flat):
+            printed += self._repl.run(statement, timeout_s, done)
+            done += statement
+        return printed
+
+    def stop(self) -> None:
+        if self._repl:
+            self._repl.close()
+        if self._qemu:
+            self._qemu.kill()
+            self._qemu.communicate()
+        self._repl = self._qemu = None
+
+    def _boot(self) -> str:
+        """Switch the board on; the terminal of its serial line."""
+        options = ["-serial", "pty", "-display", "none", "-monitor", "none"]
+        self._qemu = subprocess.Popen(
+            [_QEMU, "-M", "microbit", "-device", f"loader,file={_IMAGE}", *options],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        assert self._qemu.stdout
+        said = self._qemu.stdout.readline().strip()
+        terminal = re.search(r"/dev/\S+", said)
+        if terminal is None:
+            raise UserError(f"{_QEMU}: {said}")
+        return terminal[0]

@@ -1,0 +1,98 @@
+"""MicroPython's raw REPL on a terminal: runs programs and hands back what they print."""
+
+import os
+import re
+import select
+import time
+import tty
+
+_INTERRUPT = b"\r\x03\x03"
+_ENTER = b"\x01"
+_END = b"\x04"
+_PROMPT = b"raw REPL; CTRL-B to exit\r\n>"
+
+
+class ProgramError(Exception):
+    """What a program on a board raised: its traceback, and the program's line with each place."""
+
+    def __init__(self, traceback: str, program: str) -> None:
+        super().__init__(_with_source(traceback, program))
+
+
+class RawRepl:
+    """The board at a terminal.
+
+    terminal: its path.  chunk: bytes that the board can take in 10 ms.
+
+    Raises TimeoutError, with what was heard, if the board does not answer in time.
+    """
+
+    def __init__(self, terminal: str, chunk: int = 4096) -> None:
+        self._fd = os.open(terminal, os.O_RDWR | os.O_NOCTTY)
+        tty.setraw(self._fd)
+        self._chunk = chunk
+
+    def enter(self, timeout_s: float) -> None:
+        """Interrupt what runs; asks again and again, since a board is deaf while it boots."""
+        deadline = time.monotonic() + timeout_s
+        while True:
+            self._send(_INTERRUPT + _ENTER)
+            try:
+                self._hear(_PROMPT, min(1.0, deadline - time.monotonic()))
+                return
+            except TimeoutError:
+                if time.monotonic() > deadline:
+                    raise
+
+    def soft_reset(self, timeout_s: float = 10) -> None:
+        self._send(_END)
+        self._hear(_PROMPT, timeout_s)
+
+    def run(self, program: str, timeout_s: float = 60, done: str = "") -> list[str]:
+        """The lines that the program prints. Raises ProgramError for what it raises.
+
+        done: the lines of the program that the board has run before, so that places are told
+        by their line in the whole.
+        """
+        self._send(b"\n" * done.count("\n") + program.encode() + _END)
+        self._hear(b"OK", timeout_s)
+        printed = self._hear(_END, timeout_s)
+        traceback = self._hear(_END + b">", timeout_s)
+        if traceback:
+            raise ProgramError((printed + traceback).decode(), done + program)
+        return printed.decode().splitlines()
+
+    def write_file(self, path: str, content: bytes) -> None:
+        """Write a file on the board, in pieces that fit a heap of a few kilobytes."""
+        self.run(f"f = open({path!r}, 'wb')")
+        for at in range(0, len(content), 128):
+            self.run(f"f.write({content[at : at + 128]!r})")
+        self.run("f.close()\ndel f")
+
+    def close(self) -> None:
+        os.close(self._fd)
+
+    def _send(self, data: bytes) -> None:
+        for at in range(0, len(data), self._chunk):
+            os.write(self._fd, data[at : at + self._chunk])
+            time.sleep(0.01)
+
+    def _hear(self, end: bytes, timeout_s: float) -> bytes:
+        """What comes before `end`."""
+        deadline = time.monotonic() + timeout_s
+        heard = bytearray()
+        while not heard.endswith(end):
+            left = deadline - time.monotonic()
+            if left <= 0 or not select.select([self._fd], [], [], left)[0]:
+                raise TimeoutError(f"no {end!r} within {timeout_s:.0f} s; heard {bytes(heard)!r}")
+            heard += os.read(self._fd, 1)
+        return bytes(heard[: -len(end)])
+
+
+def _with_source(traceback: str, program: str) -> str:
+    lines = program.splitlines()
+
+    def place(found: re.Match[str]) -> str:
+        return f"{found[0]}: {lines[int(found[1]) - 1].strip()}"
+
+    return re.sub(r'File "<stdin>", line (\d+)(?:, in \w+)?', place, traceback)

@@ -1,0 +1,46 @@
+"""What every MicroPython that runs our programs has in common."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from pathlib import Path
+
+from tools.flash.release import compile_file
+
+LIBRARY = Path(__file__).resolve().parents[2] / "firmware" / "sluice"
+
+
+class Runtime(ABC):
+    """A MicroPython with the library on it, from `start` to `stop`."""
+
+    name: str
+    holds: frozenset[str] | None = None
+    """The modules of the library that it has room for; None: all."""
+
+    @classmethod
+    @abstractmethod
+    def why_not(cls) -> str | None:
+        """What is missing to start it here; None: nothing."""
+
+    @abstractmethod
+    def start(self, helpers: Mapping[str, Path]) -> None:
+        """Start it; helpers are more modules that programs may import, by name.
+
+        Raises UserError or TimeoutError if it does not come up.
+        """
+
+    @abstractmethod
+    def run(self, program: str, timeout_s: float = 60) -> list[str]:
+        """The lines that the program prints.
+
+        Raises ProgramError for what it raises, TimeoutError if it does not end.
+        """
+
+    @abstractmethod
+    def stop(self) -> None:
+        """Stop it, also when it has not come up."""
+
+
+def compiled(helpers: Mapping[str, Path]) -> dict[str, bytes]:
+    """The whole library and the helpers as bytecode, by their paths below /lib."""
+    sources = {f"sluice/{path.stem}": path for path in LIBRARY.glob("*.py")} | dict(helpers)
+    return {f"{name}.mpy": compile_file(path, f"{name}.py", "") for name, path in sources.items()}
