@@ -10,11 +10,13 @@ BOARD ?= virtual
 NODE_MODULES := tools/vboard/node_modules
 STUBS := $(patsubst boards/%/stubs.txt,build/stubs/%/ready,$(wildcard boards/*/stubs.txt))
 
-.PHONY: help setup demo test lint flash lock clean
+.PHONY: help setup demo test test-device check lint flash lock clean
 
 help:
 	@echo "make demo   a virtual board, flashed, fed and watched (LOG=FILE feeds your log)"
-	@echo "make test   every test"
+	@echo "make test   every test; those on other MicroPythons as far as the machine has them"
+	@echo "make check  the hot-path contract: allocation, frames, an interrupt at every opcode, threads"
+	@echo "make test-device  the shared suite on every MicroPython that the machine can run"
 	@echo "make lint   ruff, and pyright against each board's stubs"
 	@echo "make flash BOARD=rp2040 PORT=/dev/ttyACM0"
 	@echo "make lock   renew the locks after a change of the dependencies"
@@ -40,8 +42,16 @@ build/stubs/%/ready: boards/%/stubs.txt $(VENV)/ready
 demo: setup
 	sluice demo $(LOG)
 
+# Files in parallel: most of the end-to-end tests wait for processes.
 test: setup
-	pytest
+	pytest --numprocesses 2 --dist loadfile
+
+test-device: setup
+	pytest tests/suite tests/device
+
+check: setup
+	sluice check
+	pytest --quiet tests/unit/test_explorer.py tests/unit/test_linearizability.py tests/device/test_hot_path_contract.py
 
 lint: setup $(STUBS)
 	ruff check

@@ -44,6 +44,7 @@ store = SegmentStore("/spill", SIZE, segments=200, segment_bytes=2048, batch_byt
 queue = TieredQueue(RecordRing(4, SIZE), store)
 record = bytearray(SIZE)
 first, last, count = take_all()
+print()  # ends a line that the power cut has left
 report("replayed", first, last, count)
 number = last + 1
 pack_into("<I", record, 0, number)
