@@ -51,7 +51,8 @@ test-device: setup
 
 check: setup
 	sluice check
-	pytest --quiet tests/unit/test_explorer.py tests/unit/test_linearizability.py tests/device/test_hot_path_contract.py
+	sluice explore
+	pytest --quiet tests/device/test_hot_path_contract.py
 
 lint: setup $(STUBS)
 	ruff check

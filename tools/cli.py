@@ -3,6 +3,7 @@
 import click
 
 from tools.check.command import check
+from tools.check.interrupts.command import explore
 from tools.console.command import console
 from tools.demo import demo
 from tools.feed.command import feed
@@ -18,7 +19,8 @@ def main() -> None:
 
 main.add_command(check)
 main.add_command(console)
-main.add_command(feed)
 main.add_command(demo)
+main.add_command(explore)
+main.add_command(feed)
 main.add_command(flash)
 main.add_command(vboard)

@@ -90,7 +90,9 @@ class Channel:
         """Wait for the next item and take it.
 
         Raises Closed when the channel is closed and nothing is left in it.
-        Cancelled while it waits: nothing was taken.
+        Cancelled while it waits: nothing was taken. For a time limit use
+        `select`: MicroPython's `asyncio.wait_for` can end in TimeoutError
+        although its task has just taken an item, which is then lost.
         """
         if self._getters.bell is None:
             item = self._take()

@@ -29,12 +29,13 @@ class Router:
     """
 
     def __init__(self, topics):
-        if not isinstance(topics, dict) or not topics:
+        if not isinstance(topics, dict):
             raise TypeError("topics must be a dict of one Topic or more, not %r" % (topics,))
+        if not topics:
+            raise ValueError("topics must be a dict of one Topic or more, not {}")
         for name, topic in topics.items():
             if not isinstance(topic, Topic):
                 raise TypeError("topic %r must be a Topic, not %r" % (name, topic))
-        self._turns = list(topics.values())
         _check_apart(topics)
         self.topics = dict(topics)
         self._turns = list(topics.values())

@@ -46,14 +46,15 @@ class SegmentStore:
     overflow:      when the last segment is full. REJECT: no more is written.
                    OVERWRITE: the oldest segment gives way.
     ticks:         the clock.
-    retry_ticks:   after a failure the flash is tried once more at once, then
-                   every so many ticks, 1 to 2^29 - 1.
+    retry_ticks:   what has failed (to write, to read, to delete) is tried once
+                   more at once, then every so many ticks, 1 to 2^29 - 1.
 
     After a reset the store begins with what the last run has left in the
     folder, in order. What was in RAM is lost. Records come at least once: the
-    segment of which a part was taken comes again from its start, and so does
-    one that was taken wholly but not deleted yet. A torn record at the end of
-    the newest segment is dropped, with what may stand behind it.
+    segment of which a part was taken comes again from its start, and so do one
+    that was taken wholly but not deleted yet, and what a write that failed half
+    way has left. A torn record at the end of the newest segment is dropped,
+    with what may stand behind it.
 
     Raises TypeError or ValueError that name the argument, its value and what is
     allowed, and OSError if the folder cannot be made or read. Afterwards a

@@ -149,7 +149,7 @@ class TieredQueue:
 
     def _offer(self, record):
         try:  # with n as an argument too, the frame would be too large for the stack
-            return self._consumer.write(record, self._offered)
+            return self._consumer.write(record, self._offered)  # type: ignore[union-attr]
         except Exception:  # whatever it raises: not taken, so the record waits in the ring
             return False
 

@@ -25,7 +25,9 @@ class TokenLine:
         """Wait for n tokens and take them.
 
         Nothing is taken for n <= 0. A task that is cancelled while it waits has
-        taken nothing. A changed rate is noticed within a second.
+        taken nothing; but MicroPython's `asyncio.wait_for` can end in
+        TimeoutError although the tokens have just been taken. A changed rate is
+        noticed within a second.
 
         Raises ValueError when they will never be there: n > burst, or rate is 0
         and too few are left.
@@ -40,7 +42,7 @@ class TokenLine:
         ticks = bucket.wait_ticks(n)
         if ticks < 0:
             raise ValueError(
-                "n must be tokens that can be there, not %d: burst is %d, rate %d, tokens now %d"
+                "n is %d, but there will never be that many tokens: burst %d, rate %d, now there %d"
                 % (n, bucket.burst, bucket.rate, bucket.tokens())
             )
         return min(ticks // self._ticks_per_ms, _LONGEST_MS)

@@ -182,7 +182,7 @@ RING, BUCKET, TOPIC = RecordRing(1, 8), TokenBucket(1, 1), topic()
 @pytest.mark.parametrize(
     ("topics", "error", "words"),
     [
-        ({}, TypeError, "topics must be a dict of one Topic or more, not {}"),
+        ({}, ValueError, "topics must be a dict of one Topic or more, not {}"),
         ([TOPIC], TypeError, "topics must be a dict of one Topic or more"),
         ({"a": RING}, TypeError, "topic 'a' must be a Topic, not"),
         ({"a": TOPIC, "b": TOPIC}, ValueError, "topics 'a' and 'b' have the same ring"),

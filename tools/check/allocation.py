@@ -225,11 +225,8 @@ class _Body(ast.NodeVisitor):
 
 def _on_stack(to: ast.Tuple, what: ast.Tuple) -> bool:
     """Whether the compiler turns the assignment of a tuple into moves on the stack."""
-    return len(to.elts) == len(what.elts) <= 3 and not any(
-        isinstance(part, ast.Starred) or _in_parentheses(side)
-        for side in (to, what)
-        for part in side.elts
-    )
+    brackets = _in_parentheses(to) or _in_parentheses(what)
+    return len(to.elts) == len(what.elts) <= 3 and not brackets
 
 
 def _in_parentheses(node: ast.Tuple) -> bool:

@@ -215,10 +215,6 @@ def _fits(definition: Definition, call: ast.Call) -> bool:
     most = len(definition.parameters) - 1
     least = most - len(spec.defaults)
     named = {keyword.arg for keyword in call.keywords}
-    if spec.vararg or spec.kwarg or None in named or _is_starred(call):
+    if spec.vararg or spec.kwarg:
         return True
     return named <= names and len(call.args) <= most and len(call.args) + len(named) >= least
-
-
-def _is_starred(call: ast.Call) -> bool:
-    return any(isinstance(argument, ast.Starred) for argument in call.args)

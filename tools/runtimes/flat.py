@@ -124,4 +124,6 @@ def _members_apart(owner: ast.ClassDef) -> Iterator[str]:
 
 def _text(statements: list[ast.stmt]) -> str:
     text = ast.unparse(ast.Module(statements, []))
-    return re.sub("^ +", lambda indent: " " * (len(indent[0]) // 4), text, flags=re.MULTILINE) + "\n"
+    return (
+        re.sub("^ +", lambda indent: " " * (len(indent[0]) // 4), text, flags=re.MULTILINE) + "\n"
+    )

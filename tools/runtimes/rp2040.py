@@ -34,7 +34,9 @@ class Rp2040(Runtime):
         if not os.environ.get(_IMAGE):
             return f"{_IMAGE} is not set; it names a MicroPython image (.uf2), or is `download`"
         missing = [name for name in ("rp2040py", "littlefs") if not importlib.util.find_spec(name)]
-        return f"{' and '.join(missing)} not installed: pip install rp2040py[fs]" if missing else None
+        return (
+            f"{' and '.join(missing)} not installed: pip install rp2040py[fs]" if missing else None
+        )
 
     def start(self, helpers: Mapping[str, Path]) -> None:
         with tempfile.NamedTemporaryFile(suffix=".lfs") as flash:

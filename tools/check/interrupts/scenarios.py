@@ -2,7 +2,6 @@
 
 import struct
 from collections.abc import Callable
-from itertools import count
 from typing import Any
 
 from host_sim import TickClock
@@ -225,6 +224,10 @@ def step(world: World) -> None:
         world.left += 1
 
 
+def retry(world: World) -> None:
+    world.pipeline.retry_now()
+
+
 def drain_pipeline(world: World) -> None:
     while len(world.ring):
         step(world)
@@ -382,9 +385,6 @@ def of_bucket(*before: Script, guarded: bool = False) -> Callable[[], World]:
 LOW, HIGH = 1, 2
 
 PUTS = (Interrupt(put), Interrupt(steps(put, put, put)))
-GETS = (Interrupt(get), Interrupt(steps(get, get)))
-TAKES = (Interrupt(take_record), Interrupt(steps(take_record, take_record)))
-PUBLISHES = (Interrupt(publish), Interrupt(steps(publish, publish, publish)))
 TIME = (Interrupt(advance(2)), Interrupt(advance(-2)))
 
 SCENARIOS = (
@@ -393,7 +393,7 @@ SCENARIOS = (
         "queue: main puts, an interrupt gets",
         of_queue(2, REJECT, put),
         put,
-        GETS,
+        (Interrupt(get),),
         drain_queue,
         Queue(2),
     ),
@@ -401,7 +401,7 @@ SCENARIOS = (
         "queue, full: main puts, an interrupt gets",
         of_queue(2, REJECT, put, put),
         put,
-        GETS,
+        (Interrupt(get),),
         drain_queue,
         Queue(2),
     ),
@@ -417,7 +417,7 @@ SCENARIOS = (
         "queue: main gets, an interrupt puts",
         of_queue(2, REJECT, put),
         get,
-        PUTS,
+        (Interrupt(put),),
         drain_queue,
         Queue(2),
     ),
@@ -442,7 +442,7 @@ SCENARIOS = (
         "queue: main, the consumer, asks for its depth, an interrupt puts",
         of_queue(2, REJECT, put),
         length,
-        PUTS,
+        (Interrupt(put),),
         drain_queue,
         Queue(2),
     ),
@@ -482,7 +482,7 @@ SCENARIOS = (
         "overwriting queue: main puts, an interrupt gets",
         of_queue(2, OVERWRITE, put, put),
         overwrite,
-        GETS,
+        (Interrupt(get),),
         drain_queue,
         Queue(2, overwrite=True),
     ),
@@ -515,7 +515,7 @@ SCENARIOS = (
         "watermarks: main asks at every stage, an interrupt gets or puts",
         of_shared_queue(4, REJECT, watch, put, put),
         steps(put, above, get, above, get, above),
-        (*GETS, *PUTS),
+        (Interrupt(get), Interrupt(steps(get, get)), *PUTS),
         drain_queue,
         Queue(4, high=3, low=1),
         most=1,
@@ -535,13 +535,14 @@ SCENARIOS = (
         (Interrupt(steps(put, put, put, put, put)),),
         drain_queue,
         Queue(4, overwrite=True, high=3, low=1),
+        most=1,
     ),
     # Records.
     Scenario(
         "records: main fills in place, an interrupt takes",
         of_records(2, REJECT, publish),
         publish,
-        TAKES,
+        (Interrupt(take_record),),
         drain_records,
         Queue(2),
     ),
@@ -549,7 +550,7 @@ SCENARIOS = (
         "records, full: main fills in place, an interrupt takes",
         of_records(1, REJECT, publish),
         publish,
-        TAKES,
+        (Interrupt(take_record),),
         drain_records,
         Queue(1),
     ),
@@ -557,7 +558,7 @@ SCENARIOS = (
         "records: main puts copies, an interrupt takes",
         of_records(2, REJECT, put_record),
         put_record,
-        TAKES,
+        (Interrupt(take_record),),
         drain_records,
         Queue(2),
     ),
@@ -565,7 +566,7 @@ SCENARIOS = (
         "records, full: main puts copies, an interrupt takes",
         of_records(1, REJECT, put_record),
         put_record,
-        TAKES,
+        (Interrupt(take_record),),
         drain_records,
         Queue(1),
     ),
@@ -573,7 +574,7 @@ SCENARIOS = (
         "records: main takes, an interrupt fills in place",
         of_records(2, REJECT, publish),
         take_record,
-        PUBLISHES,
+        (Interrupt(publish),),
         drain_records,
         Queue(2),
     ),
@@ -581,7 +582,15 @@ SCENARIOS = (
         "overwriting records: main takes, an interrupt fills in place",
         of_records(2, OVERWRITE, publish, publish),
         take_record,
-        PUBLISHES,
+        (Interrupt(publish),),
+        drain_records,
+        Queue(2, overwrite=True),
+    ),
+    Scenario(
+        "overwriting records: main takes, an interrupt fills three in place",
+        of_records(2, OVERWRITE, publish, publish),
+        take_record,
+        (Interrupt(steps(publish, publish, publish)),),
         drain_records,
         Queue(2, overwrite=True),
     ),
@@ -589,7 +598,7 @@ SCENARIOS = (
         "overwriting records: main fills in place, an interrupt takes",
         of_records(2, OVERWRITE, publish, publish),
         overwrite_record,
-        TAKES,
+        (Interrupt(take_record),),
         drain_records,
         Queue(2, overwrite=True),
     ),
@@ -614,7 +623,7 @@ SCENARIOS = (
     Scenario(
         "pipeline: main steps, an interrupt pulses",
         of_pipeline(REJECT, RECORD, pulse),
-        step,
+        steps(step, retry, step),
         (Interrupt(pulse),),
         drain_pipeline,
         Queue(2),
@@ -643,7 +652,7 @@ SCENARIOS = (
         "guarded queue: everybody puts and gets",
         of_shared_queue(2, REJECT, put),
         steps(put, length, get, free, peek, release),
-        (Interrupt(put, LOW), Interrupt(put, HIGH), Interrupt(steps(put, get, get), HIGH)),
+        (Interrupt(put, LOW), Interrupt(steps(put, get, get), HIGH)),
         drain_queue,
         Queue(2),
     ),
@@ -683,15 +692,15 @@ SCENARIOS = (
     Scenario(
         "bucket: time passes, or the clock steps back, while main takes",
         of_bucket(take(3)),
-        steps(take(2), tokens),
+        take(2),
         TIME,
         drain_bucket,
         Bucket(2, 3, 4),
     ),
     Scenario(
-        "bucket: time passes, or the clock steps back, while main reserves and gives back",
+        "bucket: time passes, or the clock steps back, while main reserves",
         of_bucket(take(4)),
-        steps(book(2, 3), give_back(1)),
+        book(2, 3),
         TIME,
         drain_bucket,
         Bucket(2, 3, 4),
