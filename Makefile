@@ -52,7 +52,7 @@ test-device: setup
 check: setup
 	sluice check
 	sluice explore
-	pytest --quiet tests/device/test_hot_path_contract.py
+	pytest --quiet tests/unit/test_linearizability.py tests/device/test_hot_path_contract.py
 
 lint: setup $(STUBS)
 	ruff check

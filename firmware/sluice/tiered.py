@@ -23,8 +23,9 @@ class TieredQueue:
                 record. False or an exception: it is not ready. It must not be
                 as long as it has anything in hand that was put earlier.
     spill_at:   depth from which the ring is relieved into the store, 1 to its
-                capacity; None: three quarters. What is above it must be enough
-                for what comes in between two calls of `move`.
+                capacity; None: three quarters. Also from its limit on. What is
+                above it must be enough for what comes in between two calls of
+                `move`.
     read_ahead: records brought back from the store at once, into slots made at
                 the start, 1 or more.
 
@@ -120,9 +121,7 @@ class TieredQueue:
             moved = self.store.load(self._returned)
             if moved == 0 and len(self.store) == 0:
                 self._spilled = False
-        if len(self.ring) >= self._spill_at:
-            moved += self._spill()
-        return moved
+        return moved + self._spill()
 
     def flush(self) -> bool:
         """Bring everything from RAM to flash, before a reset that is known to come. Blocks.
@@ -156,10 +155,10 @@ class TieredQueue:
     def _spill(self):
         ring = self.ring
         store = self.store
-        self._spilled = True
         moved = 0
         written = False
-        while len(ring) >= self._spill_at:
+        while len(ring) >= self._spill_at or not ring.free():
+            self._spilled = True
             if store.add(ring):
                 moved += 1
             elif written or not store.write():

@@ -23,8 +23,10 @@ def flat_files(modules: dict[str, str]) -> dict[str, str]:
     files: dict[str, str] = {}
     for name, source in modules.items():
         parts = _parts(_Lean(set(modules)).lean(source))
-        run = f'import gc\nfor part in range({len(parts)}):\n gc.collect()\n exec(open("{name}.%d" % part).read(), globals())\n'
-        files[f"{name}.py"] = run
+        files[f"{name}.py"] = (
+            f"import gc\nfor part in range({len(parts)}):\n gc.collect()\n"
+            f' exec(open("{name}.%d" % part).read(), globals())\n'
+        )
         files |= {f"{name}.{number}": part for number, part in enumerate(parts)}
     return files
 

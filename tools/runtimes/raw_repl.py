@@ -93,6 +93,7 @@ def _with_source(traceback: str, program: str) -> str:
     lines = program.splitlines()
 
     def place(found: re.Match[str]) -> str:
-        return f"{found[0]}: {lines[int(found[1]) - 1].strip()}"
+        number = int(found[1])
+        return f"{found[0]}: {lines[number - 1].strip()}" if number <= len(lines) else found[0]
 
-    return re.sub(r'File "<stdin>", line (\d+)(?:, in \w+)?', place, traceback)
+    return re.sub(r'File "<stdin>", line (\d+)(?:, in \S+)?', place, traceback)

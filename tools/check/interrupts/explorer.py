@@ -60,9 +60,9 @@ class Scenario:
     model: Model[Any]
     most: int = 2
 
-    def orders(self) -> Iterator[tuple[int, ...]]:
-        """Which interrupts come in one run, and in which order, by their numbers."""
-        for length in range(1, self.most + 1):
+    def orders(self, most: int) -> Iterator[tuple[int, ...]]:
+        """Which interrupts, by number, come in a run in which order; no more than `most`."""
+        for length in range(1, min(most, self.most) + 1):
             yield from itertools.product(range(len(self.interrupts)), repeat=length)
 
 
@@ -79,6 +79,7 @@ class Place:
         return f"{Path(self.code.co_filename).stem}.{self.code.co_qualname}"
 
     def __str__(self) -> str:
+        line = self.code.co_firstlineno
         for instruction in dis.get_instructions(self.code):
             if instruction.starts_line:
                 line = instruction.starts_line
@@ -226,7 +227,9 @@ def explore(scenario: Scenario, interrupts: tuple[Interrupt, ...]) -> Explored:
     waits = [1] * len(interrupts)
     judged: set[tuple[Operation, ...]] = set()
     places: set[Place] = set()
-    for runs in itertools.count(1):
+    runs = 0
+    while True:
+        runs += 1
         core, operations, error = _run(scenario, interrupts, waits)
         places.update(core.interrupted_main)
         violation = None

@@ -22,7 +22,8 @@ class Model(Protocol[State]):
     start: the state before the first. States are immutable.
     """
 
-    start: State
+    @property
+    def start(self) -> State: ...
 
     def after(self, state: State, operation: Operation) -> Iterable[State]:
         """The states that the operation may lead to; none if it cannot have had that result."""

@@ -32,6 +32,9 @@ class World:
     def __getattr__(self, name: str) -> Any:
         raise AttributeError(f"this scenario has no {name}")
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+
     def after(self, *scripts: Script) -> "World":
         for script in scripts:
             script(self)
@@ -390,8 +393,8 @@ TIME = (Interrupt(advance(2)), Interrupt(advance(-2)))
 SCENARIOS = (
     # One producer and one consumer, no guard.
     Scenario(
-        "queue: main puts, an interrupt gets",
-        of_queue(2, REJECT, put),
+        "queue, empty: main puts, an interrupt gets",
+        of_queue(2),
         put,
         (Interrupt(get),),
         drain_queue,
@@ -539,8 +542,8 @@ SCENARIOS = (
     ),
     # Records.
     Scenario(
-        "records: main fills in place, an interrupt takes",
-        of_records(2, REJECT, publish),
+        "records, none: main fills in place, an interrupt takes",
+        of_records(2),
         publish,
         (Interrupt(take_record),),
         drain_records,
@@ -555,8 +558,8 @@ SCENARIOS = (
         Queue(1),
     ),
     Scenario(
-        "records: main puts copies, an interrupt takes",
-        of_records(2, REJECT, put_record),
+        "records, none: main puts copies, an interrupt takes",
+        of_records(2),
         put_record,
         (Interrupt(take_record),),
         drain_records,
@@ -604,8 +607,8 @@ SCENARIOS = (
     ),
     # Pulses and the pipeline.
     Scenario(
-        "pulses: main pulses, an interrupt takes",
-        of_pulses(2, REJECT, pulse),
+        "pulses, none: main pulses, an interrupt takes",
+        of_pulses(2, REJECT),
         pulse,
         (Interrupt(take_record),),
         drain_records,
