@@ -32,7 +32,7 @@ $(VENV)/ready: requirements.txt pyproject.toml
 	@touch $@
 
 $(NODE_MODULES)/ready: $(VENV)/ready tools/vboard/package-lock.json
-	cd tools/vboard && npm ci --silent --no-audit --no-fund
+	cd tools/vboard && npm ci --loglevel=error --no-audit --no-fund
 	@touch $@
 
 build/stubs/%/ready: boards/%/stubs.txt $(VENV)/ready
