@@ -64,8 +64,8 @@ class Channel:
         self.closed = False
         ring_overflow = OVERWRITE if overflow == OVERWRITE else REJECT
         self.queue = RingQueue(capacity or 1, None, ring_overflow, guard)
+        self._rendezvous = capacity == 0
         self._needs_getter = capacity == 0 and overflow != OVERWRITE
-        self._hands_over = capacity == 0 and overflow == WAIT
         self._getters = _Line()
         self._putters = _Line()
         self._settle()
@@ -81,7 +81,7 @@ class Channel:
             if self.closed:
                 raise Closed(self)
             return self.try_put(item)
-        stands_in_line = self._hands_over or self._putters.bell is not None
+        stands_in_line = self._rendezvous or self._putters.bell is not None
         if stands_in_line or not self.queue.free() or not self.try_put(item):
             await _Choice((Put(self, item),)).wait(-1)
         return True
@@ -144,7 +144,7 @@ class Channel:
         """The next item, or _NOTHING."""
         item = self.queue.try_get(_NOTHING)
         if item is _NOTHING:
-            if self.closed or not self._hands_over or self._putters.bell is None:
+            if self.closed or not self._rendezvous or self._putters.bell is None:
                 return _NOTHING
             offer = self._putters.first()
             item = offer.item
@@ -159,7 +159,7 @@ class Channel:
             self.queue.limit = 0
         elif self._needs_getter:
             self.queue.limit = 0 if self._getters.bell is None else 1
-        offered = self._hands_over and self._putters.bell is not None
+        offered = self._rendezvous and self._putters.bell is not None
         if self.closed or offered or len(self.queue):
             self._getters.ring()
         if self.closed or self.queue.free():
@@ -207,7 +207,7 @@ class Put:
         if channel.overflow != WAIT:
             self.accepted = channel.try_put(self.item)
             return True
-        if waits and channel._hands_over:
+        if waits and channel._rendezvous:
             return False  # the receiver that takes the item will end the choice
         admitted = self._line.admits(self._choice) and channel.queue.free()
         return admitted and channel.try_put(self.item)

@@ -20,7 +20,7 @@ REJECT = const(0)
 OVERWRITE = const(1)
 
 _SMALL_MAX = const((1 << 30) - 1)  # the largest integer that needs no heap
-_HALF_WRAP = const(1 << 29)
+_MOST_SLOTS = const((1 << 29) - 1)
 
 
 def check_int(name, value, low, high):
@@ -37,9 +37,10 @@ class Ring:
     """The indices and counters of a ring, for the classes that hold its slots.
 
     Read only: `capacity`; `limit`, the logical capacity; `high_water`, the
-    deepest it has been; `rejected`, puts refused; `overwritten`, items lost
-    under OVERWRITE, counted when the consumer passes them. Counters stop at
-    2^30 - 1.
+    deepest it has been (one too high, perhaps, when a get interrupted a put);
+    `rejected`, puts refused; `overwritten`, items lost under OVERWRITE, counted
+    when the consumer passes them, so exact after its next call. Counters stop
+    at 2^30 - 1.
 
     Ownership: one producer and one consumer, each of them the main loop or one
     interrupt handler. With two producers (or two consumers) an interrupt
@@ -50,7 +51,7 @@ class Ring:
     """
 
     def __init__(self, capacity, overflow, guard, guarded):
-        check_int("capacity", capacity, 1, _HALF_WRAP - 1)
+        check_int("capacity", capacity, 1, _MOST_SLOTS)
         if overflow != REJECT and overflow != OVERWRITE:
             raise ValueError("overflow must be REJECT or OVERWRITE, not %r" % (overflow,))
         self.capacity = capacity
@@ -138,7 +139,10 @@ class Ring:
         return self._raised != self._lowered
 
     def clear(self) -> None:
-        """Drop everything; for the consumer. Dropped items are not counted. Hot."""
+        """Drop everything that is there; for the consumer. Hot.
+
+        Dropped items are not counted. What an interrupt puts meanwhile may stay.
+        """
         self._head = self._tail
         if self._raised != self._lowered:
             self._fall()
@@ -147,15 +151,18 @@ class Ring:
         """Index of the oldest item: the consumer's, or the floor if that is ahead."""
         head = self._head
         floor = self._floor
-        return floor if self._ahead(floor, head) > 0 else head
+        return floor if self._lost(floor, head) else head
 
-    def _ahead(self, a, b):
-        distance = a - b
-        if distance >= _HALF_WRAP:
-            return distance - self._wrap
-        if distance < -_HALF_WRAP:
-            return distance + self._wrap
-        return distance
+    def _lost(self, floor, head):
+        """How many items the floor is ahead of the head; 0 when it is not.
+
+        It is never more than the capacity behind, since each put brings it up;
+        ahead it can be almost a whole wrap, when the consumer has not looked.
+        """
+        behind = head - floor
+        if behind < 0:
+            behind += self._wrap
+        return self._wrap - behind if behind > self.capacity else 0
 
     def _claim(self):
         """The slot to fill next, or -1 when the put is refused. For the producer."""
@@ -212,8 +219,8 @@ class Ring:
     def _skip(self):
         """Pass what the producer has overwritten; True if there was any."""
         floor = self._floor
-        lost = self._ahead(floor, self._head)
-        if lost <= 0:
+        lost = self._lost(floor, self._head)
+        if lost == 0:
             return False
         count = self.overwritten
         self.overwritten = count + lost if count < _SMALL_MAX - lost else _SMALL_MAX
@@ -240,7 +247,7 @@ class RingQueue(Ring):
     """
 
     def __init__(self, capacity, typecode=None, overflow=REJECT, guard=None):
-        check_int("capacity", capacity, 1, _HALF_WRAP - 1)
+        check_int("capacity", capacity, 1, _MOST_SLOTS)
         if typecode is None:
             self._slots = [None] * capacity
         elif isinstance(typecode, str) and len(typecode) == 1 and typecode in "bBhHil":

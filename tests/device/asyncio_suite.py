@@ -112,6 +112,20 @@ async def a_rendezvous_put_returns_when_a_receiver_has_taken_the_item():
 
 
 @scenario
+async def a_rendezvous_put_waits_on_when_its_receiver_is_cancelled():
+    channel = Channel(0)
+    receiver = start(channel.get())
+    await turns()
+    sender = start(channel.put("kept"))
+    await asyncio.sleep_ms(0)  # the sender has run, the receiver is about to
+    await cancel(receiver)
+    await turns()
+    assert not sender.done()
+    assert await channel.get() == "kept"
+    await sender
+
+
+@scenario
 async def a_receiver_may_come_first():
     for capacity in (0, 1, 2):
         channel, taken = Channel(capacity), []
@@ -253,16 +267,17 @@ async def closing_ends_every_wait():
 
 @scenario
 async def wrong_arguments_are_named():
-    for arguments, word in (
-        ((-1,), "capacity"),
-        ((1 << 29,), "capacity"),
-        (("3",), "capacity"),
-        ((1, 3), "overflow"),
+    for arguments, words in (
+        ((-1,), "capacity must be from 0 to"),
+        ((1 << 29,), "capacity must be from 0 to"),
+        (("3",), "capacity must be an int from 0 to"),
+        ((None,), "capacity must be an int from 0 to"),
+        ((1, 3), "overflow must be WAIT, REJECT or OVERWRITE"),
     ):
         try:
             Channel(*arguments)
         except (TypeError, ValueError) as error:
-            assert word in str(error)
+            assert words in str(error)
         else:
             raise AssertionError(arguments)
 
@@ -382,6 +397,9 @@ async def select_tells_which_channel_is_closed():
         await select(Get(b), Get(a))
     except Closed as error:
         assert error.channel is b
+        assert str(error) == "the channel is closed"
+    else:
+        raise AssertionError("not closed")
     a.try_put("still open")
     assert await a.get() == "still open"
 

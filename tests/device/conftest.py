@@ -1,8 +1,8 @@
 """The library on MicroPythons: the virtual board by mpremote, and all the runtimes there are."""
 
-import platform
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import cache
@@ -62,15 +62,22 @@ def running() -> Iterator[Callable[[type[Runtime]], Runtime]]:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Which runtimes the shared suite has run on, and why not on the others."""
+    """Which runtimes have run the shared suite, and why the others were left out."""
+    ended = [
+        (outcome, report.nodeid)
+        for outcome in ("passed", "failed", "error")
+        for report in terminalreporter.stats.get(outcome, ())
+    ]
+    if not any("::test_case[" in node for _, node in ended):
+        return
 
-    def passed(part: str) -> str:
-        ids = [report.nodeid for report in terminalreporter.stats.get("passed", ())]
-        return f"{sum(part in node for node in ids)} cases passed"
+    def account(part: str, reason: str | None) -> str:
+        counts = Counter(outcome for outcome, node in ended if part in node)
+        ran = ", ".join(f"{count} {outcome}" for outcome, count in counts.items())
+        return ran or f"left out: {reason or 'not asked for'}"
 
     terminalreporter.section("the shared suite")
-    terminalreporter.line(f"CPython {platform.python_version()}: {passed('tests/suite/')}")
+    terminalreporter.line(f"CPython: {account('tests/suite/', None)}")
     for runtime in RUNTIMES:
-        reason = runtime.why_not()
-        account = f"left out: {reason}" if reason else passed(f"test_case[{runtime.name}-")
-        terminalreporter.line(f"{runtime.name}: {account}")
+        part = f"::test_case[{runtime.name}-"
+        terminalreporter.line(f"{runtime.name}: {account(part, runtime.why_not())}")

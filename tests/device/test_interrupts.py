@@ -12,7 +12,7 @@ from tools.runtimes import ProgramError, Rp2040
 
 PROGRAM = (Path(__file__).resolve().parent / "interrupts.py").read_text()
 COUNT = int(os.environ.get("SLUICE_INTERRUPTS", "200"))
-SECONDS = 60 + COUNT // 4  # the emulator takes 20 ms of an idle machine for one
+SECONDS = 60 + COUNT // 2  # the emulator takes 30 ms for one on an idle machine
 
 pytestmark = [
     pytest.mark.skipif(Rp2040.why_not() is not None, reason=str(Rp2040.why_not())),

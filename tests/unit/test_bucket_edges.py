@@ -40,6 +40,7 @@ def test_cancel_keeps_the_part_of_a_token_that_is_still_owed():
     clock, bucket = bucket_at(0, 1, 5, 10)
     assert bucket.try_acquire(2)
     clock.advance(5)
+    assert bucket.tokens() == 3
     bucket.cancel(1)
     assert (bucket.tokens(), bucket.wait_ticks(5)) == (4, 5)
 

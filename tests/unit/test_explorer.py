@@ -7,6 +7,7 @@ import machine
 import pytest
 
 from sluice.guard import IrqGuard
+from sluice.pipeline import BYTES, Pipeline
 from sluice.records import RecordRing
 from sluice.ring import OVERWRITE, REJECT, RingQueue
 from tools.check.interrupts import run
@@ -19,7 +20,9 @@ from tools.check.interrupts.scenarios import (
     aged,
     get,
     of_bucket,
+    of_pipeline,
     publish,
+    pulse,
     put,
     steps,
     watch,
@@ -218,6 +221,12 @@ class ReadsTheTailFirst(RingQueue):
         return depth if depth >= 0 else depth + self._wrap
 
 
+class GivesUpUnheld(Pipeline):
+    @interruptible
+    def _deny(self, n, cost, now):
+        return self._give_up(n)
+
+
 class MasksNothing(IrqGuard):
     def __init__(self):
         self._enter = lambda: True
@@ -235,6 +244,12 @@ def records(*before):
         return world.after(*before)
 
     return build
+
+
+def pipeline_that_gives_up_unheld():
+    world = of_pipeline(OVERWRITE, BYTES, pulse, pulse)()
+    world.pipeline.__class__ = GivesUpUnheld
+    return world
 
 
 def bucket_without_masks():
@@ -274,6 +289,11 @@ DEFECTS = {
     "the depth is taken from a tail read before the head": (
         "overwriting queue: main, the consumer, asks for its depth, an interrupt puts",
         world_of(lambda: ReadsTheTailFirst(2, "H", OVERWRITE), put, put),
+        1,
+    ),
+    "a pipeline gives up a record that may be overwritten": (
+        "overwriting pipeline of records that cost too much: main steps, an interrupt pulses",
+        pipeline_that_gives_up_unheld,
         1,
     ),
     "two producers count refusals without a guard": (

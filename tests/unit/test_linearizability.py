@@ -59,16 +59,17 @@ def together(*functions):
 class Round:
     """Producers and consumers of numbered items."""
 
-    def __init__(self):
+    def __init__(self, consumers):
         self.moment = itertools.count()  # next() of it is one step for all threads
-        self.working = list(range(PRODUCERS))
+        self.producing = [None] * PRODUCERS
+        self.consuming = [None] * consumers
 
     def produce(self, name, put):
         """Put all items, again when refused: (item, begun, ended) of each, and the refusals."""
         try:
             return self._put_all(range(name * ITEMS, (name + 1) * ITEMS), put)
         finally:
-            self.working.remove(name)
+            self.producing.pop()
 
     def _put_all(self, items, put):
         accepted, refused = [], 0
@@ -79,16 +80,22 @@ class Round:
                 if put(item):
                     break
                 refused += 1
-                assert time.monotonic() < deadline, "the ring stays full"
+                assert self.consuming and time.monotonic() < deadline, "the ring stays full"
                 time.sleep(0)
             accepted.append((item, begun, next(self.moment)))
         return accepted, refused
 
     def consume(self, get):
         """Take what comes until the producers are done: (item, begun, ended) of each."""
+        try:
+            return self._take_all(get)
+        finally:
+            self.consuming.pop()
+
+    def _take_all(self, get):
         taken = []
         while True:
-            done = not self.working
+            done = not self.producing
             begun = next(self.moment)
             item = get()
             if item is not None:
@@ -117,7 +124,7 @@ def flat(lists):
 
 def hammer_queue(typecode, guard):
     queue = RingQueue(7, typecode, REJECT, guard)
-    a_round = Round()
+    a_round = Round(CONSUMERS)
     results = together(
         *(lambda name=name: a_round.produce(name, queue.try_put) for name in range(PRODUCERS)),
         *(lambda: a_round.consume(queue.try_get) for _ in range(CONSUMERS)),
@@ -133,7 +140,7 @@ def hammer_queue(typecode, guard):
 def hammer_records(overflow, guard):
     """Several producers and one consumer, which reads in place."""
     ring = RecordRing(5, 12, overflow, guard=guard)
-    a_round = Round()
+    a_round = Round(1)
 
     def put(item):
         return ring.put(item.to_bytes(4, "little") * 3, 4 * (item % 3 + 1))

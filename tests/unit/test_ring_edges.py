@@ -100,3 +100,15 @@ def test_the_depth_of_a_full_ring_stays_its_capacity_while_an_interrupt_overwrit
     fill(queue, 3)
     queue.after_oldest = lambda: (queue.try_put(4), queue.try_put(5))
     assert len(queue) == 3
+
+
+def test_a_consumer_that_looks_after_more_than_2_29_lost_items_finds_the_newest():
+    queue = RingQueue(3, "i", OVERWRITE)
+    for item in range(4):
+        queue.try_put(item)
+    away = 600_000_000 // 3 * 3  # as if so many more had been put
+    queue._tail += away
+    queue._floor += away
+    assert len(queue) == 3
+    assert [queue.try_get() for _ in range(4)] == [1, 2, 3, None]
+    assert queue.overwritten == away + 1

@@ -10,23 +10,26 @@ import ast
 import re
 from collections.abc import Iterator
 
-PACKAGE = "sluice."
 PART = 600  # characters; compiling takes several times as many bytes
+
+_PACKAGE = "sluice."
+# Collecting garbage before each part keeps the free memory in one piece.
+_LOADER = """import gc
+for part in range(%d):
+ gc.collect()
+ exec(open("%s." + str(part)).read(), globals())
+"""
 
 
 def flat_files(modules: dict[str, str]) -> dict[str, str]:
-    """The files of some of the library's modules, by name; the modules by name and source.
+    """The files, by name, for modules of the library, given by name and source.
 
-    A method that imports another module of the library when it is called, one that is not
-    among these, is left out.
+    A method that itself imports a module of the library which is not among these is left out.
     """
     files: dict[str, str] = {}
     for name, source in modules.items():
         parts = _parts(_Lean(set(modules)).lean(source))
-        files[f"{name}.py"] = (
-            f"import gc\nfor part in range({len(parts)}):\n gc.collect()\n"
-            f' exec(open("{name}.%d" % part).read(), globals())\n'
-        )
+        files[f"{name}.py"] = _LOADER % (len(parts), name)
         files |= {f"{name}.{number}": part for number, part in enumerate(parts)}
     return files
 
@@ -73,8 +76,9 @@ class _Lean(ast.NodeTransformer):
         return node
 
     def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.AST | None:
-        node.module = (node.module or "").removeprefix(PACKAGE)
-        return None if node.module == "micropython" else node
+        node.module = (node.module or "").removeprefix(_PACKAGE)
+        node.names = [alias for alias in node.names if alias.name != "const"]
+        return node if node.names else None
 
     def _visit_body(self, node: ast.Module | ast.ClassDef | ast.FunctionDef) -> ast.AST:
         if ast.get_docstring(node) is not None:
@@ -89,8 +93,8 @@ class _Lean(ast.NodeTransformer):
 def _imported(tree: ast.AST) -> Iterator[str]:
     """The modules of the library that are imported in the tree."""
     for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(PACKAGE):
-            yield (node.module or "").removeprefix(PACKAGE)
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(_PACKAGE):
+            yield (node.module or "").removeprefix(_PACKAGE)
 
 
 def _parts(module: ast.Module) -> list[str]:
@@ -126,6 +130,4 @@ def _members_apart(owner: ast.ClassDef) -> Iterator[str]:
 
 def _text(statements: list[ast.stmt]) -> str:
     text = ast.unparse(ast.Module(statements, []))
-    return (
-        re.sub("^ +", lambda indent: " " * (len(indent[0]) // 4), text, flags=re.MULTILINE) + "\n"
-    )
+    return re.sub("(?m)^ +", lambda indent: indent[0][::4], text) + "\n"

@@ -84,7 +84,7 @@ class RawRepl:
         while not heard.endswith(end):
             left = deadline - time.monotonic()
             if left <= 0 or not select.select([self._fd], [], [], left)[0]:
-                raise TimeoutError(f"no {end!r} within {timeout_s:.0f} s; heard {bytes(heard)!r}")
+                raise TimeoutError(f"no {end!r} within {timeout_s:g} s; heard {bytes(heard)!r}")
             heard += os.read(self._fd, 1)
         return bytes(heard[: -len(end)])
 

@@ -77,8 +77,12 @@ class Rp2040(Runtime):
 
 def _file_system(modules: Mapping[str, bytes]) -> bytes:
     """The Pico's flash with the modules under /lib."""
-    from littlefs import LittleFS
-    from rp2040py.utils.firmware_retrieve import MICROPYTHON, flash_layout
+    # Installed only where such an image is run; why_not says so.
+    from littlefs import LittleFS  # pyright: ignore[reportMissingImports]
+    from rp2040py.utils.firmware_retrieve import (  # pyright: ignore[reportMissingImports]
+        MICROPYTHON,
+        flash_layout,
+    )
 
     layout = flash_layout(MICROPYTHON, "pico")
     flash = LittleFS(

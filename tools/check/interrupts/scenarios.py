@@ -285,7 +285,7 @@ def reset(world: World) -> None:
 
 
 def advance(n: int) -> Script:
-    """Let n ticks pass; negative: the clock steps back."""
+    """A script that lets n ticks pass; negative: the clock steps back."""
 
     def script(world: World) -> None:
         clock = world.clock
@@ -299,9 +299,8 @@ def drain_bucket(world: World) -> None:
     tokens(world)
     advance(20)(world)
     tokens(world)
-    while world.bucket.try_acquire(1):
-        world.call("try_acquire", lambda: True, 1)
-    take(1)(world)
+    while world.call("try_acquire", lambda: world.bucket.try_acquire(1), 1):
+        pass
 
 
 # The worlds.
