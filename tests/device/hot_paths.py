@@ -8,6 +8,7 @@ import asyncio
 import micropython
 
 from sluice import OVERWRITE, REJECT, Pipeline, RecordRing, RingQueue, Stats, TokenBucket
+from sluice.backoff import Backoff
 from sluice.channel import WAIT, Channel
 from sluice.cobs import decode, encode
 from sluice.crc16 import crc16
@@ -112,6 +113,7 @@ def buckets():
 def ring_methods(ring):
     hot("ring.Ring.__len__", lambda: len(ring))
     hot("ring.Ring.free", ring.free)
+    hot("ring.Ring.above", ring.above)
     hot("ring.Ring.release", ring.release)
 
 
@@ -127,6 +129,24 @@ def queues():
             for _ in range(4):
                 hot("ring.RingQueue.try_get", queue.try_get, lambda: queue.try_get(7))
             ring_methods(queue)
+            queue.set_watermarks(2, 1)
+            for _ in range(2):
+                for _ in range(3):
+                    hot("ring.RingQueue.try_put", lambda: queue.try_put(100))
+                hot("ring.Ring.clear", queue.clear)
+
+
+def waits():
+    for timeout_ms in (0, 5, 20, -1):
+        backoff = Backoff(timeout_ms)
+        hot("backoff.Backoff.left_ms", backoff.left_ms)
+        hot("backoff.Backoff.pause", backoff.pause)
+        hot(
+            "backoff.Backoff.wait",
+            lambda: backoff.wait(0),
+            lambda: backoff.wait(5),
+            lambda: backoff.wait(12),
+        )
 
 
 def records():
@@ -135,6 +155,7 @@ def records():
         for _ in range(4):
             hot("records.RecordRing.claim", ring.claim, ring.claim)
             hot("records.RecordRing.publish", lambda: ring.publish(9), lambda: ring.publish(8))
+            hot("records.RecordRing.put", lambda: ring.put(b"record", 6), lambda: ring.put(b"", 0))
         for _ in range(3):
             hot("records.RecordRing.peek", ring.peek)
             hot("records.RecordRing.peek_len", ring.peek_len)
@@ -321,6 +342,7 @@ def small_parts():
 for part in (
     buckets,
     queues,
+    waits,
     records,
     statistics,
     pipelines,
@@ -329,6 +351,7 @@ for part in (
     keyed_buckets,
     routers,
     tiered_queues,
+    waits,
     small_parts,
 ):
     part()

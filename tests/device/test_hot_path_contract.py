@@ -9,7 +9,7 @@ NOT_ON_THIS_BOARD = {"stdio.StdioLine.readinto", "stdio.StdioLine.write"}
 
 
 def marked_hot():
-    """Names of all that the library's docstrings mark as hot."""
+    """What the docstrings of the library mark as hot, by its public name if it has two."""
     found = set()
     for path in (FIRMWARE / "sluice").glob("*.py"):
         for node in ast.parse(path.read_text()).body:
@@ -17,11 +17,18 @@ def marked_hot():
             prefix = (
                 f"{path.stem}.{node.name}." if isinstance(node, ast.ClassDef) else path.stem + "."
             )
+            public = {
+                member.value.id: member.targets[0].id
+                for member in members
+                if isinstance(member, ast.Assign)
+                and isinstance(member.value, ast.Name)
+                and isinstance(member.targets[0], ast.Name)
+            }
             for member in members:
                 if isinstance(member, ast.FunctionDef) and "Hot." in (
                     ast.get_docstring(member) or ""
                 ):
-                    found.add(prefix + member.name)
+                    found.add(prefix + public.get(member.name, member.name))
     return found
 
 
