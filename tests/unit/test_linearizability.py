@@ -23,7 +23,7 @@ ITEMS = 10_000  # of each producer in a round
 PRODUCERS = 3
 CONSUMERS = 3
 
-pytestmark = pytest.mark.timeout(1200)
+pytestmark = pytest.mark.timeout(1200 if ROUNDS > 1 else 120)
 
 
 @pytest.fixture(autouse=True)
@@ -100,6 +100,7 @@ class Round:
             item = get()
             if item is not None:
                 taken.append((item, begun, next(self.moment)))
+                assert len(taken) <= PRODUCERS * ITEMS, "more came out than went in"
             elif done:
                 return taken
             else:
