@@ -42,9 +42,10 @@ build/stubs/%/ready: boards/%/stubs.txt $(VENV)/ready
 demo: setup
 	sluice demo $(LOG)
 
-# Files in parallel: most of the end-to-end tests wait for processes.
+
+
 test: setup
-	pytest --numprocesses 2 --dist loadfile
+	pytest --timeout 300
 
 test-device: setup
 	pytest tests/suite tests/device
