@@ -339,6 +339,24 @@ def test_kbd_intr_makes_ctrl_c_data(repl: SerialTransport) -> None:
     assert repl.follow(_DEADLINE_S) == (b"b'a\\x03b\\x00\\x04\\x01.'\r\n", b"")
 
 
+def test_a_read_ends_with_a_ctrl_c_so_that_what_follows_is_left_for_the_repl(
+    repl: SerialTransport,
+) -> None:
+    repl.exec_raw_no_follow(
+        "import machine, micropython\n"
+        "micropython.kbd_intr(-1)\n"
+        "line = machine.UART(0)\n"
+        "buf = bytearray(100)\n"
+        "print('up')\n"
+        "while line.any() < 4:\n"
+        "    machine.idle()\n"
+        "print(line.readinto(buf), line.readinto(buf), line.readinto(buf))"
+    )
+    repl.read_until(1, b"up\r\n")
+    repl.serial.write(b"\r\x03\r\x01")
+    assert repl.follow(_DEADLINE_S) == (b"2 2 None\r\n", b"")
+
+
 def test_the_reset_button_stops_anything(vboard: VirtualBoard) -> None:
     (vboard.flash_dir / "kept.txt").write_text("kept")
     with line_of(vboard) as line:

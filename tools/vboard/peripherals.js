@@ -22,6 +22,7 @@ export class Peripherals {
   #masked = false;
   #lastEvent = performance.now(); // when bytes last went in or out, or a timer fired
   #lastByte; // of the text sent
+  #ended = false; // the last bytes received ended with a Ctrl-C
 
   constructor({ received, sent, bell, uart1 }) {
     this.#received = received;
@@ -70,10 +71,18 @@ export class Peripherals {
       const n = this.#received.readInto(buffer, CTRL_C);
       if (this.#received.relieved) this.#bell.ring();
       total += n;
-      if (n < buffer.length) break;
+      this.#ended = n > 0 && buffer[n - 1] === CTRL_C;
+      if (n < buffer.length || this.#ended) break;
     }
     if (total > 0) this.#lastEvent = performance.now();
     return total;
+  }
+
+  /** The same for a stream whose `readinto` asks again until its buffer is full: 0 to end it. */
+  receiveAtOnce(buffers) {
+    const ended = this.#ended;
+    this.#ended = false;
+    return ended ? 0 : this.receive(buffers);
   }
 
   /** Waits for input, as sys.stdin does; returns how much came, 0 when interrupted. */

@@ -46,7 +46,7 @@ const repl = new Repl({
 /** Returns the bytes read, or the negative error number. */
 function read(fd, buffers) {
   if (fd === STDIN) return peripherals.receiveSome(buffers) || -EINTR;
-  if (fd === UART0) return peripherals.receive(buffers) || -EAGAIN;
+  if (fd === UART0) return peripherals.receiveAtOnce(buffers) || -EAGAIN;
   if (fd === UART1) return -EAGAIN;
   return flash.read(fd, buffers);
 }

@@ -5,6 +5,8 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 
 State = TypeVar("State")
 
+_MOST_OPERATIONS = 1000  # far above what any script calls
+
 
 class Operation(NamedTuple):
     """A call with its argument and result; it ran from moment `start` to moment `end`."""
@@ -31,7 +33,10 @@ class Model(Protocol[State]):
 
 
 class History:
-    """The operations of one run, in the order in which they ended."""
+    """The operations of one run, in the order in which they ended.
+
+    Raises RuntimeError when there is no end of them: a broken ring may never be drained.
+    """
 
     def __init__(self) -> None:
         self.operations: list[Operation] = []
@@ -42,6 +47,8 @@ class History:
 
         Several names: operations that the function does in this order, though perhaps not at once.
         """
+        if len(self.operations) >= _MOST_OPERATIONS:
+            raise RuntimeError(f"a script went on after {_MOST_OPERATIONS} operations")
         start = self._next_moment()
         result = function()
         end = self._next_moment()
