@@ -22,7 +22,6 @@ class Case:
 def helpers(holds: frozenset[str] | None) -> dict[str, Path]:
     """The modules that cases import, by name, for a runtime that holds these of the library."""
     found = {path.stem: path for path in SUITE.glob("*.py") if not path.stem.startswith("test_")}
-    del found["conftest"]
     return {name: path for name, path in found.items() if holds is None or _needs(path) <= holds}
 
 

@@ -1,7 +1,7 @@
 """The pipeline at the ends of its waits, and with a record that is replaced under its hands."""
 
 import pytest
-from test_pipeline import Bench
+from bench import START, Bench
 
 from host_sim import StrictInt
 from sluice import OVERWRITE, REJECT
@@ -32,7 +32,7 @@ def test_a_failed_attempt_is_not_repeated_in_the_same_tick():
     bench.put(b"a")
     assert steps(bench, 2) == [0, 0]
     assert len(bench.sink.tried_at) == 1
-    bench.clock.advance(1)
+    bench.advance(1)
     assert steps(bench, 1) == [1]
 
 
@@ -40,7 +40,7 @@ def test_a_step_that_comes_late_finds_the_wait_over():
     bench = Bench(rate=100, burst=1)
     bench.put(b"a", b"b")
     assert steps(bench, 2) == [1, 0]
-    bench.clock.advance(15)
+    bench.advance(15)
     assert steps(bench, 1) == [1]
 
 
@@ -50,7 +50,7 @@ def test_a_wait_is_over_when_the_clock_was_away_for_half_a_period(away):
     bench.sink.answers = [False]
     bench.put(b"a")
     assert steps(bench, 1) == [0]
-    bench.clock.set((bench.start + away) % PERIOD)
+    bench.clock.set((START + away) % PERIOD)
     assert steps(bench, 1) == [1]
 
 
@@ -58,10 +58,10 @@ def test_a_wait_that_is_over_does_not_come_back_with_its_tick():
     bench = Bench(rate=100, burst=1)
     bench.put(b"a", b"b")
     assert steps(bench, 2) == [1, 0]
-    bench.clock.advance(10)
+    bench.advance(10)
     assert steps(bench, 1) == [1]
     bench.bucket.set_rate(None)
-    bench.clock.set(bench.start)  # once round
+    bench.clock.set(START)  # once round
     bench.put(b"c")
     assert steps(bench, 1) == [1]
 
@@ -86,7 +86,7 @@ def test_at_rate_zero_a_record_asks_for_its_token_once_a_tick():
     for tick in range(3):
         assert steps(bench, 2) == [0, 0]
         assert len(asked) == tick + 1
-        bench.clock.advance(1)
+        bench.advance(1)
     assert (len(bench.ring), bench.stats.failed, bench.stats.denied) == (1, 0, 1)
 
 
@@ -113,7 +113,7 @@ def test_a_record_whose_hook_raised_is_given_up_at_its_next_failure():
     bench.sink.answers = [False] * 3
     bench.put(b"a")
     assert steps(bench, 1) == [0]
-    bench.clock.advance(1)
+    bench.advance(1)
     with pytest.raises(RuntimeError):
         bench.pipeline.step()
     assert steps(bench, 1) == [1]
@@ -136,16 +136,11 @@ def test_a_record_replaced_by_one_of_another_length_is_sent_whole_the_next_time(
     assert steps(bench, 1) == [0]
     assert bench.bucket.tokens() == 1
     assert steps(bench, 1) == [1]
-    assert [record for _, record in bench.taken()] == [newer]
+    assert bench.records() == [newer]
 
 
 def test_a_record_too_long_for_its_tokens_and_replaced_meanwhile_is_not_given_up():
-    given_up = []
-
-    def degrade(record, n):
-        given_up.append(bytes(record[:n]))
-
-    bench = Bench(rate=1, burst=4, overflow=OVERWRITE, slots=1, cost="bytes", degrade=degrade)
+    bench = Bench(rate=1, burst=4, overflow=OVERWRITE, slots=1, cost="bytes")
     bench.put(b"too long")
     wait_ticks = bench.bucket.wait_ticks
 
@@ -155,25 +150,25 @@ def test_a_record_too_long_for_its_tokens_and_replaced_meanwhile_is_not_given_up
 
     bench.bucket.wait_ticks = interrupted
     assert steps(bench, 2) == [0, 1]
-    assert (given_up, bench.stats.failed) == ([], 0)
-    assert [record for _, record in bench.taken()] == [b"fits"]
+    assert (bench.given_up, bench.stats.failed) == ([], 0)
+    assert bench.records() == [b"fits"]
 
 
 @pytest.mark.parametrize("overflow", [REJECT, OVERWRITE])
 def test_sojourn_is_from_put_to_taken_out_of_any_ring(overflow):
-    bench = Bench(overflow=overflow, start=1000)
+    bench = Bench(overflow=overflow)
     bench.put(b"a")
-    bench.clock.advance(9)
+    bench.advance(9)
     assert steps(bench, 1) == [1]
     bench.stats.close_interval(bench.clock.ticks())
     assert bench.stats.p50 == 9
 
 
 def test_the_seconds_of_the_statistics_pass_while_nothing_moves():
-    bench = Bench(start=0)
+    bench = Bench()
     bench.put(b"a")
     assert steps(bench, 1) == [1]
     for up_s, qps in ((1, 1), (2, 0), (3, 0)):
-        bench.clock.advance(1000)
+        bench.advance(1000)
         assert steps(bench, 1) == [0]
         assert (bench.stats.up_s, bench.stats.qps) == (up_s, qps)

@@ -7,10 +7,12 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import tty
 from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
 
 import pytest
 import serial
@@ -25,10 +27,11 @@ PATIENCE_S = 20
 
 
 @pytest.fixture(autouse=True)
-def runtime_directory(tmp_path, monkeypatch):
-    """A place of its own to meet for each test."""
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
-    return tmp_path / f"sluice-{os.getuid()}"
+def runtime_directory(monkeypatch):
+    """A place of its own to meet for each test; tmp_path is too long a path for a socket."""
+    with tempfile.TemporaryDirectory(prefix="sluice-") as directory:
+        monkeypatch.setenv("XDG_RUNTIME_DIR", directory)
+        yield Path(directory) / f"sluice-{os.getuid()}"
 
 
 class Program:
@@ -404,12 +407,12 @@ def test_nobody_else_can_enter_the_meeting_place(board, runtime_directory):
 @pytest.mark.parametrize(
     ("directory", "message"),
     [
-        ("{tmp}/none", "cannot make the directory .* No such file or directory"),
-        ("{tmp}/" + 99 * "x", "too long a path"),
+        ("{own}/none", "cannot make the directory .* No such file or directory"),
+        ("{own}/" + 99 * "x", "too long a path"),
     ],
 )
-def test_a_meeting_place_that_cannot_be_made(directory, message, tmp_path, monkeypatch):
-    monkeypatch.setenv("XDG_RUNTIME_DIR", directory.format(tmp=tmp_path))
+def test_a_meeting_place_that_cannot_be_made(directory, message, runtime_directory, monkeypatch):
+    monkeypatch.setenv("XDG_RUNTIME_DIR", directory.format(own=runtime_directory.parent))
     with pytest.raises(UserError, match=message):
         Port("/dev/null", pytest.fail, pytest.fail).start()
 

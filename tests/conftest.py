@@ -1,4 +1,4 @@
-"""The suite on CPython: the same cases, on ticks that raise when they leave 31 bits."""
+"""On CPython the clock of tests/suite has ticks that raise when they leave 31 bits."""
 
 from functools import partial
 

@@ -1,1 +1,0 @@
-import host_sim  # noqa: F401  the firmware's modules can be imported from here on
