@@ -168,18 +168,21 @@ class SegmentStore:
         if not self._writing.allowed():
             return False
         segment = self._newest
-        if segment is None or segment.end + self._fill - _HEAD > self._segment_bytes:
+        begins = segment is None or segment.end + self._fill - _HEAD > self._segment_bytes
+        if begins:
             if not self._make_place():
                 return False
             segment = _Segment(self._number, 0)
         try:
-            self._append(segment)
+            self._append(segment, begins)
         except OSError as error:
             self._newest = None  # how it ends now is not known
             self._count_failure(error, self._writing)
+            if begins:
+                self._delete(segment)  # its records are still in the batch
             return False
         self._writing.failures = 0
-        if segment is not self._newest:
+        if begins:
             self._segments.append(segment)
             self._newest = segment
             self._number += 1
@@ -217,8 +220,7 @@ class SegmentStore:
             self._waiting -= oldest.unread
         return True
 
-    def _append(self, segment):
-        begins = segment is not self._newest
+    def _append(self, segment, begins):
         batch = self._batch
         if begins:
             batch[:2] = b"SQ"
@@ -303,18 +305,21 @@ class SegmentStore:
         return n if crc16(record, 0, n + _PREFIX) == crc else 0
 
     def _remove(self, oldest):
-        if not self._removing.allowed():
+        if not (self._removing.allowed() and self._delete(oldest)):
             return False
-        try:
-            os.remove(self._path(oldest.number))
-        except OSError as error:
-            if error.errno != _ENOENT:
-                self._count_failure(error, self._removing)
-                return False
         self._removing.failures = 0
         self._segments.pop(0)
         if oldest is self._newest:
             self._newest = None
+        return True
+
+    def _delete(self, segment):
+        try:
+            os.remove(self._path(segment.number))
+        except OSError as error:
+            if error.errno != _ENOENT:
+                self._count_failure(error, self._removing)
+                return False
         return True
 
     def _count_failure(self, error, attempts):
