@@ -42,10 +42,8 @@ build/stubs/%/ready: boards/%/stubs.txt $(VENV)/ready
 demo: setup
 	sluice demo $(LOG)
 
-
-
 test: setup
-	pytest --timeout 300
+	pytest --numprocesses auto --timeout 300
 
 test-device: setup
 	pytest tests/suite tests/device
