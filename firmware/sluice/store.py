@@ -168,11 +168,11 @@ class SegmentStore:
         if not self._writing.allowed():
             return False
         segment = self._newest
-        begins = segment is None or segment.end + self._fill - _HEAD > self._segment_bytes
-        if begins:
+        if segment is None or segment.end + self._fill - _HEAD > self._segment_bytes:
             if not self._make_place():
                 return False
             segment = _Segment(self._number, 0)
+        begins = segment is not self._newest
         try:
             self._append(segment, begins)
         except OSError as error:
