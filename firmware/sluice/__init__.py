@@ -27,6 +27,12 @@ _HOMES = {
     "Router": "router",
     "Topic": "router",
     "KeyedBuckets": "keyed",
+    "AdaptiveLimit": "adaptive",
+    "CoDel": "codel",
+    "LoadMeter": "load",
+    "TunableBucket": "tunable",
+    "Pacer": "pacer",
+    "RateTuner": "tuning",
 }
 
 

@@ -26,6 +26,8 @@ class Pipeline:
     ticks:   the clock.
     first_backoff, last_backoff: ticks to wait after the first failed attempt,
              doubled at each further one up to the last.
+    shed:    None, or a CoDel, which is asked once for each record, when it could
+             be sent. What it drops counts in `stats.shed` and takes no tokens.
 
     A record stays at the front of the ring until the sink took it, so records
     leave in the order of their arrival. From an overwriting ring it is copied
@@ -48,6 +50,7 @@ class Pipeline:
         ticks=time.ticks_ms,
         first_backoff=10,
         last_backoff=1000,
+        shed=None,
     ):
         if cost != RECORD and cost != BYTES:
             raise ValueError('cost must be "record" or "bytes", not %r' % (cost,))
@@ -63,6 +66,7 @@ class Pipeline:
         self._ticks = ticks
         self._first_backoff = first_backoff
         self._last_backoff = last_backoff
+        self._shed = shed
         self._copy = bytearray(ring.size if ring.overflow == OVERWRITE else 0)
         self._copied = 0  # bytes of the record in the copy, 0: none
         self._copied_at = 0  # the tick of its put
@@ -74,10 +78,10 @@ class Pipeline:
     def step(self) -> int:
         """Offer the sink the oldest record, if its tokens are there. Hot.
 
-        Returns how many records left the ring for good: 1 when the sink took it
-        or it was given up; 0 when there is none or it has to wait. Never blocks
-        longer than the sink does. What the sink raises is caught and counts as
-        not taken; what `degrade` raises is not caught, and the record stays.
+        Returns how many records left the ring for good: 1 when the sink took it,
+        or it was given up or shed; 0 when there is none or it has to wait. Never
+        blocks longer than the sink does. What the sink raises is caught and counts
+        as not taken; what `degrade` raises is not caught, and the record stays.
         """
         now = self._ticks()
         self._stats.roll(now)
@@ -117,14 +121,36 @@ class Pipeline:
             return 0
         if self._failures:
             self._stats.retry()
-        if not self._write(n):
-            self._failures += 1
-            if self._failures >= self._tries:
-                return self._give_up(n)
-            self._wait_from = self._ticks()
-            self._wait = self._backoff()
-            return 0
+        elif self._shed is not None and self._sheds():
+            self._bucket.cancel(cost)
+            return 1
+        return self._send(n)
+
+    def _sheds(self):
+        """Drop the record in front if its turn has come to be shed."""
         now = self._ticks()
+        behind = len(self._ring) if self._copied else len(self._ring) - 1
+        if not self._shed.should_drop(_ticks_diff(now, self._put_ticks()), now, behind):
+            return False
+        self._stats.shed_one()
+        self._drop()
+        return True
+
+    def _send(self, n):
+        start = self._ticks()
+        taken = self._write(n)
+        now = self._ticks()
+        self._stats.attempt(taken, _ticks_diff(now, start))
+        if taken:
+            return self._taken(now)
+        self._failures += 1
+        if self._failures >= self._tries:
+            return self._give_up(n)
+        self._wait_from = now
+        self._wait = self._backoff()
+        return 0
+
+    def _taken(self, now):
         self._stats.admit(now, _ticks_diff(now, self._put_ticks()))
         self._drop()
         return 1

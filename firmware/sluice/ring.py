@@ -116,6 +116,11 @@ class Ring:
         check_int("limit", n, 1, self.capacity)
         self.limit = n
 
+    def adapt_limit(self, n: int) -> None:
+        """As set_limit, for a controller: n is clamped to 1..capacity. Hot."""
+        capacity = self.capacity
+        self.limit = 1 if n < 1 else n if n < capacity else capacity
+
     def set_watermarks(self, high, low, hook=None) -> None:
         """Watch the depth: `above` is True from when it reaches high until it falls to low.
 

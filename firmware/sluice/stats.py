@@ -22,10 +22,16 @@ class Stats:
       denied     events that had to wait for tokens
       retried    attempts on the sink after a failed one
       failed     events given up and handed to the degrade hook
+      shed       events dropped early, to keep the queue's delay low
       qps        events taken by the sink in the last whole second
       up_s       whole seconds since the start
       p50, p95, p99   sojourn ticks, from put to taken by the sink, by nearest
                  rank over the last interval; -1 when no event left in it
+      tried, missed   attempts on the sink in the last interval, and those of
+                 them that failed
+      waited     events that had to wait for tokens, in the last interval
+      sink_ticks ticks that an attempt on the sink took, on average over the last
+                 interval; 0 when there was none
     Depth, high water, rejected and overwritten are the ring's own.
 
     Ownership: one owner, that of the pipeline.
@@ -38,15 +44,24 @@ class Stats:
         self._sojourn = LogHistogram()
         self._mean_count = 0
         self._mean_s = 0
+        self._tried = 0
+        self._missed = 0
+        self._waited = 0
+        self._sink_ticks = 0
         self.admitted = 0
         self.denied = 0
         self.retried = 0
         self.failed = 0
+        self.shed = 0
         self.qps = 0
         self.up_s = 0
         self.p50 = -1
         self.p95 = -1
         self.p99 = -1
+        self.tried = 0
+        self.missed = 0
+        self.waited = 0
+        self.sink_ticks = 0
 
     def admit(self, now, sojourn: int) -> None:
         """Count an event that the sink took at tick `now`, `sojourn` ticks after its put. Hot."""
@@ -60,6 +75,8 @@ class Stats:
         """Count an event that must wait for tokens. Hot."""
         if self.denied != _SMALL_MAX:
             self.denied += 1
+        if self._waited != _SMALL_MAX:
+            self._waited += 1
 
     def retry(self) -> None:
         """Count an attempt on the sink after a failed one. Hot."""
@@ -70,6 +87,22 @@ class Stats:
         """Count an event that was given up. Hot."""
         if self.failed != _SMALL_MAX:
             self.failed += 1
+
+    def shed_one(self) -> None:
+        """Count an event that was dropped early. Hot."""
+        if self.shed != _SMALL_MAX:
+            self.shed += 1
+
+    def attempt(self, taken: bool, took: int) -> None:
+        """Count an attempt on the sink, whether it took the event, and the ticks that took. Hot."""
+        if self._tried == _SMALL_MAX:
+            return
+        self._tried += 1
+        if not taken:
+            self._missed += 1
+        if took > 0:
+            ticks = self._sink_ticks
+            self._sink_ticks = ticks + took if ticks < _SMALL_MAX - took else _SMALL_MAX
 
     def roll(self, now) -> None:
         """Close the seconds that have ended by tick `now`. Hot.
@@ -111,7 +144,7 @@ class Stats:
         return whole * 100 + rest * 100 // seconds
 
     def close_interval(self, now) -> None:
-        """Set p50, p95 and p99 for the interval that ends at tick `now`, and begin the next. Hot.
+        """Set what is of the last interval: that which ends at tick `now`. Begin the next. Hot.
 
         Looks at no more than the histogram's 216 buckets.
         """
@@ -121,3 +154,7 @@ class Stats:
         self.p95 = sojourn.percentile(95)
         self.p99 = sojourn.percentile(99)
         sojourn.clear()
+        tried = self._tried
+        self.tried, self.missed, self.waited = tried, self._missed, self._waited
+        self.sink_ticks = self._sink_ticks // tried if tried else 0
+        self._tried = self._missed = self._waited = self._sink_ticks = 0

@@ -8,20 +8,26 @@ import asyncio
 import micropython
 
 from sluice import OVERWRITE, REJECT, Pipeline, RecordRing, RingQueue, Stats, TokenBucket
+from sluice.adaptive import RUSH, RUSH_DOWN, AdaptiveLimit
 from sluice.backoff import Backoff
 from sluice.channel import WAIT, Channel
 from sluice.cobs import decode, encode
+from sluice.codel import CoDel
 from sluice.crc16 import crc16
 from sluice.frames import Frames
 from sluice.histogram import LogHistogram
 from sluice.keyed import KeyedBuckets
 from sluice.link import Link
+from sluice.load import LoadMeter
 from sluice.logline import LogLine
+from sluice.pacer import Pacer
 from sluice.pulses import Pulses
 from sluice.router import Router, Topic
 from sluice.sinks import LinkSink, NullSink, UartSink
 from sluice.store import SegmentStore
 from sluice.tiered import TieredQueue
+from sluice.tunable import TunableBucket
+from sluice.tuning import RateTuner
 
 SMALL_MAX = (1 << 30) - 1
 
@@ -115,6 +121,8 @@ def ring_methods(ring):
     hot("ring.Ring.free", ring.free)
     hot("ring.Ring.above", ring.above)
     hot("ring.Ring.release", ring.release)
+    for limit in (0, SMALL_MAX, ring.capacity):
+        hot("ring.Ring.adapt_limit", lambda: ring.adapt_limit(limit))
 
 
 def queues():
@@ -175,6 +183,9 @@ def statistics():
     hot("stats.Stats.deny", stats.deny)
     hot("stats.Stats.retry", stats.retry)
     hot("stats.Stats.fail", stats.fail)
+    hot("stats.Stats.shed_one", stats.shed_one)
+    for took in (0, SMALL_MAX >> 1, SMALL_MAX >> 1, SMALL_MAX):
+        hot("stats.Stats.attempt", lambda: stats.attempt(took == 0, took))
     for step in (999, 1, 5000, 1 << 29):
         clock.now = clock.now + step & SMALL_MAX
         hot("stats.Stats.roll", lambda: stats.roll(clock.now))
@@ -206,6 +217,91 @@ def pipelines():
 
 def print_nothing(record, n):
     pass
+
+
+def shedding():
+    for interval in (100, (1 << 25) - 1):
+        codel = CoDel(1, interval)
+        for behind in (5, 5, 5, 5, 1, 5, 5, 5):
+            for sojourn in (SMALL_MAX >> 1, -1):
+                hot(
+                    "codel.CoDel.should_drop",
+                    lambda: codel.should_drop(interval, clock.now, 5),
+                    lambda: codel.should_drop(sojourn, clock.now, behind),
+                )
+            clock.now = clock.now + interval & SMALL_MAX
+        codel._count = (1 << 27) - 2
+        codel._dropping = codel._above = True
+        codel._first_above = codel._next = clock.now
+        for _ in range(3):
+            hot("codel.CoDel.should_drop", lambda: codel.should_drop(interval, clock.now, 5))
+            clock.now = clock.now + interval & SMALL_MAX
+        assert codel._count == (1 << 27) - 1
+    ring = RecordRing(8, 16, OVERWRITE, clock.ticks)
+    stats = Stats(clock.ticks)
+    bucket = TokenBucket(None, 1, 1000, clock.ticks)
+    shed = CoDel(1, 1)
+    pipeline = Pipeline(ring, bucket, Sink(), stats, ticks=clock.ticks, shed=shed)
+    for _ in range(8):
+        put(ring, 8)
+    for _ in range(8):
+        clock.now = clock.now + 1 & SMALL_MAX
+        hot("pipeline.Pipeline.step", pipeline.step)
+    assert stats.shed > 0
+
+
+def adaptive_limits():
+    for capacity in (1, 64, (1 << 19) - 1):
+        for rush in (RUSH, RUSH_DOWN, None):
+            ring = RingQueue(1, "b")
+            ring.capacity = ring.limit = capacity  # without the memory
+            gains = (65535, 1), (65535, 1), (65535, 1)
+            limit = AdaptiveLimit(ring, (1 << 29) - 1 if capacity == 1 else 200, *gains, rush=rush)
+            for p95 in (-1, 0, 250, 5000, 0, 199, 201, (1 << 29) - 1, 0):
+                for load in (0, 500, 1000):
+                    hot("adaptive.AdaptiveLimit.update", lambda: limit.update(p95, load))
+
+
+def tuned_buckets():
+    for make in (TunableBucket, Pacer):
+        for rate, low, high in ((500, 1, 100000), (None, 1, 2), (0, 7, 7)):
+            bucket = make(rate, 10, 1000, clock.ticks)
+            name = "pacer.Pacer." if make is Pacer else "tunable.TunableBucket."
+            for _ in range(2):
+                for n in (1, 0, 10, 11, 1, 1):
+                    hot(name + "tune", lambda: bucket.tune(n * 1000))
+                    if make is Pacer:
+                        hot("pacer.Pacer.try_acquire", lambda: bucket.try_acquire(n))
+                        hot("pacer.Pacer.wait_ticks", lambda: bucket.wait_ticks(n))
+                        hot(
+                            "pacer.Pacer.reserve",
+                            lambda: bucket.reserve(n, 0),
+                            lambda: bucket.reserve(n),
+                        )
+                        hot("pacer.Pacer.tokens", bucket.tokens)
+                    clock.now = clock.now + 3 & SMALL_MAX
+                bucket.reset()
+                bucket.set_range(low, high)
+            tuner = RateTuner(bucket, low, high)
+            for tried, missed, waited, latency in (
+                (0, 0, 0, 0),
+                (9, 0, 1, 1),
+                (9, 9, 0, 0),
+                (SMALL_MAX, 0, SMALL_MAX, SMALL_MAX),
+            ):
+                hot(
+                    "tuning.RateTuner.update",
+                    lambda: tuner.update(tried, missed, waited, latency),
+                )
+
+
+def loads():
+    meter = LoadMeter(clock.ticks)
+    for step in (0, 1, (1 << 29) - 1, (1 << 29) - 1, 1 << 29, (1 << 29) - 1):
+        for busy in (True, False):
+            clock.now = clock.now + step & SMALL_MAX
+            hot("load.LoadMeter.turn", lambda: meter.turn(busy))
+    hot("load.LoadMeter.close_interval", meter.close_interval, meter.close_interval)
 
 
 def links():
@@ -346,6 +442,10 @@ for part in (
     records,
     statistics,
     pipelines,
+    shedding,
+    adaptive_limits,
+    tuned_buckets,
+    loads,
     links,
     channels,
     keyed_buckets,

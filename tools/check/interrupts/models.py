@@ -15,6 +15,7 @@ class Contents(NamedTuple):
 
     overwritten: those that the consumer knows of.  unseen: the others.
     made_room:   an overwriting put is half done.
+    limit:       the logical capacity; 0: the whole.
     """
 
     items: tuple[Any, ...] = ()
@@ -23,6 +24,7 @@ class Contents(NamedTuple):
     unseen: int = 0
     deepest: int = 0
     made_room: bool = False
+    limit: int = 0
 
 
 @dataclass(frozen=True)
@@ -42,8 +44,11 @@ class Queue:
     def after(self, state: Contents, operation: Operation) -> tuple[Contents, ...]:
         name, argument, result = operation[:3]
         depth = len(state.items)
+        limit = state.limit or self.capacity
         match name:
-            case "put" if depth == self.capacity and not self.overwrite:
+            case "adapt_limit":
+                return (state._replace(limit=argument),)
+            case "put" if depth >= limit and not self.overwrite:
                 return () if result else (state._replace(rejected=state.rejected + 1),)
             case "put":
                 return self._append(self._with_room(state), argument, result)
@@ -61,7 +66,7 @@ class Queue:
             case "len":
                 right = result == depth
             case "free":
-                right = result == self.capacity - depth
+                right = result == max(0, limit - depth)
             case "rejected":
                 right = result == state.rejected
             case "overwritten":
@@ -73,7 +78,7 @@ class Queue:
         return (state,) if right else ()
 
     def _with_room(self, state: Contents) -> Contents:
-        if len(state.items) < self.capacity:
+        if len(state.items) < (state.limit or self.capacity):
             return state
         return state._replace(items=state.items[1:], unseen=state.unseen + 1)
 

@@ -70,6 +70,14 @@ def free(world: World) -> None:
     world.call("free", world.ring.free)
 
 
+def adapt(limit: int) -> Script:
+    def script(world: World) -> None:
+        world.call("adapt_limit", lambda: world.ring.adapt_limit(limit), limit)
+
+    script.__name__ = f"adapt_limit({limit})"
+    return script
+
+
 def above(world: World) -> None:
     world.call("above", world.ring.above)
 
@@ -414,6 +422,14 @@ SCENARIOS = (
         (Interrupt(get), Interrupt(steps(peek, release))),
         drain_queue,
         Queue(2),
+    ),
+    Scenario(
+        "queue: main lowers the limit below its depth and raises it, an interrupt puts",
+        of_queue(3, REJECT, put, put),
+        steps(adapt(1), free, adapt(3)),
+        PUTS,
+        drain_queue,
+        Queue(3),
     ),
     Scenario(
         "queue: main gets, an interrupt puts",
@@ -765,20 +781,26 @@ SCENARIOS = (
 
 # Hot code that never meets an interrupt, or does so elsewhere, and why.
 EXEMPT = {
+    "adaptive": "the main loop's own; the limit is one store",
     "backoff": "the main loop's own",
     "channel": "the tasks' own, but for try_put: an interrupt at each opcode of a get is in"
     " tests/unit/test_channel_interrupts.py",
     "cobs": "on buffers of the link",
+    "codel": "the pipeline's own",
     "crc16": "on buffers of the link",
     "frames": "the link's own",
     "histogram": "the statistics' own",
     "keyed": "one owner",
     "link": "the main loop's own",
+    "load": "the main loop's own",
     "logline": "the main loop's own",
+    "pacer": "one owner; what it does with the clock is TokenBucket's",
     "router": "put is that of RecordRing, step is that of Pipeline",
     "sinks": "called by the pipeline alone",
     "stats": "the pipeline's own",
     "stdio": "the link's own",
     "store": "the main loop's own",
     "tiered": "put is that of RecordRing; the rest is the main loop's own",
+    "tunable": "tune is the main loop's own; the rest is TokenBucket's",
+    "tuning": "the main loop's own",
 }
