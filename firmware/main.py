@@ -11,9 +11,10 @@ import board
 import micropython
 
 from sluice import OVERWRITE, REJECT, Pipeline, RecordRing, Stats, __version__
-from sluice.config import load, make_bucket
+from sluice.config import load, make_bucket, make_limit, make_shed, make_tuner
 from sluice.frames import Frames
 from sluice.link import Link
+from sluice.load import LoadMeter
 from sluice.logline import LogLine
 from sluice.pulses import Pulses
 from sluice.sinks import LinkSink, NullSink, UartSink
@@ -48,10 +49,16 @@ class Program:
             ticks,
             per_second // 100,
             per_second,
+            make_shed(settings, per_second),
         )
+        self._limit = make_limit(settings, self._ring, per_second)
+        self._tuner = make_tuner(settings, self._bucket, per_second)
+        self._meter = LoadMeter(ticks)
+        self._load = 0  # of the last interval, in 1/1,000
+        self._busy = False  # the last turn was
         self._ack_every = max(1, settings["slots"] // 4)
         self._ack_within = per_second // 50
-        self._log = LogLine(512)
+        self._log = LogLine(640)
         self._cost = settings["cost"].encode()
         self._report_every = settings["stats_ms"] * per_second // 1000
         self._reported = ticks()
@@ -66,6 +73,7 @@ class Program:
 
     def turn(self) -> bool:
         """One turn of the loop; False when there was nothing to do. Hot."""
+        self._meter.turn(self._busy)
         heard = self._link.poll()
         moved = self._pipeline.step()
         if moved:
@@ -73,7 +81,8 @@ class Program:
         busy = heard or moved > 0
         self._link.acknowledge(self._ack_every if busy else 1, self._ack_within)
         if time.ticks_diff(self._ticks(), self._reported) >= self._report_every:
-            self._report()
+            self._end_interval()
+        self._busy = busy
         return busy
 
     def _open_sink(self):
@@ -97,11 +106,26 @@ class Program:
         log.number(b"bytes", n)
         log.write(self._line)
 
-    def _report(self):
+    def _end_interval(self):
         self._reported = time.ticks_add(self._reported, self._report_every)
         if time.ticks_diff(self._ticks(), self._reported) >= self._report_every:
             self._reported = self._ticks()  # the loop was held up: no lines in a row
         self._stats.close_interval(self._ticks())
+        self._load = self._meter.close_interval()
+        self._control()
+        self._report()
+
+    def _control(self):
+        stats = self._stats
+        if self._limit is not None:
+            self._limit.update(stats.p95, self._load)
+        if self._tuner is not None:
+            before = self._bucket.rate
+            after = self._tuner.update(stats.tried, stats.missed, stats.waited, stats.sink_ticks)
+            if after > before:
+                self._pipeline.retry_now()
+
+    def _report(self):
         self._log.word(b"event", b"stats")
         self._report_flow()
         self._report_limits()
@@ -116,6 +140,7 @@ class Program:
         log.hundredths(b"mean_qps", stats.mean_qps_hundredths())
         log.number(b"admitted", stats.admitted)
         log.number(b"denied", stats.denied)
+        log.hundredths(b"load", self._load // 10)
 
     def _report_limits(self):
         log, ring, bucket = self._log, self._ring, self._bucket
@@ -137,6 +162,7 @@ class Program:
         log.number(b"rejected", ring.rejected)
         log.number(b"overwritten", ring.overwritten)
         log.number(b"failed", stats.failed)
+        log.number(b"shed", stats.shed)
         log.number(b"retried", stats.retried)
         log.number(b"bad_frames", self._frames.bad)
         log.number(b"strays", self._link.strays)

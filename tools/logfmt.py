@@ -11,6 +11,7 @@ _ESCAPED = {"n": "\n", "r": "\r", "t": "\t"}
 # Fifteen digits are what every JSON reader and spreadsheet keeps exactly.
 _WHOLE = re.compile(r"\d{1,15}", re.ASCII)
 _DECIMAL = re.compile(r"\d{1,15}(?:\.\d{1,6})?", re.ASCII)
+_DECIMALS = ("mean_qps", "load")
 _COSTS = ("record", "bytes")
 _PERCENTILES = ("p50_ms", "p95_ms", "p99_ms")
 
@@ -64,9 +65,13 @@ class Stats:
     admitted: int
     denied: int
     """Times that the bucket said no; the record waited."""
+    load: float
+    """Busy time over all time of the board's loop in the last interval, 0 to 1."""
     rejected: int
     overwritten: int
     failed: int
+    shed: int
+    """Records dropped early, to keep the delay of the queue low."""
     retried: int
     bad_frames: int
     """Frames from the host that arrived damaged or not whole."""
@@ -113,7 +118,7 @@ def _value(pairs: dict[str, str], key: str) -> Any:
         raise ValueError(f"{key} is missing")
     if (key, text) == ("rate", "none") or (key in _PERCENTILES and text == "-1"):
         return None
-    if key == "mean_qps" and _DECIMAL.fullmatch(text):
+    if key in _DECIMALS and _DECIMAL.fullmatch(text):
         return float(text)
     if key == "cost" and text in _COSTS:
         return text

@@ -23,6 +23,19 @@ DEFAULTS = {
     "sink": "link",
     "tries": 5,  # attempts on the sink before a record is given up
     "stats_ms": 1000,
+    "smooth_ms": None,  # spread the grants; how late the loop may be without losing rate
+    "control": None,  # what settles by itself, at the end of each stats_ms
+    "target_ms": 200,  # pid, codel: p95 in the queue; rate: mean time of an attempt on the sink
+    "kp": [1, 4],  # pid: gains as [numerator, denominator]
+    "ki": [1, 8],
+    "kd": [0, 1],
+    "limit_floor": None,  # pid: slots; null: an eighth
+    "calm": [300, 100, -125],  # pid: below this load in 1/1000 and this p95 in ms, change by 1/1000
+    "rush": [850, 300, 500],  # pid: the same above both
+    "interval_ms": 2000,  # codel: above the target for so long before it sheds
+    "rate_low": 1,  # rate: the least that it is cut to
+    "rate_step": None,  # rate: raised by so much in each stats_ms; null: a twentieth of the range
+    "rate_keep": [1, 2],  # rate: what is kept of it at a cut
 }
 
 _WORDS = {
@@ -30,6 +43,7 @@ _WORDS = {
     "overflow": ("reject", "overwrite"),
     "source": ("link", "timer", "pin"),
     "sink": ("link", "uart", "null"),
+    "control": ("pid", "codel", "rate"),
 }
 _RANGES = {
     "rate": (0, (1 << 30) - 1),
@@ -40,7 +54,24 @@ _RANGES = {
     "timer_ms": (1, 3600000),
     "tries": (1, 1000),
     "stats_ms": (100, 3600000),
+    "smooth_ms": (1, 60000),
+    "target_ms": (1, 3600000),
+    "limit_floor": (1, 65535),
+    "interval_ms": (1, 3600000),
+    "rate_low": (1, (1 << 30) - 1),
+    "rate_step": (1, (1 << 29) - 1),
 }
+_GAIN = ((0, 65535), (1, 65535))
+_RULE = ((0, 1000), (0, 3600000), (-1000, 1000))
+_LISTS = {
+    "kp": _GAIN,
+    "ki": _GAIN,
+    "kd": _GAIN,
+    "calm": _RULE,
+    "rush": _RULE,
+    "rate_keep": ((0, 32767), (1, 32767)),
+}
+_OR_NULL = ("rate", "smooth_ms", "control", "limit_floor", "rate_step", "calm", "rush")
 
 
 class ConfigError(ValueError):
@@ -66,24 +97,100 @@ def check(values, per_second):
             raise ConfigError(key, values[key], "one of the keys " + " ".join(sorted(DEFAULTS)))
     config = DEFAULTS.copy()
     config.update(values)
-    for key, words in _WORDS.items():
-        if config[key] not in words:
-            raise ConfigError(key, config[key], " or ".join(words))
-    for key, (low, high) in _RANGES.items():
-        value = config[key]
-        if key == "rate" and value is None:
-            continue
-        if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-            or_null = " or null" if key == "rate" else ""
-            raise ConfigError(key, value, "an integer from %d to %d%s" % (low, high, or_null))
+    for key, value in config.items():
+        if value is not None or key not in _OR_NULL:
+            _check_value(key, value)
     _check_together(config, per_second)
     return config
 
 
 def make_bucket(config, ticks, per_second):
-    """The TokenBucket of a configuration; ValueError when it is out of the bucket's bounds."""
+    """The bucket of a configuration; ValueError when it is out of the bucket's bounds."""
     per = config["per_ms"] * per_second // 1000
-    return TokenBucket(config["rate"], config["burst"], per, ticks)
+    rate, burst = config["rate"], config["burst"]
+    if config["smooth_ms"] is not None:
+        from sluice.pacer import Pacer
+
+        most = burst if config["cost"] == "bytes" else 1
+        return Pacer(rate, most, per, ticks, config["smooth_ms"] * per_second // 1000)
+    if config["control"] == "rate":
+        from sluice.tunable import TunableBucket
+
+        return TunableBucket(rate, burst, per, ticks)
+    return TokenBucket(rate, burst, per, ticks)
+
+
+def make_limit(config, ring, per_second):
+    """The AdaptiveLimit of a configuration, or None."""
+    if config["control"] != "pid":
+        return None
+    from sluice.adaptive import AdaptiveLimit
+
+    return AdaptiveLimit(
+        ring,
+        config["target_ms"] * per_second // 1000,
+        tuple(config["kp"]),
+        tuple(config["ki"]),
+        tuple(config["kd"]),
+        config["limit_floor"],
+        calm=_rule(config["calm"], per_second),
+        rush=_rule(config["rush"], per_second),
+    )
+
+
+def make_shed(config, per_second):
+    """The CoDel of a configuration, or None."""
+    if config["control"] != "codel":
+        return None
+    from sluice.codel import CoDel
+
+    per_ms = per_second // 1000
+    return CoDel(config["target_ms"] * per_ms, config["interval_ms"] * per_ms)
+
+
+def make_tuner(config, bucket, per_second):
+    """The RateTuner of a configuration, or None; ValueError when a rate is out of bounds."""
+    if config["control"] != "rate":
+        return None
+    from sluice.tuning import RateTuner
+
+    return RateTuner(
+        bucket,
+        config["rate_low"],
+        config["rate"],
+        config["rate_step"],
+        tuple(config["rate_keep"]),
+        latency=config["target_ms"] * per_second // 1000,
+    )
+
+
+def _rule(values, per_second):
+    if values is None:
+        return None
+    load, ms, change = values
+    return load, ms * per_second // 1000, change
+
+
+def _is_int(value, low, high):
+    return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
+
+
+def _check_value(key, value):
+    or_null = " or null" if key in _OR_NULL else ""
+    if key in _WORDS:
+        if value not in _WORDS[key]:
+            raise ConfigError(key, value, " or ".join(_WORDS[key]) + or_null)
+    elif key in _RANGES:
+        if not _is_int(value, *_RANGES[key]):
+            raise ConfigError(
+                key, value, "an integer from %d to %d%s" % (_RANGES[key] + (or_null,))
+            )
+    else:
+        ranges = _LISTS[key]
+        fits = isinstance(value, (list, tuple)) and len(value) == len(ranges)
+        if not fits or not all(_is_int(value[i], *ranges[i]) for i in range(len(ranges))):
+            each = ", ".join("%d to %d" % one for one in ranges)
+            raise ConfigError(key, value, "integers in a list [%s]%s" % (each, or_null))
 
 
 def _check_together(config, per_second):
@@ -93,10 +200,29 @@ def _check_together(config, per_second):
     if config["source"] != "link" and config["slot_size"] < PULSE_SIZE:
         allowed = "%d or more when source is %s" % (PULSE_SIZE, config["source"])
         raise ConfigError("slot_size", config["slot_size"], allowed)
+    _check_control(config)
     try:
-        make_bucket(config, lambda: 0, per_second)
+        bucket = make_bucket(config, lambda: 0, per_second)
+        make_tuner(config, bucket, per_second)
     except ValueError as error:
-        raise ConfigError("burst", config["burst"], str(error))
+        key = "smooth_ms" if str(error).startswith("slack") else "burst"
+        raise ConfigError(key, config[key], str(error))
+
+
+def _check_control(config):
+    control, rate = config["control"], config["rate"]
+    if control == "pid" and (config["limit_floor"] or 1) > config["slots"]:
+        allowed = "slots (%d) or less" % config["slots"]
+        raise ConfigError("limit_floor", config["limit_floor"], allowed)
+    if control == "codel" and config["interval_ms"] < config["target_ms"]:
+        allowed = "target_ms (%d) or more when control is codel" % config["target_ms"]
+        raise ConfigError("interval_ms", config["interval_ms"], allowed)
+    if control == "rate" and not rate:
+        raise ConfigError("rate", rate, "1 or more when control is rate")
+    if control == "rate" and config["rate_low"] > rate:
+        raise ConfigError("rate_low", config["rate_low"], "rate (%d) or less" % rate)
+    if control == "rate" and config["rate_keep"][0] > config["rate_keep"][1]:
+        raise ConfigError("rate_keep", config["rate_keep"], "a share of at most 1")
 
 
 def load(per_second, report):

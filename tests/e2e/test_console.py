@@ -24,14 +24,15 @@ PROJECT = Path(__file__).parents[2]
 PATIENCE_S = 30
 
 STATS = (
-    "event=stats up_s={up_s} qps=498 mean_qps=497.12 admitted=5970 denied=5800 depth=31 limit=64"
-    " high_water=64 capacity=64 tokens=0 rate=500 per_ms=1000 burst=10 cost=record rejected=0"
-    " overwritten=0 failed=0 retried=0 bad_frames=0 strays=0 p50_ms=61 p95_ms=64 p99_ms=-1\r\n"
+    "event=stats up_s={up_s} qps=498 mean_qps=497.12 admitted=5970 denied=5800 load=0.42 depth=31"
+    " limit=64 high_water=64 capacity=64 tokens=0 rate=500 per_ms=1000 burst=10 cost=record"
+    " rejected=0 overwritten=0 failed=0 shed=0 retried=0 bad_frames=0 strays=0"
+    " p50_ms=61 p95_ms=64 p99_ms=-1\r\n"
 )
 PLAIN = (
     "up 0:00:{up_s:02}  qps 498 (mean 497.12, rate 500/s)  depth 31/64  tokens 0/10"
     "  p50/p95/p99 61/64/- ms  admitted 5970 denied 5800 retried 0"
-    "  rejected 0 overwritten 0 failed 0"
+    "  rejected 0 overwritten 0 failed 0 shed 0"
 )
 
 
@@ -168,7 +169,7 @@ def test_teleplot_lines(board):
         assert running.end() == 0
     text, *values = running.out
     assert text == " >>> x:1"
-    assert len(values) == 21
+    assert len(values) == 23
     name, milliseconds, value = values[1].split(":")
     assert (name, value) == (">qps", "498")
     assert abs(int(milliseconds) / 1000 - time.time()) < 600

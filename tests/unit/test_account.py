@@ -119,6 +119,15 @@ def test_failures_of_a_silent_sink_are_lost_records():
     assert (account.delivered, account.lost) == (2, 3)
 
 
+def test_what_the_board_shed_is_lost_too():
+    told = Told(5)
+    for line in (START + "uart", "event=stats failed=1 shed=1", "event=stats failed=1 shed=2"):
+        told.tally.add_line(line)
+    told.acknowledge(5, 1)
+    account = told.account()
+    assert (account.delivered, account.lost) == (2, 3)
+
+
 def test_failures_are_told_by_lines_when_the_statistics_line_has_not_come():
     told = Told(2)
     told.tally.add_line("event=given_up bytes=1")

@@ -29,7 +29,7 @@ def test_the_bucket_counts_in_the_ticks_of_the_board():
     ("values", "key", "allowed"),
     [
         ([], "config.json", "an object"),
-        ({"rats": 5}, "rats", "one of the keys burst cost overflow"),
+        ({"rats": 5}, "rats", "one of the keys burst calm control cost"),
         ({"rate": -5}, "rate", "an integer from 0 to 1073741823 or null"),
         ({"rate": 2.5}, "rate", "an integer from 0"),
         ({"rate": "500"}, "rate", "an integer from 0"),
@@ -47,6 +47,23 @@ def test_the_bucket_counts_in_the_ticks_of_the_board():
         ({"cost": "bytes", "burst": 63}, "burst", "slot_size \\(64\\) or more when cost is bytes"),
         ({"source": "pin", "slot_size": 7}, "slot_size", "8 or more when source is pin"),
         ({"rate": 1, "per_ms": 86_400_000, "burst": 1000}, "burst", "from 1 to"),
+        ({"control": "pdi"}, "control", "pid or codel or rate or null"),
+        ({"kp": 0.5}, "kp", "integers in a list \\[0 to 65535, 1 to 65535\\]"),
+        ({"ki": [1, 0]}, "ki", "integers in a list"),
+        ({"kd": None}, "kd", "integers in a list"),
+        ({"calm": [1, 2]}, "calm", "integers in a list .*or null"),
+        ({"rush": [850, 300, -1001]}, "rush", "-1000 to 1000"),
+        ({"smooth_ms": 0}, "smooth_ms", "an integer from 1 to 60000 or null"),
+        ({"smooth_ms": 60_000, "rate": 20_000_000}, "smooth_ms", "slack must be from 1 to"),
+        ({"control": "pid", "limit_floor": 65}, "limit_floor", "slots \\(64\\) or less"),
+        ({"control": "rate", "rate": None}, "rate", "1 or more when control is rate"),
+        ({"control": "rate", "rate_low": 501}, "rate_low", "rate \\(500\\) or less"),
+        ({"control": "rate", "rate_keep": [3, 2]}, "rate_keep", "at most 1"),
+        (
+            {"control": "rate", "per_ms": 86_400_000, "rate": 86_400_000, "burst": 10},
+            "burst",
+            "from 1 to",
+        ),
     ],
 )
 def test_a_bad_value_names_key_value_and_what_is_allowed(values, key, allowed):
@@ -54,6 +71,11 @@ def test_a_bad_value_names_key_value_and_what_is_allowed(values, key, allowed):
         check(values, 1000)
     assert caught.value.key == key
     assert caught.value.value == (values[key] if isinstance(values, dict) else values)
+
+
+def test_an_interval_shorter_than_the_target_is_named():
+    with pytest.raises(ConfigError, match=r"interval_ms is 2000, allowed: target_ms \(2001\)"):
+        check({"control": "codel", "target_ms": 2001}, 1000)
 
 
 @pytest.fixture

@@ -132,7 +132,16 @@ async def test_sample_fills_every_panel(size):
             "retried",
             "2",
         ]
-        assert screen.text(Dropped).split() == ["rejected!", "3", "overwritten", "0", "failed", "0"]
+        assert screen.text(Dropped).split() == [
+            "rejected!",
+            "3",
+            "overwritten",
+            "0",
+            "failed",
+            "0",
+            "shed",
+            "0",
+        ]
         title = screen.plot_title()
         assert "498/s now, 497.12/s mean" in title
         assert "rate 500/s" in title
@@ -155,9 +164,11 @@ async def test_bars_are_as_long_as_their_share():
         for depth in (0, 1, 32, 64):
             screen.say(sample(depth=depth, limit=64, tokens=10))
             await screen.shows(Levels, f"{depth}/64")
-            depth_bar, _, tokens_bar = screen.text(Levels).splitlines()
+            depth_bar, _, tokens_bar, load_bar = screen.text(Levels).splitlines()
             bar = depth_bar.count("█"), depth_bar.count("░")
             assert tokens_bar.count("░") == 0
+            assert 0 < load_bar.count("█") <= load_bar.count("░")
+            assert "42%" in load_bar
             lengths.append((bar[0] / sum(bar), sum(bar)))
         parts = [part for part, _ in lengths]
         assert parts[0] == 0
@@ -366,7 +377,7 @@ async def test_huge_numbers_stay_in_their_places():
         screen.say(Sample(time.time(), stats(**most)))
         await screen.shows(Totals, "1000 T")
         assert screen.text(Dropped).splitlines()[0].split() == ["rejected!", "1000", "T"]
-        assert len(screen.text(Levels).splitlines()) == 3
+        assert len(screen.text(Levels).splitlines()) == 4
         assert "1000 T/s now" in screen.plot_title()
 
 

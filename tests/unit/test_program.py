@@ -189,3 +189,68 @@ def test_a_bad_configuration_is_told_and_the_last_good_one_runs(rig):
         ' allowed="an integer from 0 to 1073741823 or null"',
         "event=start version=0.1.0 board=rig source=link sink=null",
     ]
+
+
+def last_stats(board):
+    lines, _ = split(board.line.sent)
+    return stats([line for line in lines if line.startswith("event=stats")][-1])
+
+
+def fed(board, program, every_ms, ms):
+    """Put a record into the ring every so many ms; a full one refuses it."""
+    for now in range(ms):
+        if now % every_ms == 0:
+            program._ring.put(b"record", 6)
+        run(board, program, 1)
+
+
+def test_the_limit_follows_the_time_in_the_queue(rig):
+    program = start(rig, control="pid", rate=100, burst=1, slots=64, source="pin", sink="null")
+    fed(rig, program, 5, 40_000)  # twice what gets out
+    line = last_stats(rig)
+    assert 15 <= int(line["limit"]) <= 25  # 200 ms at 100 a second
+    assert 150 <= int(line["p95_ms"]) <= 260
+    assert int(line["rejected"]) > 0
+
+
+def test_codel_sheds_what_has_waited_too_long_and_says_so(rig):
+    values = {"control": "codel", "target_ms": 20, "interval_ms": 100}
+    program = start(rig, **values, rate=100, burst=1, slots=64, source="pin", sink="null")
+    fed(rig, program, 8, 60_000)
+    line = last_stats(rig)
+    assert int(line["shed"]) > 100
+    assert int(line["p50_ms"]) < 200
+    assert line["rejected"] == "0"
+    assert line["failed"] == "0"
+
+
+def test_the_rate_follows_a_sink_that_fails(rig):
+    values = {"control": "rate", "rate_low": 50, "rate_step": 25}
+    program = start(rig, **values, rate=400, burst=1, source="pin", sink="uart")
+    line = rig.uart
+    line.write = lambda buf, n: 0
+    fed(rig, program, 2, 5_000)
+    assert last_stats(rig)["rate"] == "50"
+    line.write = lambda buf, n: n
+    fed(rig, program, 2, 6_000)
+    assert 150 <= int(last_stats(rig)["rate"]) <= 200
+    fed(rig, program, 2, 12_000)
+    assert last_stats(rig)["rate"] == "400"
+
+
+def test_smoothed_grants_come_evenly_after_an_idle_time(rig):
+    program = start(rig, smooth_ms=1, rate=300, burst=50, source="pin", sink="uart")
+    at = []
+    rig.uart.write = lambda buf, n: at.append(rig.clock.ticks()) or n
+    run(rig, program, 700)  # idle
+    for _ in range(5):
+        program._ring.put(b"record", 6)
+    run(rig, program, 30)
+    assert [(tick - at[0]) % (1 << 30) for tick in at] == [0, 3, 6, 10, 13]
+
+
+def test_the_load_is_what_the_turns_with_work_took(rig):
+    program = start(rig, rate=None, source="pin", sink="uart")
+    rig.uart.write = lambda buf, n: rig.clock.advance(5) or n
+    fed(rig, program, 10, 3_000)
+    assert 0.3 <= float(last_stats(rig)["load"]) <= 0.5

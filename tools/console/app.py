@@ -63,7 +63,7 @@ class ConsoleApp(App[Exception | None]):
         border-title-color: $foreground;
     }
     QpsPlot { height: 5fr; min-height: 9; }
-    #panels { height: 4; }
+    #panels { height: 5; }
     Levels { width: 1fr; text-wrap: nowrap; text-overflow: ellipsis; }
     Sojourn { width: 16; }
     Totals { width: 18; }

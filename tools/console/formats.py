@@ -12,7 +12,7 @@ from tools.console.units import uptime
 from tools.errors import UserError
 from tools.logfmt import Stats
 
-DROPS = ("rejected", "overwritten", "failed")
+DROPS = ("rejected", "overwritten", "failed", "shed")
 """The counters of records that were lost on the board."""
 
 

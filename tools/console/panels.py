@@ -20,14 +20,17 @@ class StatsPanel(Widget):
 
 
 class Levels(StatsPanel):
-    """Depth against capacity and tokens against burst, as bars."""
+    """Depth against capacity, tokens against burst and the load of the board's loop, as bars."""
 
-    BORDER_TITLE = "Queue and tokens"
+    BORDER_TITLE = "Queue, tokens, load"
 
     def render(self) -> RenderResult:
         stats = self.stats
         if stats is None:
-            lines = [_bar("depth  ", 0, 0, _UNKNOWN), Text(), _bar("tokens ", 0, 0, _UNKNOWN)]
+            depth, tokens, load = (
+                _bar(name, 0, 0, _UNKNOWN) for name in ("depth  ", "tokens ", "load   ")
+            )
+            lines = [depth, Text(), tokens, load]
         else:
             lines = self._lines(stats)
         return Text("\n").join(lines)
@@ -37,11 +40,14 @@ class Levels(StatsPanel):
         depth = f"{short(stats.depth)}/{short(stats.capacity)}" + (" full" if full else "")
         unlimited = stats.rate is None
         tokens = "no limit" if unlimited else f"{short(stats.tokens)}/{short(stats.burst)}"
-        cells = max(0, self.size.width - len("tokens  ") - max(len(depth), len(tokens)))
+        load = f"{round(stats.load * 100)}%"
+        longest = max(len(value) for value in (depth, tokens, load))
+        cells = max(0, self.size.width - len("tokens  ") - longest)
         return [
             _bar("depth  ", _part(stats.depth, stats.capacity), cells, depth, full),
             Text(f"peak {short(stats.high_water)}, limit {short(stats.limit)}", "dim"),
             _bar("tokens ", 0 if unlimited else _part(stats.tokens, stats.burst), cells, tokens),
+            _bar("load   ", _part(round(stats.load * 100), 100), cells, load),
         ]
 
 

@@ -125,8 +125,8 @@ class Tally:
         self._boot: int | None = None
         self._sink: str | None = None
         self._given_up = 0
-        self._failed = 0
-        self._last_failed: int | None = None
+        self._failed = _Counter()
+        self._shed = _Counter()
 
     @property
     def acknowledged(self) -> int:
@@ -146,11 +146,13 @@ class Tally:
         event = pairs.get("event")
         if event == "start":
             self._sink = pairs.get("sink")
-            self._last_failed = 0
+            self._failed.start()
+            self._shed.start()
         elif event == "given_up":
             self._given_up += 1
-        elif event == "stats" and pairs.get("failed", "").isdecimal():
-            self._add_failed(int(pairs["failed"]))
+        elif event == "stats":
+            self._failed.read(pairs.get("failed", ""))
+            self._shed.read(pairs.get("shed", ""))
 
     def account(
         self, arrivals: Arrivals, session: Session, damaged: int, interrupted: bool
@@ -163,8 +165,8 @@ class Tally:
             meter = self._delivered or _Meter(per_s=1)
         else:
             # Each record given up is told by a line, and by a counter in case the line is damaged.
-            failed = max(self._given_up, self._failed)
-            counted, delivered = "acknowledged", max(0, self.acknowledged - failed)
+            dropped = max(self._given_up, self._failed.rise) + self._shed.rise
+            counted, delivered = "acknowledged", max(0, self.acknowledged - dropped)
             meter = self._acknowledged
         unknown = sum(record.tick is None for record in session.under_way) if interrupted else 0
         p50, p95, p99 = (meter.latency_ms(share) for share in (0.50, 0.95, 0.99))
@@ -203,10 +205,26 @@ class Tally:
         at = self._ticks.add(record.tick, record.delivered_at)
         self._delivered.add(record.sent_at, record.delivered_at, at, run=record.boot)
 
-    def _add_failed(self, failed: int) -> None:
-        if self._last_failed is not None and failed > self._last_failed:
-            self._failed += failed - self._last_failed
-        self._last_failed = failed
+
+class _Counter:
+    """How far a counter of the board rises while it is watched, across resets."""
+
+    def __init__(self) -> None:
+        self.rise = 0
+        self._last: int | None = None
+
+    def start(self) -> None:
+        """The board has started: it counts from 0."""
+        self._last = 0
+
+    def read(self, text: str) -> None:
+        """Takes in the counter as it stands in a line; anything but a number is passed over."""
+        if not text.isdecimal():
+            return
+        value = int(text)
+        if self._last is not None and value > self._last:
+            self.rise += value - self._last
+        self._last = value
 
 
 class _Meter:
