@@ -31,7 +31,7 @@ class Pacer(TunableBucket):
     `slack` ticks, grants of n = 1 are 1 + floor(elapsed * rate / per) from the
     start on, and over any stretch at most 1 + floor((elapsed + slack) * rate / per).
 
-    `tokens()` is burst when a grant is due, else 0. Ownership: see TokenBucket.
+    `tokens()` is burst when a grant is due, else 0. Ownership: see TunableBucket.
     """
 
     def __init__(self, rate, burst=1, per=None, ticks=time.ticks_ms, slack=1):
@@ -121,10 +121,16 @@ class Pacer(TunableBucket):
     def _adopt(self, rate, per, burst, terms, debt):
         num, den, most_debt = terms
         spare = max(0, num * self.slack - 1)
-        if burst * den + spare > most_debt:
+        most_slack = (most_debt - burst * den + 1) // num if num else self.slack
+        if most_slack < 1:
+            raise ValueError(
+                "rate %s per %d ticks with burst %d leaves no room for any slack"
+                % (rate, per, burst)
+            )
+        if self.slack > most_slack:
             raise ValueError(
                 "slack must be from 1 to %d at rate %s per %d ticks with burst %d, not %d"
-                % ((most_debt - burst * den + 1) // num, rate, per, burst, self.slack)
+                % (most_slack, rate, per, burst, self.slack)
             )
         TunableBucket._adopt(self, rate, per, burst, terms, debt)
         self._spare = spare

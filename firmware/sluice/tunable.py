@@ -1,5 +1,7 @@
 """A token bucket whose rate a controller may change without allocating."""
 
+import time
+
 from sluice.bucket import TokenBucket
 from sluice.ring import check_int
 
@@ -22,8 +24,12 @@ class TunableBucket(TokenBucket):
 
     `set_rate` and `set_burst` end the range.
 
+    Arguments: see TokenBucket. Ownership: one owner; there is no guard for it.
     Read only: `low`, `high`, the range; 0 when there is none.
     """
+
+    def __init__(self, rate, burst, per=None, ticks=time.ticks_ms):
+        TokenBucket.__init__(self, rate, burst, per, ticks)
 
     def set_range(self, low, high) -> None:
         """Let `tune` change the rate from low to high tokens each `per`, from now on.

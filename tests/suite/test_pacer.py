@@ -100,6 +100,15 @@ def test_a_change_of_burst_or_rate_keeps_what_is_owed():
     assert pacer.wait_ticks() in (19, 20, 21)
 
 
+def test_a_rate_that_leaves_no_slack_is_named():
+    try:
+        Pacer(1000000000, 1, 999999937, Clock().ticks)
+    except ValueError as error:
+        assert "rate 1000000000 per 999999937 ticks" in str(error)
+    else:
+        raise AssertionError
+
+
 def test_a_slack_out_of_bounds_is_named():
     for slack in (0, 1 << 29, 1 << 28):
         try:
