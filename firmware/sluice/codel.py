@@ -94,7 +94,7 @@ class CoDel:
             self._dropping = False
             return False
         if dropped:
-            self._schedule()
+            self._schedule(self._next)
         if not self._is_past(_ticks_diff(now, self._next), self._part):
             return False
         if self._count != _MOST_COUNT:
@@ -124,15 +124,14 @@ class CoDel:
             count = 1
         self._count = self._last_count = count
         self._dropping = True
-        self._next = now
         self._part = 0
-        self._schedule()
+        self._schedule(now)
 
-    def _schedule(self):
-        """Move the next drop on by interval / sqrt(count)."""
+    def _schedule(self, last):
+        """Set the next drop to interval / sqrt(count) after the one at `last`."""
         bits = self._part_bits
         part = self._part + self._distance(self._count)
-        self._next = _ticks_add(self._next, part >> bits)
+        self._next = _ticks_add(last, part >> bits)
         self._part = part & (1 << bits) - 1
 
     def _distance(self, count):

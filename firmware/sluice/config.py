@@ -205,7 +205,7 @@ def _check_together(config, per_second):
         bucket = make_bucket(config, lambda: 0, per_second)
         make_tuner(config, bucket, per_second)
     except ValueError as error:
-        key = "smooth_ms" if str(error).startswith("slack") else "burst"
+        key = {"slack": "smooth_ms", "rate": "rate"}.get(str(error).split()[0], "burst")
         raise ConfigError(key, config[key], str(error))
 
 

@@ -121,16 +121,16 @@ class Pipeline:
             return 0
         if self._failures:
             self._stats.retry()
-        elif self._shed is not None and self._sheds():
+        elif self._shed is not None and self._sheds(self._shed):
             self._bucket.cancel(cost)
             return 1
         return self._send(n)
 
-    def _sheds(self):
+    def _sheds(self, codel):
         """Drop the record in front if its turn has come to be shed."""
         now = self._ticks()
         behind = len(self._ring) if self._copied else len(self._ring) - 1
-        if not self._shed.should_drop(_ticks_diff(now, self._put_ticks()), now, behind):
+        if not codel.should_drop(_ticks_diff(now, self._put_ticks()), now, behind):
             return False
         self._stats.shed_one()
         self._drop()

@@ -22,6 +22,16 @@ def test_a_change_is_exact_to_the_unit():
     assert bucket.try_acquire()
 
 
+def test_an_idle_time_pays_at_the_rate_that_is_in_force():
+    clock = Clock()
+    bucket = TunableBucket(1000000, 100, 1000, clock.ticks)
+    bucket.set_range(1, 1000000)
+    assert bucket.try_acquire(100)
+    bucket.tune(1)
+    clock.advance(5000)  # any debt is paid in so many ticks at the highest rate
+    assert bucket.tokens() == 5
+
+
 def test_a_rate_is_kept_within_the_range():
     bucket = TunableBucket(500, 10, 1000, Clock().ticks)
     assert bucket.tune(7) == 0

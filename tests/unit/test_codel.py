@@ -109,6 +109,28 @@ def test_every_record_is_dropped_that_the_rfc_drops(interval, share, start, seed
         assert sent == sent_by_rfc
 
 
+@pytest.mark.parametrize("calm", [1, 3, 10, 14, 15, 16, 17, 30])
+def test_a_spell_begins_where_the_last_one_ended_if_that_is_not_long_ago(calm):
+    interval = 100
+    rfc, codel = Rfc(10, interval), CoDel(10, interval)
+    now = WRAP - 1000
+    counts = []
+    for _ in range(2):
+        dropped = 0
+        for _ in range(300):
+            queue, same = [50] * 4, [50] * 4
+            dropped += rfc.dequeue(now, queue)
+            drops(codel, now, same)
+            assert same == queue
+            now += interval // 20
+        counts.append(dropped)
+        rfc.dequeue(now, [0] * 4)
+        drops(codel, now, [0] * 4)
+        now += calm * interval
+    assert counts[0] > 20
+    assert counts[1] > counts[0] + 5 if calm < 15 else counts[1] <= counts[0] or calm < 17
+
+
 @pytest.mark.parametrize(("interval", "stride"), [(100, 1), (1000, 1), (100_000, 16)])
 def test_over_millions_of_ticks_the_schedule_stays_within_a_tick(interval, stride):
     codel = CoDel(1, interval)
@@ -119,7 +141,7 @@ def test_over_millions_of_ticks_the_schedule_stays_within_a_tick(interval, strid
     for n in range(1, drops * stride, stride):  # a stride reaches counts of half a million
         before = codel._next
         codel._count = n
-        codel._schedule()
+        codel._schedule(before)
         passed += (codel._next - before) % WRAP
         exact += interval / sqrt(n)
         worst = max(worst, abs(passed + codel._part / (1 << codel._part_bits) - exact))
