@@ -11,61 +11,90 @@ import board
 import micropython
 
 from sluice import OVERWRITE, REJECT, Pipeline, RecordRing, Stats, __version__
-from sluice.config import load, make_bucket, make_limit, make_shed, make_tuner
+from sluice.config import (
+    adopt_bucket,
+    adopt_limit,
+    load,
+    make_bucket,
+    make_limit,
+    make_shed,
+    make_tuner,
+)
 from sluice.frames import Frames
 from sluice.link import Link
 from sluice.load import LoadMeter
 from sluice.logline import LogLine
 from sluice.pulses import Pulses
+from sluice.settings import Settings
 from sluice.sinks import LinkSink, NullSink, UartSink
 
 
 class Program:
     """A pipeline with its source, sink, link and statistics line, as configured.
 
-    settings: a configuration that `sluice.config.check` returned.  line: see Frames.
+    config: a configuration that `sluice.config.check` returned.  line: see Frames.
     """
 
-    def __init__(self, settings, line):
+    def __init__(self, config, line):
         ticks, per_second = board.ticks, board.TICKS_PER_S
-        overflow = OVERWRITE if settings["overflow"] == "overwrite" else REJECT
-        self._settings = settings
+        overflow = OVERWRITE if config["overflow"] == "overwrite" else REJECT
+        self._config = config  # as it was at the start
         self._line = line
         self._ticks = ticks
-        self._bucket = make_bucket(settings, ticks, per_second)
-        self._ring = RecordRing(settings["slots"], settings["slot_size"], overflow, ticks)
+        self._bucket = make_bucket(config, ticks, per_second)
+        self._ring = RecordRing(config["slots"], config["slot_size"], overflow, ticks)
+        adopt_limit(self._ring, config)
         self._stats = Stats(ticks, per_second)
         self._frames = Frames(line, ticks, per_second // 10)
-        fed_by_link = settings["source"] == "link"
-        self._link = Link(self._frames, self._ring if fed_by_link else None, ticks, per_second)
+        self._log = LogLine(640)
+        self._settings = Settings(
+            config,
+            per_second,
+            self._adjustable(),
+            self._stats,
+            self._frames,
+            line,
+            self._log,
+        )
+        fed_by_link = config["source"] == "link"
+        self._link = Link(
+            self._frames,
+            self._ring if fed_by_link else None,
+            ticks,
+            per_second,
+            others=self._settings.take,
+        )
         self._pipeline = Pipeline(
             self._ring,
             self._bucket,
             self._open_sink(),
             self._stats,
-            settings["cost"],
-            settings["tries"],
+            config["cost"],
+            config["tries"],
             self._given_up,
             ticks,
             per_second // 100,
             per_second,
-            make_shed(settings, per_second),
+            make_shed(config, per_second),
         )
-        self._limit = make_limit(settings, self._ring, per_second)
-        self._tuner = make_tuner(settings, self._bucket, per_second)
+        self._limit = make_limit(config, self._ring, per_second)
+        self._tuner = make_tuner(config, self._bucket, per_second)
         self._meter = LoadMeter(ticks)
         self._load = 0  # of the last interval, in 1/1,000
         self._busy = False  # the last turn was
-        self._ack_every = max(1, settings["slots"] // 4)
+        self._ack_every = max(1, config["slots"] // 4)
         self._ack_within = per_second // 50
-        self._log = LogLine(640)
-        self._cost = settings["cost"].encode()
-        self._report_every = settings["stats_ms"] * per_second // 1000
+        self._cost = config["cost"].encode()
+        self._report_every = config["stats_ms"] * per_second // 1000
         self._reported = ticks()
         self._per_ms = per_second // 1000
 
     def run(self) -> None:
-        """Run until Ctrl-C, which raises KeyboardInterrupt. The loop allocates nothing."""
+        """Run until Ctrl-C, which raises KeyboardInterrupt.
+
+        The loop allocates nothing but for a host's request to change the settings,
+        and for the end of a change's trial.
+        """
         self._open_source()
         while True:
             if not self.turn():
@@ -85,18 +114,32 @@ class Program:
         self._busy = busy
         return busy
 
+    def _adjustable(self):
+        """The keys that a host can change, each group with what brings it in force."""
+        return (
+            (("rate", "per_ms", "burst"), self._adopt_bucket),
+            (("limit",), self._adopt_limit),
+        )
+
+    def _adopt_bucket(self, config):
+        adopt_bucket(self._bucket, config, board.TICKS_PER_S)
+        self._pipeline.retry_now()
+
+    def _adopt_limit(self, config):
+        adopt_limit(self._ring, config)
+
     def _open_sink(self):
-        name = self._settings["sink"]
+        name = self._config["sink"]
         if name == "link":
             return LinkSink(self._link, self._bucket)
         return UartSink(board.open_uart()) if name == "uart" else NullSink()
 
     def _open_source(self):
-        name = self._settings["source"]
+        name = self._config["source"]
         if name != "link":
             pulses = Pulses(self._ring, self._ticks)
             if name == "timer":
-                board.start_timer(self._settings["timer_ms"], pulses.pulse)
+                board.start_timer(self._config["timer_ms"], pulses.pulse)
             else:
                 board.pulse_irq(pulses.pulse)
 
@@ -132,6 +175,7 @@ class Program:
         self._report_losses()
         self._report_sojourn()
         self._log.write(self._line)
+        self._settings.judge_trial()
 
     def _report_flow(self):
         log, stats = self._log, self._stats

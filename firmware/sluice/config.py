@@ -17,6 +17,7 @@ DEFAULTS = {
     "cost": "record",  # what a token stands for: a record, or a byte of it
     "slots": 64,
     "slot_size": 64,  # bytes of the longest record
+    "limit": None,  # records that may wait; null: as many as there are slots
     "overflow": "reject",
     "source": "link",
     "timer_ms": 100,  # period of the source "timer"
@@ -36,6 +37,8 @@ DEFAULTS = {
     "rate_low": 1,  # rate: the least that it is cut to
     "rate_step": None,  # rate: raised by so much in each stats_ms; null: a twentieth of the range
     "rate_keep": [1, 2],  # rate: what is kept of it at a cut
+    "trial_errors_pct": 5,  # percentage points by which errors may grow in a trial
+    "trial_p95_pct": 50,  # percent by which p95 may
 }
 
 _WORDS = {
@@ -50,6 +53,7 @@ _RANGES = {
     "per_ms": (1, 86400000),
     "burst": (1, (1 << 30) - 1),
     "slots": (1, 65535),
+    "limit": (1, 65535),
     "slot_size": (1, MAX_RECORD),
     "timer_ms": (1, 3600000),
     "tries": (1, 1000),
@@ -60,6 +64,8 @@ _RANGES = {
     "interval_ms": (1, 3600000),
     "rate_low": (1, (1 << 30) - 1),
     "rate_step": (1, (1 << 29) - 1),
+    "trial_errors_pct": (0, 100),
+    "trial_p95_pct": (0, 1000),
 }
 _GAIN = ((0, 65535), (1, 65535))
 _RULE = ((0, 1000), (0, 3600000), (-1000, 1000))
@@ -71,14 +77,14 @@ _LISTS = {
     "rush": _RULE,
     "rate_keep": ((0, 32767), (1, 32767)),
 }
-_OR_NULL = ("rate", "smooth_ms", "control", "limit_floor", "rate_step", "calm", "rush")
+_OR_NULL = ("rate", "limit", "smooth_ms", "control", "limit_floor", "rate_step", "calm", "rush")
 
 
 class ConfigError(ValueError):
     """A configuration that cannot be used: `key`, its `value`, and what is `allowed`."""
 
     def __init__(self, key, value, allowed):
-        ValueError.__init__(self, "%s is %s, allowed: %s" % (key, json.dumps(value), allowed))
+        super().__init__("%s is %s, allowed: %s" % (key, json.dumps(value), allowed))
         self.key = key
         self.value = value
         self.allowed = allowed
@@ -193,7 +199,28 @@ def _check_value(key, value):
             raise ConfigError(key, value, "integers in a list [%s]%s" % (each, or_null))
 
 
+def adopt_bucket(bucket, config, per_second):
+    """Give a bucket the rate, per_ms and burst of a configuration that `check` returned.
+
+    ValueError when the bucket's state does not fit.
+    """
+    per = config["per_ms"] * per_second // 1000
+    # With the smaller burst at both rates no step is out of the bucket's bounds.
+    if config["burst"] < bucket.burst:
+        bucket.set_burst(config["burst"])
+    bucket.set_rate(config["rate"], per)
+    if config["burst"] != bucket.burst:
+        bucket.set_burst(config["burst"])
+
+
+def adopt_limit(ring, config):
+    """Give a ring the limit of a configuration that `check` returned."""
+    ring.set_limit(ring.capacity if config["limit"] is None else config["limit"])
+
+
 def _check_together(config, per_second):
+    if config["limit"] is not None and config["limit"] > config["slots"]:
+        raise ConfigError("limit", config["limit"], "slots (%d) or less" % config["slots"])
     if config["cost"] == "bytes" and config["burst"] < config["slot_size"]:
         allowed = "slot_size (%d) or more when cost is bytes" % config["slot_size"]
         raise ConfigError("burst", config["burst"], allowed)
@@ -241,7 +268,7 @@ def load(per_second, report):
     except ValueError:
         report("config.json", "no JSON", "an object of keys and values in JSON")
     else:
-        _keep(config)
+        keep(config, GOOD_PATH)
         return config
     return _last_good(per_second)
 
@@ -254,13 +281,17 @@ def _last_good(per_second):
         return DEFAULTS.copy()
 
 
-def _keep(config):
+def keep(config, path):
+    """Write a configuration to the file, if it is not there yet. OSError: it cannot be written.
+
+    Cut off at any moment, the file is the old one or the new one.
+    """
     try:
-        with open(GOOD_PATH) as file:
+        with open(path) as file:
             if json.load(file) == config:
                 return
     except (OSError, ValueError):  # not there yet, or torn: it is written below
         pass
-    with open(GOOD_PATH + ".new", "w") as file:
+    with open(path + ".new", "w") as file:
         json.dump(config, file)
-    os.rename(GOOD_PATH + ".new", GOOD_PATH)
+    os.rename(path + ".new", path)

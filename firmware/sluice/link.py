@@ -28,6 +28,9 @@ class Link:
     ring:   the RecordRing for the host's records, of which the link is the only
             producer; None: the host is told that records are not taken.
     ticks, per_second: the clock, and its ticks in a second.
+    others: None, or a function of (end) for the frames that are not the link's: the
+            content stands in frames.received[1:end]. It returns whether it knows
+            the frame; what it allocates is its own affair.
 
     The host may have as many unacknowledged records under way as the last
     acknowledgement said, so the ring never refuses one.
@@ -40,11 +43,12 @@ class Link:
     Ownership: the main loop alone.
     """
 
-    def __init__(self, frames, ring, ticks=time.ticks_ms, per_second=1000):
+    def __init__(self, frames, ring, ticks=time.ticks_ms, per_second=1000, others=None):
         self._frames = frames
         self._ring = ring
         self._ticks = ticks
         self._per_second = per_second
+        self._others = others
         self._session = 0
         self._expected = 0  # the next sequence number to take
         self._processed = 0  # the sequence number after the last that the sink took
@@ -72,7 +76,7 @@ class Link:
             self._take_record(end)
         elif kind == HELLO and end == 8 and self._seq_at(2):
             self._take_hello()
-        elif self.unknown != _SMALL_MAX:
+        elif (self._others is None or not self._others(end)) and self.unknown != _SMALL_MAX:
             self.unknown += 1
         return True
 

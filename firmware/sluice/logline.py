@@ -23,6 +23,13 @@ class LogLine:
         self._key(key)
         self._decimal(value)
 
+    def number_or_none(self, key: bytes, value) -> None:
+        """Append key=value in decimal, or key=none for None. Hot."""
+        if value is None:
+            self.word(key, b"none")
+        else:
+            self.number(key, value)
+
     def hundredths(self, key: bytes, value: int) -> None:
         """Append key=value / 100 with two decimals, for a value of 0 or more. Hot."""
         self._key(key)
@@ -39,6 +46,19 @@ class LogLine:
         buf[n + 1] = 10
         self._n = 0
         line.write(buf, n + 2)
+
+    def copy_to(self, buf, at: int, end: int) -> int:
+        """Copy the line into buf[at:end] instead, and begin the next; returns where it ends. Hot.
+
+        What does not fit is cut.
+        """
+        n = min(self._n, end - at)
+        self._n = 0
+        end = at + n
+        while n:
+            n -= 1
+            buf[at + n] = self._buf[n]
+        return end
 
     def _key(self, key):
         if self._n:

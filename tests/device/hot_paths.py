@@ -13,6 +13,7 @@ from sluice.backoff import Backoff
 from sluice.channel import WAIT, Channel
 from sluice.cobs import decode, encode
 from sluice.codel import CoDel
+from sluice.config import check
 from sluice.crc16 import crc16
 from sluice.frames import Frames
 from sluice.histogram import LogHistogram
@@ -23,9 +24,11 @@ from sluice.logline import LogLine
 from sluice.pacer import Pacer
 from sluice.pulses import Pulses
 from sluice.router import Router, Topic
+from sluice.settings import Settings
 from sluice.sinks import LinkSink, NullSink, UartSink
 from sluice.store import SegmentStore
 from sluice.tiered import TieredQueue
+from sluice.trial import Trial
 from sluice.tunable import TunableBucket
 from sluice.tuning import RateTuner
 
@@ -192,6 +195,34 @@ def statistics():
         hot("stats.Stats.mean_qps_hundredths", stats.mean_qps_hundredths)
     for _ in range(2):
         hot("stats.Stats.close_interval", lambda: stats.close_interval(clock.now))
+
+
+def trials():
+    stats = Stats(clock.ticks)
+    ended = []
+    trial = Trial(stats, 20, print_nothing_of)
+    trial.set_thresholds(5, 1000)
+    for p95_before, p95, failed in ((-1, 5, 3), (5, 1 << 28, 1), (1 << 25, 1 << 28, 0), (9, 9, 0)):
+        stats.p95 = p95_before
+        stats.admitted = stats.failed = 0
+        trial.stop()
+        hot("trial.Trial.judge", trial.judge)
+        trial.begin(1)
+        stats.p95 = p95
+        stats.admitted = SMALL_MAX
+        stats.failed = SMALL_MAX // 4 * failed
+        hot("trial.Trial.judge", trial.judge)
+        stats.up_s += 1
+        hot("trial.Trial.judge", trial.judge)
+        ended.append(trial.runs())
+    assert ended == [False] * 4  # each way was gone
+    config = check({}, 1000)
+    settings = Settings(config, 1000, (), stats, Frames(Line()), Line(), LogLine(300))
+    hot("settings.Settings.judge_trial", settings.judge_trial)
+
+
+def print_nothing_of(result):
+    pass
 
 
 def put(ring, n):
@@ -424,12 +455,18 @@ def small_parts():
         lambda: log.number(b"key", -SMALL_MAX),
         lambda: log.number(b"k", 0),
     )
+    hot(
+        "logline.LogLine.number_or_none",
+        lambda: log.number_or_none(b"key", SMALL_MAX),
+        lambda: log.number_or_none(b"key", None),
+    )
     hot("logline.LogLine.hundredths", lambda: log.hundredths(b"key", SMALL_MAX))
     hot("logline.LogLine.write", lambda: log.write(line))
     buf = bytearray(8)
     hot("crc16.crc16", lambda: crc16(buf, 0, 8))
     hot("cobs.encode", lambda: encode(buf, 0, 8))
     hot("cobs.decode", lambda: decode(buf, 8), lambda: decode(buf, 1))
+    hot("logline.LogLine.copy_to", lambda: log.copy_to(buf, 1, 8), lambda: log.copy_to(buf, 1, 8))
     ring = RecordRing(1, 8)
     pulses = Pulses(ring)
     hot("pulses.Pulses.pulse", pulses.pulse, lambda: pulses.pulse(None))
@@ -441,6 +478,7 @@ for part in (
     waits,
     records,
     statistics,
+    trials,
     pipelines,
     shedding,
     adaptive_limits,

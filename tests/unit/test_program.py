@@ -158,6 +158,66 @@ def test_a_sink_that_fails_for_good_is_told_on_the_console(rig):
     assert (stats(lines[-1])["failed"], stats(lines[-1])["retried"]) == ("1", "1")
 
 
+def test_a_host_changes_the_rate_and_the_records_follow(rig):
+    program = start(rig, rate=10, burst=1, slots=8)
+    rig.line.incoming += frame(b"\x81\x07\0\0\0\0\0") + records(range(5))
+    run(rig, program, 10)
+    rig.line.incoming += frame(b"\x83\x01\0\0who=anna rate=100")
+    run(rig, program, 60)
+    lines, frames = split(rig.line.sent)
+    assert lines == ["event=changed key=rate old=10 new=100 who=anna up_s=0"]
+    ticks = [int.from_bytes(f[4:8], "little") for f in frames if f[0] == 0x93]
+    # A tenth of the first token was paid at the old rate when the new one came.
+    assert [tick - ticks[0] for tick in ticks] == [0, 19, 29, 39, 49]
+    confirmations = [f for f in frames if f[0] == 0x94]
+    assert len(confirmations) == 1
+    assert b" rate=" in b" " + confirmations[0][7:]
+    run(rig, program, 1000)
+    assert stats(split(rig.line.sent)[0][-1])["rate"] == "100"
+
+
+def test_a_limit_of_the_configuration_is_the_credit(rig):
+    program = start(rig, rate=0, burst=1, slots=8, limit=3)
+    rig.line.incoming += frame(b"\x81\x07\0\0\0\0\0")
+    run(rig, program, 1)
+    acks = [f for f in split(rig.line.sent)[1] if f[0] == 0x92]
+    assert AckRequest.FromString(acks[0][1:]).available_capacity == 3
+
+
+def test_a_trial_that_makes_the_sink_fail_goes_back(rig):
+    program = start(rig, sink="uart", tries=1, rate=10, slots=8)
+    rig.line.incoming += frame(b"\x81\x07\0\0\0\0\0") + records(range(3))
+    run(rig, program, 1001)
+    rig.line.incoming += frame(b"\x83\x01\0\0who=anna trial_s=30 rate=500 limit=4")
+    rig.uart.at_most = 0
+    rig.line.incoming += records([3])
+    run(rig, program, 1001)
+    lines = [stats(line) for line in split(rig.line.sent)[0]]
+    assert [line["key"] for line in lines if line["event"] == "rolled_back"] == ["rate", "limit"]
+    (verdict,) = (line for line in lines if line["event"] == "trial")
+    assert (verdict["errors_before_pct"], verdict["errors_pct"]) == ("0.00", "100.00")
+    assert (program._bucket.rate, program._ring.limit) == (10, 8)
+
+
+def test_a_change_to_keep_is_in_the_file(rig):
+    program = start(rig, rate=10)
+    path = rig.flash / "config.json"
+    rig.line.incoming += frame(b"\x83\x01\0\0who=anna rate=11") + frame(
+        b"\x83\x02\0\0who=anna keep=1 burst=3"
+    )
+    run(rig, program, 1)
+    assert sluice.config.load(1000, None) == check({"rate": 11, "burst": 3}, 1000)
+    path.unlink()
+    path.mkdir()
+    rig.line.incoming += frame(b"\x83\x03\0\0who=anna keep=1 burst=4")
+    run(rig, program, 1)
+    refusals = [f for f in split(rig.line.sent)[1] if f[0] == 0x95]
+    (refusal,) = refusals
+    assert refusal[1:4] == b"\x03\0\0"
+    assert refusal[4:].split(b"\n")[0] == b"keep"
+    assert program._bucket.burst == 3
+
+
 def run_main(board, turns=50):
     """main() until a Ctrl-C after some idle turns; what it printed."""
     left = [turns]
