@@ -3,7 +3,6 @@
 from clock import LAST, Clock
 from line import Line
 
-from sluice.bucket import TokenBucket
 from sluice.config import adopt_bucket, adopt_limit, check, make_bucket
 from sluice.logline import LogLine
 from sluice.ring import RingQueue
