@@ -8,6 +8,7 @@ from tools.console.command import console
 from tools.demo import demo
 from tools.feed.command import feed
 from tools.flash.command import flash
+from tools.settings.command import audit, change
 from tools.vboard.command import vboard
 
 
@@ -17,6 +18,8 @@ def main() -> None:
     """Rate limiting and backpressure for MicroPython boards."""
 
 
+main.add_command(audit)
+main.add_command(change)
 main.add_command(check)
 main.add_command(console)
 main.add_command(demo)

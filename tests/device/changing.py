@@ -1,8 +1,7 @@
 """Runs on a board: what a host's requests take of the heap, and what they leave.
 
-Prints `garbage NAME BYTES` for one request of each kind and `loop BYTES` for the pipeline's steps
-after thousands of requests, good, bad and damaged, with the collector off. `REQUESTS` more come with
-each call of `requests`.
+Prints `garbage NAME BYTES` for one request of each kind, and `loop BYTES` for the pipeline's steps
+after thousands of requests, good, bad and damaged, with the collector off.
 """
 
 import gc

@@ -6,7 +6,6 @@ import json
 import os
 import pty
 import random
-import shutil
 import signal
 import socket
 import subprocess
@@ -24,23 +23,6 @@ from tools.link.port import Port
 SLUICE = Path(sys.executable).with_name("sluice")
 PROJECT = Path(__file__).parents[2]
 PATIENCE_S = 60
-
-
-@pytest.fixture
-def boot(vboard):
-    """boot(rate=50, ...): puts the firmware on the board and starts it with these settings."""
-
-    def start(**settings):
-        flash = Path(vboard.flash_dir)
-        shutil.copytree(PROJECT / "firmware" / "sluice", flash / "sluice")
-        shutil.copy(PROJECT / "firmware" / "main.py", flash)
-        shutil.copy(PROJECT / "boards" / "virtual" / "board.py", flash)
-        defaults = json.loads((PROJECT / "firmware" / "config.json").read_text())
-        (flash / "config.json").write_text(json.dumps(defaults | settings))
-        vboard.reset()
-        return vboard
-
-    return start
 
 
 def start_feed(url, log, *options, **streams):

@@ -243,6 +243,15 @@ async def test_rate_is_a_dashed_line_at_its_height_under_or_over_the_curve():
     assert len(rows) == 2
 
 
+async def test_rate_line_follows_a_rate_that_is_set_while_it_runs():
+    rates = ((90, 500), (46, 500), (45, 200), (0, 200))
+    plot = await plotted(*(sample(ago, qps=0, rate=rate, up_s=99 - ago) for ago, rate in rates))
+    before, after, _curve = (
+        columns for line in plot.splitlines() if len(columns := braille_columns(line)) > 5
+    )
+    assert max(before) - 1 <= min(after)
+
+
 async def test_reset_is_counted_and_nothing_goes_below_zero():
     async with console() as screen:
         screen.say(sample(3, up_s=700), sample(2, up_s=1, qps=5, mean_qps=5, admitted=5))

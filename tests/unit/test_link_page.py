@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+from desk import Desk
 
 from tools.link.frames import Frame, LineReader, encode
 from tools.link.session import Session
@@ -19,7 +20,10 @@ EXAMPLES = [
 
 def test_all_examples_are_found():
     names = [name for name, _, _ in EXAMPLES]
-    assert names == ["HELLO", "WELCOME", "ACK", "RECORD", "DELIVERED", "ACK", "WELCOME"]
+    assert names == [
+        *("HELLO", "WELCOME", "ACK", "RECORD", "DELIVERED", "ACK", "WELCOME"),
+        *("SET", "CONFIRM", "REFUSE", "AUDIT", "ENTRY"),
+    ]
     assert PAGE.read_text().count(" content  ") == len(EXAMPLES)
 
 
@@ -30,7 +34,7 @@ def test_an_example_is_coded_as_it_says(name, content, line):
 
 
 def test_the_worked_example_is_a_session():
-    (hello, welcome, first_ack, record, delivered, ack, unknown) = (c for _, c, _ in EXAMPLES)
+    (hello, welcome, first_ack, record, delivered, ack, unknown) = (c for _, c, _ in EXAMPLES[:7])
     session = Session(session=0x123456, base=0xFFFFFF)
     assert session.poll(0) == [hello]
     assert session.receive(welcome, 0) == session.receive(first_ack, 0) == []
@@ -45,3 +49,11 @@ def test_the_worked_example_is_a_session():
     session.receive(unknown, 3)
     assert session.resets == 1
     assert session.poll(3) == [b"\x81\x56\x34\x12\x00\x00\x00"]
+
+
+def test_the_settings_of_the_worked_example_are_what_a_board_says():
+    (change, confirm, refuse, audit, entry) = (c for _, c, _ in EXAMPLES[7:])
+    desk = Desk()
+    assert desk.hear(change) == (True, [confirm])
+    assert desk.hear(b"\x83" + refuse[1:4] + b"who=anna rate=-5") == (True, [refuse])
+    assert desk.hear(audit) == (True, [entry])

@@ -18,6 +18,7 @@ FRAME_SILENCE_S = 1.0
 
 _ENCODED_MAX = CONTENT_MAX + 3
 _LINE_MAX = 4096
+_REPL_CONTROLS = frozenset(b"\x01\x02\x03\x04\x05")
 _CONTROLS_IN_TEXT = dict.fromkeys(map(ord, "\b\t\n\r\x1b"))
 
 
@@ -38,6 +39,11 @@ def encode(content: bytes) -> bytes:
     if not 1 <= len(content) <= CONTENT_MAX:
         raise ValueError(f"a frame carries 1 to {CONTENT_MAX} bytes, not {len(content)}")
     return b"\0" + cobs.encode(content + crc_hqx(content, 0xFFFF).to_bytes(2, "little")) + b"\0"
+
+
+def obeyed_by_a_repl(content: bytes) -> bool:
+    """Whether a REPL, should no Sluice run on the board, would do more with the frame than echo."""
+    return not _REPL_CONTROLS.isdisjoint(encode(content))
 
 
 class LineReader:

@@ -12,7 +12,8 @@ from itertools import islice
 from google.protobuf.message import DecodeError
 
 from tools.link.ack_pb2 import AckRequest
-from tools.link.frames import encode
+from tools.link.frames import obeyed_by_a_repl
+from tools.link.settings import ANSWERS
 
 HELLO = 0x81
 RECORD = 0x82
@@ -26,8 +27,6 @@ RECORD_MAX = 243
 
 RETRY_S = 0.5
 """After so long without a sign of progress the host says hello again."""
-
-_REPL_CONTROLS = frozenset(b"\x01\x02\x03\x04\x05")
 
 
 class LinkError(Exception):
@@ -155,7 +154,7 @@ class Session:
             self._take_delivered(body, now)
         elif kind == ACK:
             return self._take_ack(body, now)
-        else:
+        elif kind not in ANSWERS:  # those are another program's
             self.strange += 1
         return []
 
@@ -257,7 +256,7 @@ def new_session() -> Session:
     """
     while True:
         session, base = random.randrange(1, SEQ_PERIOD), random.randrange(SEQ_PERIOD)
-        if not _REPL_CONTROLS.intersection(encode(_hello_content(session, base))):
+        if not obeyed_by_a_repl(_hello_content(session, base)):
             return Session(session, base)
 
 

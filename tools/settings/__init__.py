@@ -1,0 +1,1 @@
+"""`sluice set` and `sluice audit`: a running board's settings, and who changed them."""
