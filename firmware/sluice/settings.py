@@ -40,8 +40,8 @@ class Settings:
     per_second: ticks in a second.
     adjustable: a tuple of (keys, adopt): keys that can be changed while the program
                 runs, and the function of (config) that brings their values in
-                force; ValueError: they do not fit, and nothing changed. Their
-                values are integers or None.
+                force. When it raises ValueError they do not fit, and it is called
+                once more with the values before. They are integers or None.
     stats:      the Stats that a change on trial is judged by.
     frames, line, log: for the answers: a Frames; for the console, its line and a
                 LogLine that is empty between two calls.
@@ -163,14 +163,16 @@ class Settings:
             mine = [i for i in changed if self._keys[i] in keys]
             if not mine:
                 continue
+            adopted.append(adopt)
             try:
                 adopt(config)
-            except ValueError as error:
+            except (ValueError, MemoryError) as error:
                 for again in adopted:
                     again(self._config)
+                if isinstance(error, MemoryError):
+                    raise
                 key = self._keys[mine[0]]
                 raise ConfigError(key, config[key], str(error))
-            adopted.append(adopt)
 
     def _adopt_thresholds(self, config):
         self._trial.set_thresholds(config["trial_errors_pct"], config["trial_p95_pct"])

@@ -25,7 +25,12 @@ class Frames:
 
 
 class Desk:
-    """rate 500 per second, burst 10, 8 slots, an interval of statistics a second."""
+    """rate 500 per second, burst 10, 8 slots, an interval of statistics a second.
+
+    more: keys that can be changed besides, to no effect.
+    """
+
+    more = ()
 
     def __init__(self, **values):
         self.clock = Clock(LAST - 500)
@@ -36,18 +41,21 @@ class Desk:
         self.stats = Stats(ticks)
         self.frames = Frames()
         self.line = Line()
-        self.refuses = ""  # what the bucket says to every change
+        self.refuses = ""  # what the bucket says to the next change, half done
         adjustable = (
             (("limit",), lambda config: adopt_limit(self.ring, config)),
             (("rate", "per_ms", "burst"), self.adopt_bucket),
+            (self.more, lambda config: None),
         )
         log = LogLine(512)
         self.settings = Settings(config, 1000, adjustable, self.stats, self.frames, self.line, log)
 
     def adopt_bucket(self, config):
-        if self.refuses:
-            raise ValueError(self.refuses)
         adopt_bucket(self.bucket, config, 1000)
+        if self.refuses:
+            reason = self.refuses
+            self.refuses = ""
+            raise ValueError(reason)
 
     def hear(self, content):
         """Whether the content was known, and the contents of the answers."""

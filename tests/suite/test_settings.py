@@ -31,6 +31,18 @@ def test_a_change_is_in_force_and_confirmed_with_all_values():
     ]
 
 
+class WideDesk(Desk):
+    more = ("tries", "stats_ms")
+
+
+def test_values_that_do_not_fit_into_one_frame_come_in_two():
+    assert WideDesk().ask(b"who=anna tries=9") == [
+        b"\x94\x07\0\0\0\0\x08limit=none rate=500 per_ms=1000 burst=10 tries=9 stats_ms=1000 "
+        b"trial_errors_pct=5",
+        b"\x94\x07\0\0\0\0\x08trial_p95_pct=50",
+    ]
+
+
 def test_nothing_to_change_asks_for_the_values_and_is_no_entry():
     desk = Desk(rate=None)
     _, trial_s, pairs = values(desk.ask(b"who=anna trial_s=30 limit=none"))
@@ -100,6 +112,7 @@ def test_what_cannot_be_brought_in_force_is_undone():
     desk = Desk()
     desk.refuses = "the bucket is in debt"
     assert refusal(desk.ask(b"who=anna rate=2 limit=3")) == ["rate", "2", "the bucket is in debt"]
+    assert desk.said() == []
     assert desk.in_force() == (500, 1000, 10, 8)
     assert values(desk.ask(b"who=anna"))[2]["limit"] == "none"
 

@@ -46,6 +46,21 @@ def test_errors_as_many_as_before_are_no_reason():
     assert desk.second(admitted=44, failed=56)[0].startswith("event=trial result=rolled_back")
 
 
+def test_errors_before_the_last_interval_do_not_count():
+    desk = Desk()
+    desk.second(failed=100)
+    desk.second(admitted=100)
+    desk.ask(b"who=anna rate=200 trial_s=3")
+    desk.said()
+    assert desk.second(admitted=9, failed=1)[0] == FIGURES % (
+        "rolled_back",
+        "0.00",
+        "10.00",
+        10,
+        10,
+    )
+
+
 def test_it_goes_back_when_p95_grows():
     desk = on_trial(sojourn=100)
     assert desk.second(admitted=20, sojourn=135) == []

@@ -57,6 +57,16 @@ def test_a_change_gives_the_values_in_force():
     assert exchange(desk, Change("who=anna rate=none trial_s=9")).trial_s == 9
 
 
+def test_the_answer_is_whole_when_all_its_frames_are_there():
+    change = Change("who=anna")
+    head = b"\x94" + change.content[1:4] + b"\x1e\0\3"
+    for pairs in (b"rate=1 burst=2", b"rate=1 burst=2", b"mode=pid"):
+        assert not change.done
+        assert change.receive(head + pairs)
+    assert change.done
+    assert (change.values, change.trial_s) == ({"rate": 1, "burst": 2, "mode": "pid"}, 30)
+
+
 def test_a_refusal_says_why():
     with pytest.raises(Refused, match="^limit is 9, allowed: slots \\(8\\) or less$"):
         exchange(Desk(), Change("who=anna limit=9"))
