@@ -7,11 +7,16 @@ import pytest
 import sluice.config
 from host_sim import FIRMWARE, TickClock
 from sluice.config import DEFAULTS, ConfigError, check, load, make_bucket
+from sluice.settings import KEY_MAX
 
 
 def test_what_is_not_given_has_its_default():
     assert check({}, 1000) == DEFAULTS
     assert check({"rate": None, "burst": 3}, 1000) == {**DEFAULTS, "rate": None, "burst": 3}
+
+
+def test_the_names_fit_into_the_frames_of_settings():
+    assert max(map(len, DEFAULTS)) <= KEY_MAX
 
 
 def test_the_one_that_is_shipped_is_good():
