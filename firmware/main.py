@@ -13,7 +13,10 @@ import micropython
 from sluice import OVERWRITE, REJECT, Pipeline, RecordRing, Stats, __version__
 from sluice.config import (
     adopt_bucket,
+    adopt_codel,
     adopt_limit,
+    adopt_pid,
+    adopt_tuner,
     load,
     make_bucket,
     make_limit,
@@ -27,6 +30,21 @@ from sluice.logline import LogLine
 from sluice.pulses import Pulses
 from sluice.settings import Settings
 from sluice.sinks import LinkSink, NullSink, UartSink
+
+# The keys of what adapts by itself; those of a controller that is off wait until it is on.
+_CONTROL = (
+    "target_ms",
+    "kp",
+    "ki",
+    "kd",
+    "limit_floor",
+    "calm",
+    "rush",
+    "interval_ms",
+    "rate_low",
+    "rate_step",
+    "rate_keep",
+)
 
 
 class Program:
@@ -64,6 +82,7 @@ class Program:
             per_second,
             others=self._settings.take,
         )
+        self._shed = make_shed(config, per_second)
         self._pipeline = Pipeline(
             self._ring,
             self._bucket,
@@ -75,7 +94,7 @@ class Program:
             ticks,
             per_second // 100,
             per_second,
-            make_shed(config, per_second),
+            self._shed,
         )
         self._limit = make_limit(config, self._ring, per_second)
         self._tuner = make_tuner(config, self._bucket, per_second)
@@ -119,14 +138,25 @@ class Program:
         return (
             (("rate", "per_ms", "burst"), self._adopt_bucket),
             (("limit",), self._adopt_limit),
+            (_CONTROL, self._adopt_control),
         )
 
     def _adopt_bucket(self, config):
         adopt_bucket(self._bucket, config, board.TICKS_PER_S)
+        if self._tuner is not None:
+            adopt_tuner(self._tuner, config, board.TICKS_PER_S)
         self._pipeline.retry_now()
 
     def _adopt_limit(self, config):
         adopt_limit(self._ring, config)
+
+    def _adopt_control(self, config):
+        if self._limit is not None:
+            adopt_pid(self._limit, config, board.TICKS_PER_S)
+        if self._shed is not None:
+            adopt_codel(self._shed, config, board.TICKS_PER_S)
+        if self._tuner is not None:
+            adopt_tuner(self._tuner, config, board.TICKS_PER_S)
 
     def _open_sink(self):
         name = self._config["sink"]

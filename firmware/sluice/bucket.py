@@ -278,7 +278,8 @@ class TokenBucket:
         """
         terms = _terms(self.rate, self.per, burst)
         self._refill()
-        held = self._full - int(self._debt)
+        # A subclass can count in another unit than that of the reduced rate.
+        held = (int(self._full) - int(self._debt)) * terms[1] // self._den
         self._adopt(self.rate, self.per, burst, terms, max(0, burst * terms[1] - held))
 
     def reset(self) -> None:

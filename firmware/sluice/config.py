@@ -117,13 +117,18 @@ def make_bucket(config, ticks, per_second):
     if config["smooth_ms"] is not None:
         from sluice.pacer import Pacer
 
-        most = burst if config["cost"] == "bytes" else 1
+        most = _most_at_once(config)
         return Pacer(rate, most, per, ticks, config["smooth_ms"] * per_second // 1000)
     if config["control"] == "rate":
         from sluice.tunable import TunableBucket
 
         return TunableBucket(rate, burst, per, ticks)
     return TokenBucket(rate, burst, per, ticks)
+
+
+def _most_at_once(config):
+    smooth = config["smooth_ms"] is not None and config["cost"] == "record"
+    return 1 if smooth else config["burst"]
 
 
 def make_limit(config, ring, per_second):
@@ -199,26 +204,53 @@ def _check_value(key, value):
             raise ConfigError(key, value, "integers in a list [%s]%s" % (each, or_null))
 
 
-def adopt_bucket(bucket, config, per_second):
-    """Give a bucket the rate, per_ms and burst of a configuration that `check` returned.
+# What follows gives a part the values of another configuration that `check` returned, while it
+# is in use. ValueError: its state does not fit.
 
-    ValueError when the bucket's state does not fit.
-    """
+
+def adopt_bucket(bucket, config, per_second):
+    """rate, per_ms and burst, for a bucket that `make_bucket` made."""
     per = config["per_ms"] * per_second // 1000
+    burst = _most_at_once(config)
     # With the smaller burst at both rates no step is out of the bucket's bounds.
-    if config["burst"] < bucket.burst:
-        bucket.set_burst(config["burst"])
+    if burst < bucket.burst:
+        bucket.set_burst(burst)
     bucket.set_rate(config["rate"], per)
-    if config["burst"] != bucket.burst:
-        bucket.set_burst(config["burst"])
+    if burst != bucket.burst:
+        bucket.set_burst(burst)
 
 
 def adopt_limit(ring, config):
-    """Give a ring the limit of a configuration that `check` returned."""
+    """limit, for a ring whose limit nothing else controls."""
     ring.set_limit(ring.capacity if config["limit"] is None else config["limit"])
 
 
+def adopt_pid(limit, config, per_second):
+    """Target, gains, floor and rules of an AdaptiveLimit."""
+    target = config["target_ms"] * per_second // 1000
+    if target != limit.target:
+        limit.set_target(target)
+    limit.set_bounds(config["limit_floor"] or max(1, config["slots"] // 8), limit.slew)
+    limit.set_rules(_rule(config["calm"], per_second), _rule(config["rush"], per_second))
+    limit.set_gains(tuple(config["kp"]), tuple(config["ki"]), tuple(config["kd"]))
+
+
+def adopt_codel(codel, config, per_second):
+    """Target and interval of a CoDel."""
+    per_ms = per_second // 1000
+    codel.set_target(config["target_ms"] * per_ms, config["interval_ms"] * per_ms)
+
+
+def adopt_tuner(tuner, config, per_second):
+    """Range and answer of a RateTuner, also after its bucket was given another rate."""
+    tuner.set_range(config["rate_low"], config["rate"], config["rate_step"])
+    latency = config["target_ms"] * per_second // 1000
+    tuner.set_answer(tuple(config["rate_keep"]), tuner.tolerated, latency)
+
+
 def _check_together(config, per_second):
+    if config["limit"] is not None and config["control"] == "pid":
+        raise ConfigError("limit", config["limit"], "null when control is pid, which sets it")
     if config["limit"] is not None and config["limit"] > config["slots"]:
         raise ConfigError("limit", config["limit"], "slots (%d) or less" % config["slots"])
     if config["cost"] == "bytes" and config["burst"] < config["slot_size"]:

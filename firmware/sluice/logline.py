@@ -23,12 +23,18 @@ class LogLine:
         self._key(key)
         self._decimal(value)
 
-    def number_or_none(self, key: bytes, value) -> None:
-        """Append key=value in decimal, or key=none for None. Hot."""
+    def value(self, key: bytes, value) -> None:
+        """Append key=value: an integer in decimal, None as none, a list of integers as 1,4. Hot."""
+        self._key(key)
         if value is None:
-            self.word(key, b"none")
+            self._bytes(b"none")
+        elif isinstance(value, int):
+            self._decimal(value)
         else:
-            self.number(key, value)
+            for i in range(len(value)):
+                if i:
+                    self._byte(44)
+                self._decimal(value[i])
 
     def hundredths(self, key: bytes, value: int) -> None:
         """Append key=value / 100 with two decimals, for a value of 0 or more. Hot."""

@@ -30,7 +30,7 @@ ENTRY = const(0x96)
 KEY_MAX = const(20)  # bytes of a key's name
 
 _SENT_END = const(253)  # of the longest content in the buffer for a frame
-_PAIRS = const(7)  # that surely fit into a CONFIRM
+_PAIRS = const(6)  # that surely fit into a CONFIRM
 
 
 class Settings:
@@ -41,7 +41,8 @@ class Settings:
     adjustable: a tuple of (keys, adopt): keys that can be changed while the program
                 runs, and the function of (config) that brings their values in
                 force. When it raises ValueError they do not fit, and it is called
-                once more with the values before. They are integers or None.
+                once more with the values before. They are integers, None, or
+                lists of up to 3 integers.
     stats:      the Stats that a change on trial is judged by.
     frames, line, log: for the answers: a Frames; for the console, its line and a
                 LogLine that is empty between two calls.
@@ -215,7 +216,7 @@ class Settings:
         """Send the values in force, in as many frames as they need."""
         frames, log = self._frames, self._log
         for i, name in enumerate(self._names):
-            log.number_or_none(name, self._config[self._keys[i]])
+            log.value(name, self._config[self._keys[i]])
             if i % _PAIRS == _PAIRS - 1 or i == len(self._names) - 1:
                 frames.sent[2] = CONFIRM
                 self._put(3, request, 3)
@@ -260,9 +261,14 @@ def _parse(text):
         key, equals, value = word.partition("=")
         if not equals or not key or not value or '"' in word or "=" in value or key in pairs:
             raise ConfigError("request", word, "key=value, each key once, with one space between")
-        if value == "none":
-            pairs[key] = None
-        else:
-            digits = value[1:] if value[0] == "-" else value
-            pairs[key] = int(value) if digits.isdigit() else value
+        pairs[key] = _value(value)
     return pairs
+
+
+def _value(text):
+    if "," in text:
+        return [_value(part) for part in text.split(",")]
+    if text == "none":
+        return None
+    digits = text[1:] if text.startswith("-") else text
+    return int(text) if digits.isdigit() else text

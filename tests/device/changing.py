@@ -44,6 +44,7 @@ settings = Settings(
     1000,
     (
         (("rate", "per_ms", "burst"), lambda config: adopt_bucket(bucket, config, 1000)),
+        (("kp", "calm"), lambda config: None),
         (("limit",), lambda config: adopt_limit(ring, config)),
     ),
     stats,

@@ -449,6 +449,7 @@ def tiered_queues():
 def small_parts():
     line = Line()
     log = LogLine(40)
+    gain = [1, -4]
     hot("logline.LogLine.word", lambda: log.word(b"key", b"value"))
     hot(
         "logline.LogLine.number",
@@ -456,9 +457,10 @@ def small_parts():
         lambda: log.number(b"k", 0),
     )
     hot(
-        "logline.LogLine.number_or_none",
-        lambda: log.number_or_none(b"key", SMALL_MAX),
-        lambda: log.number_or_none(b"key", None),
+        "logline.LogLine.value",
+        lambda: log.value(b"key", SMALL_MAX),
+        lambda: log.value(b"key", None),
+        lambda: log.value(b"key", gain),
     )
     hot("logline.LogLine.hundredths", lambda: log.hundredths(b"key", SMALL_MAX))
     hot("logline.LogLine.write", lambda: log.write(line))

@@ -2,6 +2,7 @@
 
 import json
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -10,7 +11,26 @@ from pathlib import Path
 
 SLUICE = Path(sys.executable).with_name("sluice")
 PATIENCE_S = 60
-VALUES = ["rate", "per_ms", "burst", "limit", "trial_errors_pct", "trial_p95_pct"]
+IN_FORCE = """\
+rate              500
+per_ms            1000
+burst             10
+limit             none
+target_ms         200
+kp                1,4
+ki                1,8
+kd                0,1
+limit_floor       none
+calm              300,100,-125
+rush              850,300,500
+interval_ms       2000
+rate_low          1
+rate_step         none
+rate_keep         1,2
+trial_errors_pct  5
+trial_p95_pct     50
+"""
+VALUES = [line.split()[0] for line in IN_FORCE.splitlines()]
 
 # A sink that takes a record every 5 ms at most.
 SLOW_MODEM = """
@@ -78,12 +98,12 @@ def lines_until(process, pattern):
 def test_a_feed_follows_the_rate_that_is_set_while_it_runs(boot, tmp_path):
     board = boot()
     log = tmp_path / "times.csv"
-    log.write_text("time\n" + "0\n" * 2000)
+    log.write_text("time\n" + "0\n" * 100_000)
     with (
         running("console", "--plain", "--port", board.url) as console,
         running("feed", str(log), "--asap", "--json", "--port", board.url) as feed,
     ):
-        lines_until(console, r" qps (49|50|51)\d ")
+        lines_until(console, r" qps [1-9]\d\d ")
         values, trial_s = change(board.url, "rate=200", "burst=20")
         assert (values["rate"], values["burst"], trial_s) == (200, 20, 0)
         lines = lines_until(console, "rate 200/s")
@@ -91,11 +111,13 @@ def test_a_feed_follows_the_rate_that_is_set_while_it_runs(boot, tmp_path):
             r"event=changed key=rate old=500 new=200 who=anna up_s=\d+",
             next(line for line in lines if "key=rate" in line),
         )
-        lines_until(console, r" qps (199|200|201) .*rate 200/s")
+        lines_until(console, r" qps (1\d\d|20\d) .*rate 200/s")
         assert sluice("set", "--port", board.url, "rate=none")[0] == 0
         lines_until(console, "rate unlimited")
+        feed.send_signal(signal.SIGINT)
         account = json.loads(feed.communicate(timeout=PATIENCE_S)[0])
-    assert (account["delivered"], account["lost"], account["damaged"]) == (2000, 0, 0)
+    assert account["delivered"] == account["sent"] > 0
+    assert (account["lost"], account["damaged"]) == (0, 0)
     status, out, _ = sluice("audit", "--port", board.url)
     rows = [line.split()[1:] for line in out.splitlines()]
     assert status == 0
@@ -122,16 +144,7 @@ def test_a_refusal_is_one_line_and_changes_nothing(boot):
             assert status == 2
         else:
             assert (status, errors) == (1, f"Error: {board.url}: {reason}\n")
-    status, out, _ = sluice("set", "--port", board.url)
-    assert status == 0
-    assert [line.split() for line in out.splitlines()] == [
-        ["rate", "500"],
-        ["per_ms", "1000"],
-        ["burst", "10"],
-        ["limit", "none"],
-        ["trial_errors_pct", "5"],
-        ["trial_p95_pct", "50"],
-    ]
+    assert sluice("set", "--port", board.url) == (0, IN_FORCE, "")
     assert sluice("audit", "--port", board.url)[:2] == (
         0,
         "nothing was changed since the board started\n",
@@ -140,17 +153,17 @@ def test_a_refusal_is_one_line_and_changes_nothing(boot):
 
 
 def test_a_trial_goes_back_when_the_sink_cannot_follow_and_stays_when_it_can(boot, tmp_path):
-    board = boot(sink="uart", rate=50, burst=1, tries=1, stats_ms=500)
+    board = boot(sink="uart", rate=50, burst=1, tries=1, stats_ms=500, trial_p95_pct=1000)
     with Path(board.flash_dir, "board.py").open("a") as module:
         module.write(SLOW_MODEM)
     board.reset()
     log = tmp_path / "times.csv"
-    log.write_text("time\n" + "0\n" * 5000)
+    log.write_text("time\n" + "0\n" * 100_000)
     with (
         running("console", "--plain", "--port", board.url) as console,
         running("feed", str(log), "--asap", "--port", board.url),
     ):
-        lines_until(console, r" qps 50 ")
+        lines_until(console, r" qps [1-9]\d* .*rate 50/s")
         values, trial_s = change(board.url, "rate=100", "--trial", "1s")
         assert (values["rate"], trial_s) == (100, 1)
         assert "on_trial key=rate old=50 new=100" in lines_until(console, "event=on_trial")[-1]

@@ -37,10 +37,30 @@ class WideDesk(Desk):
 
 def test_values_that_do_not_fit_into_one_frame_come_in_two():
     assert WideDesk().ask(b"who=anna tries=9") == [
-        b"\x94\x07\0\0\0\0\x08limit=none rate=500 per_ms=1000 burst=10 tries=9 stats_ms=1000 "
-        b"trial_errors_pct=5",
-        b"\x94\x07\0\0\0\0\x08trial_p95_pct=50",
+        b"\x94\x07\0\0\0\0\x08limit=none rate=500 per_ms=1000 burst=10 tries=9 stats_ms=1000",
+        b"\x94\x07\0\0\0\0\x08trial_errors_pct=5 trial_p95_pct=50",
     ]
+
+
+class GainDesk(Desk):
+    more = ("kp", "calm")
+
+
+def test_lists_are_integers_with_commas():
+    desk = GainDesk()
+    for pairs in (b"kp=3", b"kp=3,0", b"kp=3,", b"kp=,", b"kp=3,4,5", b"kp=a,b"):
+        key, _, allowed = refusal(desk.ask(b"who=anna " + pairs))
+        assert (key, allowed) == ("kp", "integers in a list [0 to 65535, 1 to 65535]")
+    _, _, pairs = values(desk.ask(b"who=anna kp=3,8 calm=none"))
+    assert (pairs["kp"], pairs["calm"]) == ("3,8", "none")
+    _, _, pairs = values(desk.ask(b"who=anna calm=250,90,-100", 8))
+    assert pairs["calm"] == "250,90,-100"
+    assert desk.said() == [
+        "event=changed key=kp old=1,4 new=3,8 who=anna up_s=0",
+        "event=changed key=calm old=300,100,-125 new=none who=anna up_s=0",
+        "event=changed key=calm old=none new=250,90,-100 who=anna up_s=0",
+    ]
+    assert desk.entry(0)[10:] == b"event=changed key=kp old=1,4 new=3,8 who=anna up_s=0"
 
 
 def test_nothing_to_change_asks_for_the_values_and_is_no_entry():

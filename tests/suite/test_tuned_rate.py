@@ -98,3 +98,11 @@ def test_arguments_out_of_bounds_are_named():
             assert str(error) == text
         else:
             raise AssertionError(text)
+
+
+def test_a_new_burst_keeps_the_tokens_of_a_bucket_with_a_range():
+    bucket = TunableBucket(500, 10, 1000, Clock().ticks)
+    bucket.set_range(1, 1000)
+    bucket.try_acquire(4)
+    bucket.set_burst(20)
+    assert (bucket.tokens(), bucket.burst, bucket.high) == (6, 20, 0)

@@ -170,8 +170,9 @@ def test_a_host_changes_the_rate_and_the_records_follow(rig):
     # A tenth of the first token was paid at the old rate when the new one came.
     assert [tick - ticks[0] for tick in ticks] == [0, 19, 29, 39, 49]
     confirmations = [f for f in frames if f[0] == 0x94]
-    assert len(confirmations) == 1
-    assert b" rate=" in b" " + confirmations[0][7:]
+    pairs = [pair for f in confirmations for pair in f[7:].split()]
+    assert b"rate=100" in pairs
+    assert len(pairs) == confirmations[0][6]
     run(rig, program, 1000)
     assert stats(split(rig.line.sent)[0][-1])["rate"] == "100"
 
@@ -197,6 +198,30 @@ def test_a_trial_that_makes_the_sink_fail_goes_back(rig):
     (verdict,) = (line for line in lines if line["event"] == "trial")
     assert (verdict["errors_before_pct"], verdict["errors_pct"]) == ("0.00", "100.00")
     assert (program._bucket.rate, program._ring.limit) == (10, 8)
+
+
+def test_the_gains_of_the_controllers_change_while_they_run(rig):
+    def change(program, pairs):
+        rig.line.incoming += frame(b"\x83\x01\0\0who=anna " + pairs)
+        run(rig, program, 1)
+        assert b"\x95\x01\0\0" not in bytes(rig.line.sent)
+
+    program = start(rig, control="pid")
+    change(program, b"kp=1,2 ki=0,1 kd=1,9 target_ms=50 limit_floor=5 calm=none rush=900,400,-500")
+    limit = program._limit
+    assert (limit.kp, limit.ki, limit.kd, limit.target) == ((1, 2), (0, 1), (1, 9), 50)
+    assert (limit.floor, limit.calm, limit.rush) == (5, None, (900, 400, -500))
+    program = start(rig, control="codel")
+    change(program, b"target_ms=5 interval_ms=100")
+    assert (program._shed.target, program._shed.interval) == (5, 100)
+    program = start(rig, control="rate", rate=100)
+    change(program, b"rate=1000 burst=7 rate_low=10 rate_step=9 rate_keep=7,10 target_ms=60")
+    tuner = program._tuner
+    assert (tuner.low, tuner.high, tuner.step) == (10, 1000, 9)
+    assert (tuner.keep, tuner.latency, program._bucket.high) == ((7, 10), 60, 1000)
+    program = start(rig, smooth_ms=5, rate=100)
+    change(program, b"rate=200 burst=7")
+    assert (program._bucket.rate, program._bucket.burst) == (200, 1)
 
 
 def test_a_change_to_keep_is_in_the_file(rig):

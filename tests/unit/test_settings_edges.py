@@ -40,7 +40,7 @@ def test_no_request_raises_and_every_known_one_is_answered(tmp_path_factory, req
         desk.second(admitted=1)
         rate, per, burst, limit = desk.in_force()
         assert 1 <= limit <= 8
-        make_bucket({"rate": rate, "per_ms": per, "burst": burst}, int, 1000)
+        check({"rate": rate, "per_ms": per, "burst": burst}, 1000)
 
 
 RATES = st.tuples(st.one_of(st.none(), st.integers(0, (1 << 30) - 1)), st.integers(1, 86_400_000))

@@ -5,6 +5,7 @@ board does nothing twice. docs/link.md is the protocol.
 """
 
 import random
+import re
 from typing import Protocol
 
 from tools.link.frames import CONTENT_MAX, obeyed_by_a_repl
@@ -21,8 +22,10 @@ PAIRS_MAX = CONTENT_MAX - 4
 """Characters of the pairs that fit into a request."""
 
 _PERIOD = 1 << 24
+_NUMBER = re.compile(r"-?\d{1,10}", re.ASCII)
+_NUMBERS = re.compile(r"-?\d{1,10}(,-?\d{1,10})+", re.ASCII)
 
-Value = int | str | None
+Value = int | str | list[int] | None
 
 
 class Refused(Exception):
@@ -120,7 +123,9 @@ class Audit:
 def _value(text: str) -> Value:
     if text == "none":
         return None
-    return int(text) if text.lstrip("-").isdecimal() else text
+    if _NUMBERS.fullmatch(text):
+        return [int(part) for part in text.split(",")]
+    return int(text) if _NUMBER.fullmatch(text) else text
 
 
 def _u24(number: int) -> bytes:

@@ -135,6 +135,8 @@ def _row(entry: dict[str, Value]) -> tuple[str, ...]:
 
 
 def _text(value: Value) -> str:
+    if isinstance(value, list):
+        return ",".join(map(str, value))
     return "none" if value is None else str(value)
 
 
