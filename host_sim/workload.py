@@ -1,6 +1,7 @@
 """Made-up arrivals, the same for the same seed."""
 
 import random
+from array import array
 from collections.abc import Iterator
 
 _CALM_S, _CALM_RATE = 1.5, 120
@@ -33,3 +34,47 @@ def readings(seconds: float, seed: int) -> Iterator[str]:
     yield "time,device,value"
     for at in arrivals(seconds, seed):
         yield f"{at:.6f},sensor-{chance.randrange(_DEVICES):02d},{chance.gauss(20, 5):.3f}"
+
+
+# What simulations are fed: the microseconds at which records arrive, below `seconds`.
+
+_ON_S, _OFF_S = 0.25, 0.75  # mean lengths of `bursty`
+_SHAPE = 1.6  # of their Pareto distribution: below 2 its variance is infinite
+
+
+def steady(rate: float, seconds: float) -> "array[int]":
+    """`rate` a second at even distances, the first at 0."""
+    return array("q", (round(n * 1_000_000 / rate) for n in range(round(rate * seconds))))
+
+
+def poisson(rate: float, seconds: float, seed: int) -> "array[int]":
+    """`rate` a second, each independent of the others."""
+    chance = random.Random(seed)
+    times = array("q")
+    now = chance.expovariate(rate)
+    while now < seconds:
+        times.append(round(now * 1_000_000))
+        now += chance.expovariate(rate)
+    return times
+
+
+def bursty(rate: float, seconds: float, seed: int) -> "array[int]":
+    """On and off in turn, with a heavy tail; `rate` a second over a long time.
+
+    While on, Poisson arrivals at four times the rate; while off, none. Both have
+    lengths of a Pareto distribution (0.25 s and 0.75 s on average, shape 1.6), as
+    the traffic of many networks has: most are short, a few are very long.
+    """
+    chance = random.Random(seed)
+    shortest = (_SHAPE - 1) / _SHAPE  # of a Pareto distribution whose mean is 1
+    peak = rate * (_ON_S + _OFF_S) / _ON_S
+    times = array("q")
+    start = 0.0
+    while start < seconds:
+        end = start + _ON_S * shortest * chance.paretovariate(_SHAPE)
+        now = start + chance.expovariate(peak)
+        while now < min(end, seconds):
+            times.append(round(now * 1_000_000))
+            now += chance.expovariate(peak)
+        start = end + _OFF_S * shortest * chance.paretovariate(_SHAPE)
+    return times

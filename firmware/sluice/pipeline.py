@@ -103,6 +103,19 @@ class Pipeline:
         """Forget the present wait, because rate or burst have changed. Hot."""
         self._wait = 0
 
+    def wait_ticks(self) -> int:
+        """Ticks for which `step` has nothing to do, unless a record is put. Hot.
+
+        0: step now. k: step again in k ticks, below 2^29, and at least once a
+        second. -1: the ring is empty. A loop may sleep for so long; put records
+        do not shorten k, since what waits is the record in front.
+        """
+        wait = self._wait
+        if wait:
+            wait -= _ticks_diff(self._ticks(), self._wait_from)
+            return wait if 0 < wait <= self._wait else 0
+        return 0 if self._copied or len(self._ring) else -1
+
     def _deny(self, n, cost, now):
         if not self._denied:
             self._denied = True

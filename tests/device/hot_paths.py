@@ -238,11 +238,13 @@ def pipelines():
             bucket = TokenBucket(rate, burst, 1000, clock.ticks)
             stats = Stats(clock.ticks)
             pipeline = Pipeline(ring, bucket, sink, stats, cost, 3, print_nothing, clock.ticks)
+            hot("pipeline.Pipeline.wait_ticks", pipeline.wait_ticks)
             hot("pipeline.Pipeline.step", pipeline.step)
             for n in (8, 8, 9, 1):
                 put(ring, n)
             for sink.answer in (True, False, False, False, True, True):
                 hot("pipeline.Pipeline.step", pipeline.step, pipeline.step)
+                hot("pipeline.Pipeline.wait_ticks", pipeline.wait_ticks)
                 hot("pipeline.Pipeline.retry_now", pipeline.retry_now)
 
 

@@ -86,6 +86,36 @@ def test_a_record_replaced_while_it_is_copied_costs_nothing():
     assert bench.records() == [b"b"]
 
 
+def test_the_pipeline_says_how_long_there_is_nothing_to_do():
+    bench = Bench(rate=10, burst=1)
+    wait_ticks = bench.pipeline.wait_ticks
+    assert wait_ticks() == -1
+    bench.put(b"a", b"b")
+    assert wait_ticks() == 0
+    assert (bench.pipeline.step(), wait_ticks()) == (1, 0)
+    assert (bench.pipeline.step(), wait_ticks()) == (0, 100)
+    bench.put(b"c")
+    bench.advance(60)
+    assert wait_ticks() == 40
+    bench.pipeline.retry_now()
+    assert wait_ticks() == 0
+    assert (bench.pipeline.step(), wait_ticks()) == (0, 40)
+    bench.advance(40)
+    assert (wait_ticks(), bench.pipeline.step()) == (0, 1)
+    assert bench.run(200) == 1
+    assert wait_ticks() == -1
+
+
+def test_a_copied_record_is_still_to_be_sent():
+    bench = Bench(overflow=OVERWRITE)
+    bench.sink.answers = [False]
+    bench.put(b"a")
+    bench.pipeline.step()
+    assert (len(bench.ring), bench.pipeline.wait_ticks()) == (0, 10)
+    bench.advance(10)
+    assert bench.pipeline.wait_ticks() == 0
+
+
 def test_sojourn_is_from_put_to_taken():
     bench = Bench()
     bench.put(b"a")
