@@ -14,8 +14,10 @@ from collections.abc import Callable, Iterable, Iterator
 from struct import pack_into, unpack_from
 
 from host_sim.clock import PERIOD, Clock
+from sluice.bucket import TokenBucket
 from sluice.pipeline import Pipeline
 from sluice.records import RecordRing
+from sluice.ring import REJECT
 from sluice.stats import Stats
 
 FIRST_TICK = PERIOD - 5000
@@ -242,6 +244,31 @@ class ModelSink:
         while self._phases and self._phases[0].start_us <= self._clock.now_us:
             self._phase = self._phases.popleft()
         self._next_us = self._phases[0].start_us if self._phases else _NEVER
+
+
+def simulated_board(
+    arrivals: Iterable[int],
+    *phases: Phase,
+    rate: int | None,
+    burst: int,
+    slots: int,
+    size: int = 64,
+    overflow: int = REJECT,
+    tries: int = 5,
+    waits: bool = False,
+) -> Simulation:
+    """The board's program with this configuration, records of RECORD_BYTES and that sink.
+
+    phases: of the sink; none: it takes everything at once.
+    """
+    clock = SimClock()
+    ticks = clock.ticks
+    ring = RecordRing(slots, size, overflow, ticks)
+    sink = ModelSink(clock, *(phases or (Phase(0, 0),)))
+    stats = Stats(ticks)
+    bucket = TokenBucket(rate, burst, 1000, ticks)
+    pipeline = Pipeline(ring, bucket, sink, stats, tries=tries, ticks=ticks)
+    return Simulation(clock, ring, pipeline, stats, sink.journey, arrivals, waits=waits)
 
 
 def percentile(values: list[float], share: float) -> float:

@@ -1,0 +1,1 @@
+"""Experiments on the firmware's modules that a user can rerun: `sluice experiment`."""

@@ -1,0 +1,83 @@
+"""The command `sluice experiment`."""
+
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+
+import click
+
+from tools.errors import UserError
+from tools.experiments.result import Result, plain_table
+from tools.experiments.setup import Setup
+
+NAMES = ("capacity", "shapes", "control", "garbage", "agreement")
+"""Each is a module here, with `run(setup) -> Result`."""
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCS = ROOT / "docs" / "experiments"
+TRACE = ROOT.parent / "shared" / "traces" / "web-requests-2015.csv"
+
+_SEED = 2026
+
+
+@click.command()
+@click.argument("name", type=click.Choice([*NAMES, "all"]))
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="The folder for figures, CSV and page; default: docs/experiments, or build/experiments "
+    "with --quick.",
+)
+@click.option("--seed", type=click.IntRange(0), default=_SEED, show_default=True)
+@click.option(
+    "--trace",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A log with real arrivals, for capacity; default: ../shared/traces, if it is there.",
+)
+@click.option("--quick", is_flag=True, help="Less of everything: rough figures in seconds.")
+@click.option("--json", "as_json", is_flag=True, help="The rows as JSON instead of a table.")
+def experiment(
+    name: str, out: Path | None, seed: int, trace: Path | None, quick: bool, as_json: bool
+) -> None:
+    """Run an experiment on the firmware's own modules, and write its figures, CSV and page.
+
+    \b
+    capacity   throughput, latency, loss and memory against the queue's capacity
+    shapes     tokens that four limiters grant against the exact bound, over wraps of the clock
+    control    a step of load and a slow sink under each of the control loops
+    garbage    pauses of an allocating limiter and of this one, on MicroPython
+    agreement  the simulation against the same scenario on the virtual board, in real time
+    """
+    if trace is None and TRACE.is_file():
+        trace = TRACE
+    if out is None:
+        out = ROOT / "build" / "experiments" if quick else DOCS
+    failed: list[UserError] = []
+    for each in NAMES if name == "all" else (name,):
+        run: Callable[[Setup], Result] = import_module(f"tools.experiments.{each}").run
+        setup = Setup(seed, quick, trace)
+        try:
+            result = run(setup)
+            paths = result.write(out)
+        except UserError as error:
+            if name != "all":
+                raise
+            error.message = f"{each}: {error.message}"
+            failed.append(error)
+            error.show()
+            continue
+        click.echo(result.as_json() if as_json else plain_table(result.columns, result.rows))
+        _tell(setup, paths)
+    if failed:
+        raise click.exceptions.Exit(1)
+
+
+def _tell(setup: Setup, paths: list[Path]) -> None:
+    if setup.simulated_s:
+        click.echo(
+            f"Simulated {setup.simulated_s:,.0f} s in {setup.took_s:,.1f} s: "
+            f"{setup.simulated_s / setup.took_s:,.0f} times real time.",
+            err=True,
+        )
+    names = ", ".join(path.name for path in paths)
+    click.echo(f"Written to {paths[0].parent}: {names}", err=True)
