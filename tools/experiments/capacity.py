@@ -168,6 +168,8 @@ def _figure(points: list[Point]) -> Figure:
     ram.set_title(f"Memory, slots of {SLOT_SIZE} bytes")
     ram.set_ylabel("heap of a 32-bit board (KB)")
     ram.set_yscale("log")
+    style.plain_numbers(ram.yaxis)
+    style.plain_numbers(latency.yaxis)
     ram.axhline(RAM_KB, color=style.RED, linewidth=1.2)
     ram.annotate(
         f"{RAM_KB} KB, half of an RP2040",

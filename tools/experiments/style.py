@@ -5,6 +5,7 @@ from pathlib import Path
 
 import matplotlib
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 
 matplotlib.use("Agg")
@@ -27,7 +28,8 @@ _SETTINGS = {
     "axes.titlesize": 10.5,
     "axes.titleweight": "bold",
     "figure.facecolor": "white",
-    "font.family": "DejaVu Sans",  # comes with matplotlib, so it is the same everywhere
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans", "Verdana", "Arial", "sans-serif"],  # the first comes with it
     "font.size": 9.5,
     "grid.color": "#DDDDDD",
     "grid.linewidth": 0.7,
@@ -36,7 +38,7 @@ _SETTINGS = {
     "lines.linewidth": 1.8,
     "lines.markersize": 4.5,
     "savefig.facecolor": "white",
-    "svg.fonttype": "path",
+    "svg.fonttype": "none",
     "svg.hashsalt": "sluice",
     "text.color": "#222222",
     "xtick.color": "#444444",
@@ -59,6 +61,11 @@ def powers_of_two(axes: Axes, values: Sequence[int]) -> None:
     axes.set_xscale("log", base=2)
     axes.set_xticks(values, [f"{value:,}" for value in values])
     axes.minorticks_off()
+
+
+def plain_numbers(axis: Axis) -> None:
+    """1,000 and 0.1 at an axis' ticks, not powers of ten."""
+    axis.set_major_formatter(lambda value, _: f"{value:,.6g}")
 
 
 def save(figure: Figure, path: Path) -> list[Path]:
