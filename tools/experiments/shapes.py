@@ -184,9 +184,11 @@ def _figure(runs: list[Run], uptimes: dict[str, list[float]]) -> Figure:
     figure, (long, edge, after) = style.panels(1, 3, width=12.5, height=3.9)
     for run in runs:
         color, dashes = _LOOKS[run.limiter]
-        look = {"color": color, "linestyle": dashes, "label": run.limiter}
+        width = 4 if run.limiter == "token bucket" else 1.8  # the others lie upon it
+        look = {"color": color, "linestyle": dashes, "linewidth": width, "label": run.limiter}
         if run.demand == "always":
-            marks = [run.ticks * n // 200 for n in range(1, 201)]
+            per = run.setting[2]  # at the ends of windows, between which the fixed window is ahead
+            marks = [run.ticks * n // 200 // per * per for n in range(1, 201)]
             long.plot([mark / 1e9 for mark in marks], _differences(run, marks), **look)
         else:
             near = [at - _EDGE_PERIOD for at in run.times if at < _EDGE_PERIOD + _EDGE_WAITS]
@@ -196,7 +198,7 @@ def _figure(runs: list[Run], uptimes: dict[str, list[float]]) -> Figure:
     long.axvline(wrap, color=style.GREY, linewidth=1, linestyle=":")
     long.annotate(
         "the clock wraps",
-        (wrap, 0.03),
+        (wrap, 0.94),
         xycoords=("data", "axes fraction"),
         xytext=(4, 0),
         textcoords="offset points",
@@ -211,9 +213,9 @@ def _figure(runs: list[Run], uptimes: dict[str, list[float]]) -> Figure:
     edge.set_xlabel("ticks from the edge (ms)")
     edge.set_ylabel("granted (tokens)")
     for name, rates in uptimes.items():
-        color, _ = _LOOKS[name]
+        color, dashes = _LOOKS[name]
         days = [seconds / 86_400 for seconds in _UPTIMES_S]
-        after.plot(days, rates, color=color, marker="o", label=name)
+        after.plot(days, rates, color=color, linestyle=dashes, marker="o")
     after.set_title(f"Set to {_FAST[0]} a second, after days")
     after.set_xscale("log")
     style.plain_numbers(after.xaxis)

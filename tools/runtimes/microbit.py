@@ -14,17 +14,23 @@ from tools.runtimes.runtime import LIBRARY, Runtime
 _QEMU = "qemu-system-arm"
 _IMAGE = Path("/usr/share/firmware-microbit-micropython/firmware.hex")
 _CHUNK = 32  # bytes in 10 ms: its UART has no flow control
+_CHUNK_COUNTING = 8  # the same when it counts instructions, which makes it slow
 _BOOT_S = 20
 _HOLDS = ("bucket", "ring")
 
 
 class Microbit(Runtime):
-    """Each program finds the board as after a reset, with the library as flat files."""
+    """Each program finds the board as after a reset, with the library as flat files.
+
+    icount_shift: the board's clock counts instructions, of 2^icount_shift ns each, so that
+    what it measures is the same on any machine; None: it follows the host's clock.
+    """
 
     name = "micro:bit"
     holds = frozenset(_HOLDS)
 
-    def __init__(self) -> None:
+    def __init__(self, icount_shift: int | None = None) -> None:
+        self._icount_shift = icount_shift
         self._qemu: subprocess.Popen[str] | None = None
         self._repl: RawRepl | None = None
         self._flat: set[str] = set()
@@ -39,7 +45,8 @@ class Microbit(Runtime):
     def start(self, helpers: Mapping[str, Path]) -> None:
         sources = {name: LIBRARY / f"{name}.py" for name in _HOLDS} | dict(helpers)
         self._flat = set(sources)
-        self._repl = RawRepl(self._boot(), _CHUNK)
+        chunk = _CHUNK if self._icount_shift is None else _CHUNK_COUNTING
+        self._repl = RawRepl(self._boot(), chunk)
         self._repl.enter(_BOOT_S)
         for name, text in flat_files({n: path.read_text() for n, path in sources.items()}).items():
             self._repl.write_file(name, text.encode())
@@ -66,6 +73,8 @@ class Microbit(Runtime):
     def _boot(self) -> str:
         """Switch the board on; the terminal of its serial line."""
         options = ["-serial", "pty", "-display", "none", "-monitor", "none"]
+        if self._icount_shift is not None:
+            options += ["-icount", f"shift={self._icount_shift}"]
         self._qemu = subprocess.Popen(
             [_QEMU, "-M", "microbit", "-device", f"loader,file={_IMAGE}", *options],
             stdin=subprocess.DEVNULL,
