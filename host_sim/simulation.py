@@ -203,12 +203,16 @@ class Phase:
 
     service_ms: how long an attempt on it takes, 0 or more; the loop is held up.
     failing:    of how many attempts one fails, evenly spread: 0 none, 1 each.
+    quota:      what it takes in a second; then it fails until the next. None: no end.
     """
 
-    def __init__(self, start_s: float, service_ms: float, failing: int = 0) -> None:
+    def __init__(
+        self, start_s: float, service_ms: float, failing: int = 0, quota: int | None = None
+    ) -> None:
         self.start_us = round(start_s * 1_000_000)
         self.service_us = round(service_ms * 1000)
         self.failing = failing
+        self.quota = quota
 
 
 class ModelSink:
@@ -223,6 +227,8 @@ class ModelSink:
         self._phases = deque(phases)
         self._phase = self._phases.popleft()
         self._next_us = 0
+        self._second = -1
+        self._in_second = 0  # attempts, counted under a quota
         self._enter()
 
     def write(self, record: memoryview, n: int) -> bool:
@@ -236,9 +242,19 @@ class ModelSink:
         self.attempts += 1
         if phase.failing and self.attempts % phase.failing == 0:
             return False
+        if phase.quota is not None and not self._within(phase.quota):
+            return False
         self.journey.taken.append(unpack_from("<I", record)[0])
         self.journey.taken_us.append(clock.now_us)
         return True
+
+    def _within(self, quota: int) -> bool:
+        second = self._clock.now_us // 1_000_000
+        if second != self._second:
+            self._second = second
+            self._in_second = 0
+        self._in_second += 1
+        return self._in_second <= quota
 
     def _enter(self) -> None:
         while self._phases and self._phases[0].start_us <= self._clock.now_us:

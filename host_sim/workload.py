@@ -2,7 +2,7 @@
 
 import random
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 _CALM_S, _CALM_RATE = 1.5, 120
 _BURST_S, _BURST_RATE = 0.35, 1600
@@ -55,6 +55,19 @@ def poisson(rate: float, seconds: float, seed: int) -> "array[int]":
     while now < seconds:
         times.append(round(now * 1_000_000))
         now += chance.expovariate(rate)
+    return times
+
+
+def stepped(rates: Sequence[tuple[float, float]], seconds: float, seed: int) -> "array[int]":
+    """As `poisson`, with rates that change: (from that second on, rate), the first from 0."""
+    chance = random.Random(seed)
+    times = array("q")
+    ends = [start for start, _ in rates[1:]] + [seconds]
+    for (start, rate), end in zip(rates, ends, strict=True):
+        now = start + chance.expovariate(rate)
+        while now < min(end, seconds):
+            times.append(round(now * 1_000_000))
+            now += chance.expovariate(rate)
     return times
 
 

@@ -24,12 +24,32 @@ _ICOUNT_SHIFT = 6  # an instruction takes 64 ns: about a Cortex-M0 at 16 MHz
 _BLOCK = 50  # calls between two print-outs
 _RATE, _BURST = 2000, 10  # fewer calls a second are made
 
-_COLUMNS = ["limiter", "calls", "min_us", "p50_us", "p99_us", "worst_us", "collection_us", "bytes_each"]
+_COLUMNS = [
+    "limiter",
+    "calls",
+    "min_us",
+    "p50_us",
+    "p99_us",
+    "worst_us",
+    "collection_us",
+    "bytes_each",
+]
 
 # Both modules do not fit into a heap of 9 KB while they are compiled, so that this leaves out what
 # is not called here, and the messages of errors. The rest is as it is.
 _LEFT_OUT = {
-    "ring": {"put", "get", "free", "peek", "set_limit", "set_watermarks", "above", "clear", "_rise", "_fall"},
+    "ring": {
+        "put",
+        "get",
+        "free",
+        "peek",
+        "set_limit",
+        "set_watermarks",
+        "above",
+        "clear",
+        "_rise",
+        "_fall",
+    },
     "bucket": {
         "acquire",
         "wait",
