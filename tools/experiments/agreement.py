@@ -18,7 +18,7 @@ from struct import unpack_from
 from matplotlib.figure import Figure
 
 from host_sim.clock import ticks_diff
-from host_sim.simulation import percentile, simulated_board
+from host_sim.simulation import Simulation, percentile, simulated_board
 from host_sim.workload import bursty
 from tools.errors import UserError
 from tools.experiments import style
@@ -105,7 +105,7 @@ def _fed(setup: Setup, seconds: float) -> list[Pair]:
     """Bursts from a host on the link, which waits when there is no credit."""
     times = bursty(_FED_LOAD, seconds, setup.seed)
     account = _feed(times)
-    board = simulated_board(times, **_FED, waits=True)
+    board = _simulated(times, _FED, waits=True)
     setup.run(board, seconds + 60)
     journey = board.journey
     latencies = sorted(journey.latencies_ms())
@@ -135,7 +135,7 @@ def _timed(setup: Setup, seconds: float) -> list[Pair]:
     """More from the board's own timer than may leave: the ring refuses the rest."""
     heard = _listen(seconds)
     times = _arrivals(heard)
-    board = simulated_board(times, **_TIMED)
+    board = _simulated(times, _TIMED, waits=False)
     setup.run(board, times[-1] / 1_000_000)
     journey = board.journey
     records = [record for record in heard if ticks_diff(record[1], heard[0][1]) >= _WARM_MS]
@@ -205,6 +205,11 @@ def _listen(seconds: float) -> list[tuple[int, int, int]]:
     return records
 
 
+def _simulated(times: "array[int]", settings: dict[str, int], *, waits: bool) -> Simulation:
+    rate, burst, slots = (settings[key] for key in ("rate", "burst", "slots"))
+    return simulated_board(times, rate=rate, burst=burst, slots=slots, waits=waits)
+
+
 def _flash(board: VirtualBoard, folder: Path, settings: Mapping[str, object]) -> None:
     config = folder / "config.json"
     config.write_text(json.dumps(settings))
@@ -222,7 +227,7 @@ def _sluice(*arguments: str) -> str:
 
 def _figure(pairs: list[Pair]) -> Figure:
     figure, (axes,) = style.panels(1, 1, width=8, height=4.2)
-    shown = [pair for pair in pairs if pair.board]
+    shown = [pair for pair in pairs if pair.board and pair.judged]
     places = list(range(len(shown)))
     shares = [100 * (pair.simulation / pair.board - 1) for pair in shown]
     axes.axvspan(-100 * MOST_APART, 100 * MOST_APART, color=style.GREEN, alpha=0.12, linewidth=0)
@@ -233,11 +238,11 @@ def _figure(pairs: list[Pair]) -> Figure:
         axes.plot(
             [shares[n] for n in own], own, color=color, marker="o", linestyle="none", label=name
         )
-    axes.set_yticks(places, [f"{pair.figure}: {pair.board:,.1f} {pair.unit}" for pair in shown])
+    axes.set_yticks(places, [f"{pair.figure}: {pair.board:,.4g} {pair.unit}" for pair in shown])
     axes.invert_yaxis()
     axes.set_xlim(-7, 7)
     axes.set_xlabel("simulation against virtual board (%)")
-    axes.set_title("Within 5%")
+    axes.set_title(f"Within {100 * MOST_APART:g}%")
     figure.legend(loc="outside lower center", ncols=2)
     return figure
 

@@ -52,7 +52,7 @@ def experiment(
         trace = TRACE
     if out is None:
         out = ROOT / "build" / "experiments" if quick else DOCS
-    failed: list[UserError] = []
+    failed = False
     for each in NAMES if name == "all" else (name,):
         run: Callable[[Setup], Result] = import_module(f"tools.experiments.{each}").run
         setup = Setup(seed, quick, trace)
@@ -62,9 +62,8 @@ def experiment(
         except UserError as error:
             if name != "all":
                 raise
-            error.message = f"{each}: {error.message}"
-            failed.append(error)
-            error.show()
+            UserError(f"{each}: {error.message}").show()
+            failed = True
             continue
         click.echo(result.as_json() if as_json else plain_table(result.columns, result.rows))
         _tell(setup, paths)

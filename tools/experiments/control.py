@@ -74,6 +74,16 @@ class Trail:
     put_us: "array[int]" = field(default_factory=lambda: array("q"))
     taken_us: dict[int, int] = field(default_factory=dict)
 
+    def numbers(self, stretch: Stretch) -> list[int]:
+        """The records that came in it."""
+        start_us, end_us = stretch.start_s * 1_000_000, stretch.end_s * 1_000_000
+        return [n for n, at in enumerate(self.put_us) if start_us <= at < end_us]
+
+    def loss(self, stretch: Stretch) -> float:
+        """The share of them that the sink never took."""
+        numbers = self.numbers(stretch)
+        return 1 - sum(n in self.taken_us for n in numbers) / len(numbers)
+
     def look(self, simulation: Simulation, bucket: TunableBucket) -> None:
         stats, ring = simulation.stats, simulation.ring
         self.at_s.append(simulation.clock.now_us / 1_000_000)
@@ -164,6 +174,7 @@ def _rush(rule: tuple[int, int, int] | None) -> Callable[[Controls], None]:
     return choose
 
 
+_DASHES = ("-", "-", (0, (5, 1.5)), "-", (0, (1, 1)))
 CONTROLS = {
     "none": _none,
     "PID": _pid,
@@ -229,8 +240,7 @@ def _simulate(
 
 
 def _row(scenario: Scenario, trail: Trail, stretch: Stretch) -> list[Cell]:
-    start_us, end_us = stretch.start_s * 1_000_000, stretch.end_s * 1_000_000
-    numbers = [n for n, at in enumerate(trail.put_us) if start_us <= at < end_us]
+    numbers = trail.numbers(stretch)
     latencies = sorted(
         (trail.taken_us[n] - trail.put_us[n]) / 1000 for n in numbers if n in trail.taken_us
     )
@@ -243,7 +253,7 @@ def _row(scenario: Scenario, trail: Trail, stretch: Stretch) -> list[Cell]:
         trail.control,
         stretch.name,
         len(numbers),
-        f"{100 * (1 - len(latencies) / len(numbers)):.1f}",
+        f"{100 * trail.loss(stretch):.1f}",
         f"{percentile(latencies, 0.50):.0f}",
         f"{percentile(latencies, 0.99):.0f}",
         settling,
@@ -267,39 +277,61 @@ def _settling(p95_ms: list[float]) -> tuple[str, str]:
 
 
 def _figure(trails: list[Trail]) -> Figure:
-    figure, (load, latency, loss) = style.panels(3, 1, width=9.5, height=2.5, sharex=True)
-    steps = [*STEP.loads, (STEP.seconds, STEP.loads[-1][1])]
-    load.step(*zip(*steps, strict=True), where="post", color=style.GREY, label="offered")
-    able = [(phase.start_us / 1e6, _able(phase)) for phase in STEP.sink]
-    able.append((STEP.seconds, able[-1][1]))
-    load.step(
-        *zip(*able, strict=True),
-        where="post",
-        color=style.PURPLE,
-        linestyle="--",
-        label="rate and sink allow",
-    )
-    load.set_title("The load, and what can leave")
-    load.set_ylabel("records (1/s)")
-    load.set_ylim(0, 850)
-    load.legend(ncols=2, loc="upper right")
-    for trail, color in zip(trails, style.COLORS, strict=False):
-        latency.plot(trail.at_s, trail.p95_ms, color=color, label=trail.control, linewidth=1.4)
-        loss.plot(trail.at_s, trail.lost, color=color, label=trail.control)
+    figure, (load, latency, loss) = style.panels(3, 1, width=9.5, height=2.7)
+    _draw_load(load)
+    for trail, color, dashes in zip(trails, style.COLORS, _DASHES, strict=False):
+        latency.plot(*_each_second(trail), color=color, linestyle=dashes, label=trail.control)
     latency.axhline(TARGET_MS, color=style.GREY, linewidth=1, linestyle=":")
     latency.set_title(f"Latency (dotted: the PID's target of {TARGET_MS} ms)")
-    latency.set_ylabel("p95 of an interval (ms)")
+    latency.set_ylabel("p95 of a second (ms)")
     latency.set_yscale("symlog", linthresh=10)
-    latency.set_ylim(bottom=0)
+    latency.set_ylim(0, 3000)
+    latency.set_xlabel("time (s)")
     style.plain_numbers(latency.yaxis)
-    loss.set_title("Loss: refused, shed or given up since the start")
-    loss.set_ylabel("records")
-    loss.set_xlabel("time (s)")
-    loss.set_xlim(0, STEP.seconds)
-    style.plain_numbers(loss.yaxis)
-    handles, labels = loss.get_legend_handles_labels()
+    for axes in (load, latency):
+        axes.set_xlim(0, STEP.seconds)
+    stretches = STEP.stretches[:-1]
+    width = 0.8 / len(trails)
+    for n, (trail, color) in enumerate(zip(trails, style.COLORS, strict=False)):
+        places = [i + (n - (len(trails) - 1) / 2) * width for i in range(len(stretches))]
+        shares = [100 * trail.loss(stretch) for stretch in stretches]
+        loss.bar(places, shares, 0.9 * width, color=color)
+    loss.set_xticks(range(len(stretches)), [stretch.name for stretch in stretches])
+    loss.grid(visible=False, axis="x")
+    loss.set_title("Loss: refused, shed or given up")
+    loss.set_ylabel("of the records offered (%)")
+    handles, labels = latency.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=len(labels))
     return figure
+
+
+def _draw_load(axes: Axes) -> None:
+    steps = [*STEP.loads, (STEP.seconds, STEP.loads[-1][1])]
+    axes.step(*zip(*steps, strict=True), where="post", color="black", label="offered")
+    able = [(phase.start_us / 1e6, _able(phase)) for phase in STEP.sink]
+    able.append((STEP.seconds, able[-1][1]))
+    axes.step(
+        *zip(*able, strict=True),
+        where="post",
+        color=style.GREY,
+        linestyle="--",
+        label="allowed by rate and sink",
+    )
+    axes.set_title("The load, and what can leave")
+    axes.set_ylabel("records (1/s)")
+    axes.set_ylim(0, 850)
+    axes.legend(ncols=2, loc="upper right")
+
+
+def _each_second(trail: Trail) -> tuple[list[float], list[float]]:
+    """The middle of each second in which the sink took something, and the p95 of what it took."""
+    seconds: dict[int, list[float]] = {}
+    for number, at in trail.taken_us.items():
+        seconds.setdefault(at // 1_000_000, []).append((at - trail.put_us[number]) / 1000)
+    return (
+        [second + 0.5 for second in seconds],
+        [percentile(sorted(values), 0.95) for values in seconds.values()],
+    )
 
 
 def _able(phase: Phase) -> float:
@@ -336,9 +368,57 @@ def _shade(axes: Axes) -> None:
 
 
 def _page(rows: list[list[Cell]]) -> str:
+    steps = [row[1:] for row in rows if row[0] == STEP.name]
+    rushed = [[row[1], *row[3:7]] for row in rows if row[0] == RUSHED.name]
+    none, rush, down = (f"{row[2]}%" for row in rushed)
+    quota = {row[0]: row for row in steps if row[1] == STEP.stretches[2].name}
+    tuned, untuned = quota["rate tuning"], quota["none"]
     return f"""
-![](control.svg)
-![](control-rush.svg)
+`sluice experiment control` writes this page. The firmware's own modules run on virtual time; the
+board's loop gives the control loops their figures every {INTERVAL_MS} ms. Rate {RATE} a second,
+burst {BURST}, Poisson arrivals of 300 a second from a source that cannot wait.
 
-{table(_COLUMNS, rows)}
+## A step of load, a slow sink, a sink with a quota
+
+{SLOTS} slots. From 10 to 25 s 700 a second come. From 35 to 45 s the sink needs 5 ms for a record,
+in which the loop can do nothing else. From 55 to 70 s it takes {200} in each second of the clock
+and refuses the rest.
+
+- **none**: the ring refuses what it has no room for.
+- **PID**: `AdaptiveLimit` with a target of {TARGET_MS} ms, and its two rules; **no rush**: without
+  the rule that grows the limit when the loop is starved.
+- **CoDel**: target {TARGET_MS // 10} ms, interval {TARGET_MS} ms.
+- **rate tuning**: `RateTuner` from 20 to {RATE} a second; an attempt may take 20 ms.
+
+![Load, latency and loss](control.svg)
+
+{table(_COLUMNS[1:], steps)}
+
+`settling_s`: until the p95 of an interval stays within 20% (or 10 ms) of where it ends, the mean
+of the last quarter. `overshoot_ms`: how far above that it was at most.
+
+## The rule for a starved loop: +50% or -50%
+
+1,024 slots; for 3 of 10 s the sink needs 20 ms for a record, so that 50 a second can leave. `rush`
+acts while the loop is busy for more than 85% of the time and the p95 is above 300 ms.
+
+![Limit, latency and loss under the rules](control-rush.svg)
+
+{table(["rule", "offered", "lost %", "p50 ms", "p99 ms"], rushed)}
+
+Half more takes the burst in: {rush} are lost, against {down} with half less and {none} without a
+rule. The price is that records wait longer after it.
+
+## Advice
+
+1. What cannot leave under lasting overload is lost, by any loop. They differ in how late the rest
+   is. `AdaptiveLimit` brings the p95 to its target and keeps it there;
+   CoDel approaches its target slowly while the load does not react to its drops, as RFC 8289 says.
+2. A sink that holds the loop up looks like a starved loop. With the rule `rush` the limit then
+   grows to the capacity, and the target is given up for fewer losses. Pass `rush=None` when
+   latency matters more, or `RUSH_DOWN`.
+3. For a sink that fails above some rate, and suffers from it or charges for it, tune the rate:
+   {tuned[8]} attempts failed in place of {untuned[8]}. It does not use all that the sink would
+   take, and needs some seconds after the fault: {tuned[3]}% were lost in place of {untuned[3]}%.
+4. Keep +50% for short starvation, if losses cost more than delay.
 """
