@@ -238,7 +238,7 @@ def _figure(pairs: list[Pair]) -> Figure:
         axes.plot(
             [shares[n] for n in own], own, color=color, marker="o", linestyle="none", label=name
         )
-    axes.set_yticks(places, [f"{pair.figure}: {pair.board:,.4g} {pair.unit}" for pair in shown])
+    axes.set_yticks(places, [f"{pair.figure}: {pair.board:,.0f} {pair.unit}" for pair in shown])
     axes.invert_yaxis()
     axes.set_xlim(-7, 7)
     axes.set_xlabel("simulation against virtual board (%)")

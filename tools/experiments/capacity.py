@@ -156,9 +156,9 @@ def _figure(points: list[Point]) -> Figure:
     latency.plot(
         CAPACITIES,
         [1000 * capacity / RATE for capacity in CAPACITIES],
-        color=style.GREY,
+        color="black",
         linewidth=1,
-        linestyle="--",
+        linestyle=(0, (2, 4)),
         label="full: capacity / rate",
     )
     latency.legend(handles=latency.lines[-1:], loc="upper left")
@@ -198,10 +198,10 @@ def _line(axes: Axes, points: list[Point], values: list[float], **look: str) -> 
 def _page(points: list[Point], seconds: int, speed: float | None) -> str:
     shown = [point.row()[:4] + point.row()[5:] for point in points]
     trace = (
-        f" The trace is {points[-1].offered:,} requests to a public web site of 2015, played"
-        f" {speed:,.0f} times as fast, so that it offers the same."
+        f"- **trace**: {points[-1].offered:,} requests to a web site, from a log, {speed:,.0f}"
+        " times as fast as they came, so that they offer the same."
         if speed
-        else " Run it with `--trace FILE` for real arrivals from a log."
+        else "\nWith `--trace FILE` it takes the arrivals of a log as well."
     )
     return f"""
 `sluice experiment capacity` writes this page. The firmware's own pipeline runs on virtual time,
@@ -211,9 +211,9 @@ at once, and {LOAD} records a second on average for {seconds} s, that is
 
 - **steady**: one every {1000 / LOAD:g} ms.
 - **Poisson**: each independent of the others.
-- **bursty**: on and off in turn, both with a heavy tail (Pareto, shape 1.6); {4 * LOAD} a second
+- **bursty**: on and off in turn, both with a heavy tail (Pareto, shape 1.6); {4 * LOAD:,} a second
   while on, for 0.25 s on average, but now and then for many seconds.
-- **trace**:{trace if speed else ""} {"" if speed else trace.strip()}
+{trace}
 
 A record that finds the queue full is refused and counted as lost: that is a source which cannot
 wait, an interrupt for example. A host on the link is told to wait instead and loses nothing; for
@@ -273,4 +273,5 @@ def _advice(points: list[Point]) -> str:
    a second. More slots than that only keep records that come too late.
 2. Then look at the loss. Beyond the bursts that really come, more slots change nothing: steady
    and Poisson arrivals at {100 * LOAD // RATE}% of the rate need few.{tail}
-3. Throughput hardly depends on the capacity. A rate that is too low cannot be mended by a queue."""
+3. Throughput follows the loss and ends at what is offered. A rate that is too low cannot be mended
+   by a queue."""

@@ -43,7 +43,7 @@ def experiment(
 
     \b
     capacity   throughput, latency, loss and memory against the queue's capacity
-    shapes     tokens that four limiters grant against the exact bound, over wraps of the clock
+    shapes     tokens that limiters grant against the exact bound, over wraps of the clock
     control    a step of load and a slow sink under each of the control loops
     garbage    pauses of an allocating limiter and of this one, on MicroPython
     agreement  the simulation against the same scenario on the virtual board, in real time
@@ -75,7 +75,8 @@ def _tell(setup: Setup, paths: list[Path]) -> None:
     if setup.simulated_s:
         click.echo(
             f"Simulated {setup.simulated_s:,.0f} s in {setup.took_s:,.1f} s: "
-            f"{setup.simulated_s / setup.took_s:,.0f} times real time.",
+            f"{setup.simulated_s / setup.took_s:,.0f} times real time "
+            f"({setup.simulated_s / setup.cpu_s:,.0f} times by the processor's time).",
             err=True,
         )
     names = ", ".join(path.name for path in paths)

@@ -205,7 +205,7 @@ def _row(name: str, times: list[int], collecting: int, bytes_each: float) -> lis
 def _figure(times: dict[str, list[int]]) -> Figure:
     figure, (series, shares) = style.panels(1, 2, width=10, height=3.6)
     for (name, measured), color in zip(times.items(), (style.RED, style.BLUE), strict=True):
-        shown = measured[:1000]
+        shown = measured[:600]  # in which a collection falls
         series.plot(shown, color=color, linestyle="none", marker=".", markersize=3, label=name)
         steps = sorted(Counter(measured).items())
         left = len(measured)

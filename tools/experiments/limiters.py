@@ -15,12 +15,11 @@ _PERIOD_S = np.float32(PERIOD / 1000)
 
 
 class Bucket:
-    """The library's TokenBucket."""
+    """One of the library's."""
 
-    def __init__(self, rate: int, burst: int, per: int, ticks: Callable[[], int]) -> None:
-        self._bucket = TokenBucket(rate, burst, per, ticks)
-        self.try_acquire = self._bucket.try_acquire
-        self.wait = self._bucket.wait_ticks
+    def __init__(self, bucket: TokenBucket) -> None:
+        self.try_acquire = bucket.try_acquire
+        self.wait = bucket.wait_ticks
 
 
 class FixedWindow:

@@ -1,4 +1,4 @@
-"""Limiter shapes: the tokens that four limiters grant, against the exact bound."""
+"""Limiter shapes: the tokens that limiters grant, against the exact bound."""
 
 from array import array
 from collections.abc import Callable
@@ -10,6 +10,8 @@ from typing import Protocol
 from matplotlib.figure import Figure
 
 from host_sim.clock import PERIOD
+from sluice.bucket import TokenBucket
+from sluice.pacer import Pacer
 from tools.experiments import style
 from tools.experiments.limiters import Bucket, FixedWindow, NaiveFloat
 from tools.experiments.result import Cell, Result, table
@@ -45,9 +47,10 @@ class Ticks:
 Make = Callable[[int, int, int, Callable[[], int]], Limiter]
 
 LIMITERS: dict[str, Make] = {
-    "token bucket": Bucket,
-    "smoothed (burst 1)": lambda rate, burst, per, ticks: Bucket(rate, 1, per, ticks),
+    "token bucket": lambda *setting: Bucket(TokenBucket(*setting)),
     "fixed window": lambda rate, burst, per, ticks: FixedWindow(rate, per, ticks),
+    "burst of 1": lambda rate, burst, per, ticks: Bucket(TokenBucket(rate, 1, per, ticks)),
+    "Pacer": lambda rate, burst, per, ticks: Bucket(Pacer(rate, 1, per, ticks)),
     "float": lambda *setting: NaiveFloat(*setting, wraps=False),
     "float, wrap handled": lambda *setting: NaiveFloat(*setting, wraps=True),
 }
@@ -55,8 +58,8 @@ _LOOKS = dict(
     zip(
         LIMITERS,
         zip(
-            (style.BLUE, style.GREEN, style.ORANGE, style.RED, style.PURPLE),
-            ("-", (0, (4, 2)), "-", "-", (0, (1, 1.2))),
+            (style.BLUE, style.ORANGE, style.GREEN, style.SKY, style.RED, style.PURPLE),
+            ("-", "-", "-", (0, (3, 3)), "-", (0, (1, 1.2))),
             strict=True,
         ),
         strict=True,
@@ -111,7 +114,7 @@ def run(setup: Setup) -> Result:
     }
     return Result(
         "shapes",
-        "What four limiters grant, against the exact bound",
+        "What limiters of different shapes grant, against the exact bound",
         _COLUMNS,
         [run.row() for run in runs],
         {"shapes": _figure(runs, uptimes)},
@@ -252,8 +255,9 @@ from request to request. The exact bound for any stretch of time is
 burst + floor(elapsed x rate / per), computed with fractions. The limiters:
 
 - **token bucket**: this library's `TokenBucket`.
-- **smoothed**: the same with a burst of 1.
 - **fixed window**: a counter of `rate` that starts again every `per` ticks.
+- **burst of 1**: `TokenBucket`, smoothed in the simplest way.
+- **Pacer**: this library's `Pacer`, which spreads grants evenly.
 - **float**: tokens and seconds as floats, `tokens += (now - last) * rate`, in the single precision
   that ESP32 and RP2040 have; once without a thought of the wrap, and once with the period added to
   a negative difference.
@@ -268,7 +272,8 @@ on the way.
 {table(_COLUMNS[1:7], always)}
 
 The token bucket grants the bound, to the token. With a burst of 1 it loses what is earned between
-the moment when a token is complete and the next tick, so it stays below. The float that does not
+the moment when a token is complete and the next tick, so it falls behind; the Pacer does not, it
+only begins without the burst. The float that does not
 know of the wrap sees a day of negative time and grants nothing for the next twelve days.
 
 ## Demand at the edge of a window
@@ -294,9 +299,8 @@ In single precision the seconds of a board that has run for {_time(_UPTIMES_S[-1
 
 ## Advice
 
-Use the token bucket with the smallest burst that your demand needs. A burst of 1 is right when
-nothing may follow another at once, if a slightly lower rate does no harm. Do not keep time as
-floats on a board.
+Use the token bucket with the smallest burst that your demand needs, and the Pacer when nothing may
+follow another at once. Do not keep time as floats on a board.
 """
 
 
