@@ -109,6 +109,13 @@ def test_every_third_attempt_fails():
     assert taken_ms(simulation) == [(0, 0), (1, 100), (2, 210), (3, 300)]
 
 
+def test_a_quota_is_for_a_second_of_the_clock():
+    simulation = simulate([0, 100, 200, 1500], 2, Phase(0, 0, quota=2), tries=2)
+    # The third fails at 200 and 210 ms, and is given up.
+    assert taken_ms(simulation) == [(0, 0), (1, 100), (3, 1500)]
+    assert (simulation.stats.failed, simulation.stats.retried) == (1, 1)
+
+
 def test_intervals_close_when_they_are_over_and_ticks_wrap():
     seen = []
 
