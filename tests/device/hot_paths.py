@@ -6,16 +6,17 @@ Prints `hot NAME` for each that allocated nothing, and `allocates NAME ERROR`.
 import asyncio
 
 import micropython
+from line import stuffed
 
 from sluice import OVERWRITE, REJECT, Pipeline, RecordRing, RingQueue, Stats, TokenBucket
 from sluice.adaptive import RUSH, RUSH_DOWN, AdaptiveLimit
 from sluice.backoff import Backoff
 from sluice.channel import WAIT, Channel
-from sluice.cobs import decode, encode
+from sluice.cobs import decode, encode, unstuff
 from sluice.codel import CoDel
 from sluice.config import check
 from sluice.crc16 import crc16
-from sluice.frames import Frames
+from sluice.frames import Frames, seal
 from sluice.histogram import LogHistogram
 from sluice.keyed import KeyedBuckets
 from sluice.link import Link
@@ -70,14 +71,9 @@ class Sink:
 
 
 def frame(content):
-    """The content as it travels, made by the firmware's own parts."""
-    buf = bytearray(1) + content + bytearray(4)
-    end = 1 + len(content)
-    crc = crc16(buf, 1, end)
-    buf[end] = crc & 255
-    buf[end + 1] = crc >> 8
-    encode(buf, 0, end + 2)
-    return b"\0" + bytes(buf[: end + 3])
+    """The content as a host sends it, made by the firmware's own parts."""
+    buf = bytearray(2) + content + bytearray(3)
+    return stuffed(bytes(buf[: seal(buf, 2 + len(content))]))
 
 
 failures = {}
@@ -341,31 +337,50 @@ def links():
     line = Line()
     frames = Frames(line, clock.ticks)
     ring = RecordRing(4, 16, REJECT, clock.ticks)
-    link = Link(frames, ring, clock.ticks)
     damaged = bytearray(frame(b"damaged"))
     damaged[4] ^= 1
+    hello = b"\x81\x20\x09\x07\0\0\0\0\0\0\0\0"
     record = b"\x82\0\0\0" + b"payload"
-    for line.incoming in (
-        b"",
-        b"text",
-        frame(record),  # before any session
-        frame(b"\x81\x07\0\0\0\0\0"),
-        frame(record),
-        frame(record),  # again
-        frame(b"\x82\x01\0\0" + b"x" * 17),  # too long
-        frame(b"\x99"),
-        bytes(damaged),
-        b"\0" + b"x" * 120,
-    ):
-        hot("link.Link.poll", link.poll)
-        clock.now += 200
-        hot("frames.Frames.receive", frames.receive)
     view = memoryview(bytearray(16))
+    for window in (0, 2):
+        link = Link(frames, ring, clock.ticks, 1000, window)
+        for line.incoming in (
+            b"",
+            b"text",
+            frame(record),  # before any session
+            frame(hello),
+            frame(record),
+            frame(record),  # again
+            frame(b"\x82\x09\0\0x"),  # after a gap
+            frame(b"\x82\x01\0\0" + b"x" * 17),  # too long
+            frame(b"\x81\x01"),  # another version
+            frame(b"\x84"),
+            frame(b"\x87\x01"),
+            frame(b"\x99"),
+            bytes(damaged),
+            b"\0" + b"x" * 120,
+        ):
+            hot("link.Link.poll", link.poll)
+            clock.now += 200
+            hot("frames.Frames.receive", frames.receive)
+        for _ in range(3):
+            hot("link.Link.ready", link.ready)
+            hot("link.Link.deliver", lambda: link.deliver(view, 16, SMALL_MAX))
+        for line.incoming in (
+            frame(b"\x84\x07\0\0\0\0\0\xff"),
+            b"",
+            frame(b"\x84\x07\0\0\x01\0\0\0"),
+            frame(hello),
+            b"",
+            frame(b"\x84\x07\0\0\x02\0\0\0"),
+        ):
+            hot("link.Link.poll", link.poll)
+        for n in (0, 1, 2):
+            hot("link.Link.processed", lambda: link.processed(n))
+            hot("link.Link.acknowledge", lambda: link.acknowledge(1, 1))
+    hot("frames.seal", lambda: seal(frames.sent, 20))
     hot("frames.Frames.send", lambda: frames.send(20))
-    hot("link.Link.deliver", lambda: link.deliver(view, 16, SMALL_MAX))
-    for n in (0, 1, 2):
-        hot("link.Link.processed", lambda: link.processed(n))
-        hot("link.Link.acknowledge", lambda: link.acknowledge(1, 1))
+    hot("frames.Frames.write", lambda: frames.write(frames.sent, 20))
     sink = LinkSink(link, TokenBucket(1, 1))
     hot("sinks.LinkSink.write", lambda: sink.write(view, 16))
     uart = UartSink(line)
@@ -471,6 +486,7 @@ def small_parts():
     hot("cobs.encode", lambda: encode(buf, 0, 8))
     hot("cobs.decode", lambda: decode(buf, 8), lambda: decode(buf, 1))
     hot("logline.LogLine.copy_to", lambda: log.copy_to(buf, 1, 8), lambda: log.copy_to(buf, 1, 8))
+    hot("cobs.unstuff", lambda: unstuff(buf, 8), lambda: unstuff(buf, 255))
     ring = RecordRing(1, 8)
     pulses = Pulses(ring)
     hot("pulses.Pulses.pulse", pulses.pulse, lambda: pulses.pulse(None))

@@ -1,11 +1,10 @@
 """A running virtual board, and mpremote to talk to it."""
 
-import json
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from flashed import flash
 from remote import mpremote
 
 from tools.vboard import VirtualBoard
@@ -37,13 +36,7 @@ def boot(vboard: VirtualBoard) -> Callable[..., VirtualBoard]:
     """boot(rate=50, ...): puts the firmware on the board and starts it with these settings."""
 
     def start(**settings: object) -> VirtualBoard:
-        flash = Path(vboard.flash_dir)
-        shutil.copytree(PROJECT / "firmware" / "sluice", flash / "sluice")
-        shutil.copy(PROJECT / "firmware" / "main.py", flash)
-        shutil.copy(PROJECT / "boards" / "virtual" / "board.py", flash)
-        defaults = json.loads((PROJECT / "firmware" / "config.json").read_text())
-        (flash / "config.json").write_text(json.dumps(defaults | settings))
-        vboard.reset()
+        flash(vboard, **settings)
         return vboard
 
     return start

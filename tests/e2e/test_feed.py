@@ -9,40 +9,16 @@ import random
 import signal
 import socket
 import subprocess
-import sys
 import threading
 from contextlib import closing
-from pathlib import Path
 
 import pytest
+from feeding import PATIENCE_S, SLUICE, feed, finish, start_feed
+from wire import contents, frame
 
 from tools.link.ack_pb2 import AckRequest
-from tools.link.frames import Frame, LineReader, encode
+from tools.link.frames import Frame, LineReader
 from tools.link.port import Port
-
-SLUICE = Path(sys.executable).with_name("sluice")
-PROJECT = Path(__file__).parents[2]
-PATIENCE_S = 60
-
-
-def start_feed(url, log, *options, **streams):
-    return subprocess.Popen(
-        [SLUICE, "feed", log, "--port", url, *options],
-        **{"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        | streams,
-        text=True,
-    )
-
-
-def finish(process):
-    """Its exit status, its account, what it printed as errors."""
-    out, errors = process.communicate(timeout=PATIENCE_S)
-    return process.returncode, json.loads(out) if out else None, errors
-
-
-def feed(url, log, *options):
-    """Feeds with the account as JSON; waits for the end."""
-    return finish(start_feed(url, log, "--json", *options))
 
 
 def access_log(path, count, seed=1):
@@ -210,28 +186,35 @@ class MadeUpBoard:
         self._server = socket.create_server(("127.0.0.1", 0))
         self._server.settimeout(PATIENCE_S)
         self.url = f"socket://127.0.0.1:{self._server.getsockname()[1]}"
-        self._reader = LineReader()
+        self._unread = b""
         self._heard = []
 
     def greet(self, capacity=8):
         """Answers the first HELLO; the sequence number of the first record."""
-        self._line, _ = self._server.accept()
-        self._line.settimeout(PATIENCE_S)
-        hello = self.hear()
-        self.say(b"\x91" + hello[1:7] + bytes([64]) + (1000).to_bytes(3, "little"))
-        base = int.from_bytes(hello[4:7], "little")
+        hello = self.accept()
+        self.say(b"\x91" + hello[1:9] + bytes([64]) + (1000).to_bytes(3, "little"))
+        base = int.from_bytes(hello[6:9], "little")
         self.acknowledge(base, capacity)
         return base
 
+    def accept(self):
+        """Waits for the host; its first HELLO."""
+        self._line, _ = self._server.accept()
+        self._line.settimeout(PATIENCE_S)
+        return self.hear()
+
     def hear(self):
+        """The next HELLO or RECORD."""
         while not self._heard:
             data = self._line.recv(65536)
             assert data, "the feed has hung up"
-            self._heard += [item.content for item in self._reader.feed(data)]
+            whole, zero, self._unread = (self._unread + data).rpartition(b"\0")
+            heard = contents(whole + zero, from_host=True)
+            self._heard += [content for content in heard if content[0] in (0x81, 0x82)]
         return self._heard.pop(0)
 
     def say(self, content):
-        self._line.sendall(encode(content))
+        self._line.sendall(frame(content))
 
     def print(self, text):
         self._line.sendall(text.encode())
@@ -306,11 +289,23 @@ def test_records_that_the_board_gives_up_are_lost(made_up, tmp_path):
     assert errors == "board: OSError: no modem\n"
 
 
+def test_a_board_with_another_version_of_the_link_is_told_in_one_line(made_up, tmp_path):
+    process = start_feed(made_up.url, access_log(tmp_path / "log", 3), "--asap", "--json")
+    made_up.accept()
+    made_up.say(b"\x91\x21")
+    status, account, errors = finish(process)
+    assert (status, account) == (1, None)
+    assert errors == (
+        f"Error: {made_up.url}: the board speaks version 21 of the link, this sluice version 20: "
+        "flash the board with this sluice\n"
+    )
+
+
 def test_another_feed_that_takes_the_board_ends_this_one(made_up, tmp_path):
     process = start_feed(made_up.url, access_log(tmp_path / "log", 30), "--asap", "--json")
     made_up.greet(capacity=1)
     made_up.hear()
-    made_up.say(b"\x91\x01\x02\x03\0\0\0" + bytes([64]) + (1000).to_bytes(3, "little"))
+    made_up.say(b"\x91\x20\x09\x01\x02\x03\0\0\0" + bytes([64]) + (1000).to_bytes(3, "little"))
     status, account, errors = finish(process)
     assert (status, account["sent"], account["lost"]) == (1, 1, 1)
     expected = f"Error: {made_up.url}: another program has begun to feed this board\n"

@@ -20,3 +20,20 @@ class Line:
         n = min(n, self.at_most)
         self.sent += bytes(buf[:n])
         return n
+
+
+def distance(count):
+    """A distance between two 0x03 as it is written, which is never 0x03 itself."""
+    return count if count < 3 else count + 1
+
+
+def stuffed(frame):
+    """A frame that a board sent, as a host sends it: without a 0x03."""
+    body = bytearray(frame[1:-1])
+    before = -1
+    for at in range(len(body)):
+        if body[at] == 3:
+            body[at] = distance(at - before)
+            before = at
+    body.append(distance(len(body) - before))
+    return b"\0" + bytes(body) + b"\0"

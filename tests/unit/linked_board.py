@@ -15,14 +15,16 @@ class LinkedBoard:
     """A board whose sink is the link and takes a record every `period_ms`.
 
     says_start: whether it prints a line when it starts.
+    window: deliveries that the host need not have confirmed; 0: they are sent once.
     """
 
-    def __init__(self, slots=8, size=16, period_ms=1, says_start=True):
+    def __init__(self, slots=8, size=16, period_ms=1, says_start=True, window=4):
         self.clock = TickClock(start=(1 << 30) - 300, strict=True)
         self.taken = []  # what the sink took, over all resets
         self.refused = 0  # records for which there was no room, over all resets
         self.resets = 0
         self._slots, self._size, self._period_ms = slots, size, period_ms
+        self._window = window
         self._says_start = says_start
         self._start()
 
@@ -38,12 +40,10 @@ class LinkedBoard:
         """Hears this and runs for a millisecond; what it sends."""
         self._line.incoming += heard
         self.clock.advance(1)
-        try:
-            while self._link.poll():
-                pass
-        except KeyboardInterrupt:  # the line's faults made a Ctrl-C, and the user starts it again
-            self.reset()
-        if self.clock.ticks() % self._period_ms == 0 and len(self._ring):
+        while self._link.poll():
+            pass
+        due = self.clock.ticks() % self._period_ms == 0
+        if due and len(self._ring) and self._link.ready():
             record, n = self._ring.peek(), self._ring.peek_len()
             self.taken.append(bytes(record[:n]))
             self._link.deliver(record, n, self.clock.ticks())
@@ -59,7 +59,7 @@ class LinkedBoard:
         self._line = MemoryLine()
         frames = Frames(self._line, self.clock.ticks)
         self._ring = RecordRing(self._slots, self._size, ticks=self.clock.ticks)
-        self._link = Link(frames, self._ring, self.clock.ticks)
+        self._link = Link(frames, self._ring, self.clock.ticks, window=self._window)
 
 
 def feed(session, payloads, board, to_board=bytes, to_host=bytes, each_ms=None, within_s=60):

@@ -23,7 +23,8 @@ class Told:
         self.tally = Tally()
         self.session = Session(1, 0)
         self.session.poll(0)
-        self.hear(b"\x91\x01\0\0" + bytes(3) + b"\x20" + (1000).to_bytes(3, "little"), 0)
+        place = b"\x91\x20\x20\x01\0\0" + bytes(3)
+        self.hear(place + b"\x20" + (1000).to_bytes(3, "little"), 0)
         self.acknowledge(0, 0)
         for payload in self.payloads:
             self.session.send(payload, 0)
@@ -175,9 +176,10 @@ def test_the_account_tells_what_was_unusual():
     told = Told(4)
     told.arrivals.read, told.arrivals.malformed = 20, 7
     told.arrivals.first_malformed = [2, 3, 5, 8, 9]
-    told.deliver(1, 2, 0.1)
-    told.deliver(0, 1, 0.1)
-    told.deliver(0, 1, 0.1)
+    told.deliver(0, 2, 0.1)
+    told.deliver(1, 1, 0.1)
+    told.deliver(1, 1, 0.1)
+    told.acknowledge(2, 0.1)
     told.hear(b"\x55", 0.1)
     told.session.poll(10)
     told.session.restarted(10)

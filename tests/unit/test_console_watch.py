@@ -5,11 +5,11 @@ from itertools import islice
 
 import pytest
 from stats_lines import stats, stats_line
+from wire import frame
 
 from tools.console import watch as watch_module
 from tools.console.events import LinkDown, LinkUp, LogLine, Sample
 from tools.console.watch import Watch
-from tools.link.frames import encode
 from tools.link.port import State
 
 URL = "socket://board:1"
@@ -81,7 +81,7 @@ def test_lines_in_any_pieces_become_samples_and_text(watched):
 
 def test_frames_between_the_lines_are_passed_over(watched):
     watch, port, _ = watched
-    port.data(b"\0" + encode(b"\x92\x08\x01") + b"one\r\n" + encode(b"\x93rest") + b"two\r\n")
+    port.data(b"\0" + frame(b"\x92\x08\x01") + b"one\r\n" + frame(b"\x93rest") + b"two\r\n")
     watch.close()
     assert next_events(watch.events(), 9) == ["up", "one", "two"]
 

@@ -1,7 +1,7 @@
 """The board's end of the link: sessions, sequence, credit and acknowledgement."""
 
 import pytest
-from wire import MemoryLine, contents, frame
+from wire import MemoryLine, contents, to_board
 
 from host_sim import TickClock
 from sluice import RecordRing
@@ -16,8 +16,13 @@ def u24(value):
     return (value % SEQ).to_bytes(3, "little")
 
 
-def hello(session=7, base=0):
-    return b"\x81" + u24(session) + u24(base)
+def hello(session=7, base=0, taken=None, number=9):
+    taken = base if taken is None else taken
+    return bytes([0x81, 0x20, number]) + u24(session) + u24(base) + u24(taken)
+
+
+def taken(seq, missing=0, session=7):
+    return b"\x84" + u24(session) + u24(seq) + bytes([missing])
 
 
 def record(seq, payload=b"data"):
@@ -25,17 +30,18 @@ def record(seq, payload=b"data"):
 
 
 class Board:
-    def __init__(self, slots=4, size=16, takes_records=True):
+    def __init__(self, slots=4, size=16, takes_records=True, window=0):
         self.clock = TickClock(start=(1 << 30) - 3, strict=True)
         self.line = MemoryLine()
         frames = Frames(self.line, self.clock.ticks)
         self.ring = RecordRing(slots, size, ticks=self.clock.ticks)
-        self.link = Link(frames, self.ring if takes_records else None, self.clock.ticks)
+        ring = self.ring if takes_records else None
+        self.link = Link(frames, ring, self.clock.ticks, window=window)
 
     def hear(self, *messages):
         """Give the board these frames; what it answers at once."""
         for content in messages:
-            self.line.incoming += frame(content)
+            self.line.incoming += to_board(content)
         while self.link.poll():
             pass
         return self.answers()
@@ -44,6 +50,14 @@ class Board:
         sent = contents(self.line.sent)
         self.line.sent.clear()
         return sent
+
+    def deliver(self, n=1, tick=5):
+        """Grant records and take them from the ring; what is sent at once."""
+        for _ in range(n):
+            assert self.link.ready()
+            assert self.link.deliver(self.ring.peek(), self.ring.peek_len(), tick)
+            self.release()
+        return self.answers()
 
     def release(self, n=1):
         for _ in range(n):
@@ -62,8 +76,8 @@ def ack(content):
 
 
 def welcome(content):
-    assert content[0] == 0x91 and len(content) == 11
-    fields = content[1:4], content[4:7], content[7:8], content[8:11]
+    assert content[:2] == b"\x91\x20" and len(content) == 13
+    fields = content[3:6], content[6:9], content[9:10], content[10:13]
     return tuple(int.from_bytes(field, "little") for field in fields)
 
 
@@ -116,9 +130,9 @@ def test_a_gap_is_told_once_and_nothing_behind_it_is_taken():
 def test_a_record_that_came_before_is_not_taken_twice():
     board = Board()
     board.hear(hello(), record(0), record(1))
-    answers = board.hear(record(0))
-    assert [welcome(content)[1] for content in answers] == [2]
-    assert len(board.ring) == 2
+    assert board.hear(record(0), record(1), record(2 - SEQ // 2)) == []
+    assert (len(board.ring), board.link.duplicates, board.link.strays) == (2, 3, 0)
+    assert len(board.hear(record(1 + SEQ // 2))) == 1
 
 
 def test_after_a_reset_a_record_is_answered_by_session_zero():
@@ -138,7 +152,7 @@ def test_the_same_session_resumes_and_a_new_one_starts_at_its_base():
     # Two slots still hold the old session's records, which the new one must not count on.
     assert ack(second)[:2] == (50, 2)
     board.release()
-    assert board.acks() == []
+    assert board.acks() == [(50, 3, 0)]
     board.hear(record(50))
     board.release(2)
     assert board.acks() == [(51, 4, 0)]
@@ -183,23 +197,51 @@ def test_a_board_that_takes_no_records_says_so():
     assert len(board.ring) == 0
 
 
-@pytest.mark.parametrize(
-    "content",
-    [
-        b"\x81",
-        hello() + b"x",
-        hello(session=0),
-        b"\x82\0\0\0",
-        b"\x90",
-        b"\x93abc",
-        b"\0",
-        b"x" * 251,
-    ],
-)
+MALFORMED = [
+    hello()[:-1],
+    hello() + b"x",
+    hello(session=0),
+    b"\x82\0\0\0",
+    b"\x84",
+    taken(0)[:-1],
+    taken(0) + b"x",
+    b"\x87",
+    b"\x87ab",
+]
+
+
+@pytest.mark.parametrize("content", MALFORMED)
+def test_frames_of_a_wrong_length_are_counted_and_change_nothing(content):
+    board = Board(window=2)
+    assert board.hear(content) == []
+    assert (board.link.malformed, board.link.unknown, len(board.ring)) == (1, 0, 0)
+
+
+@pytest.mark.parametrize("content", [b"\x80", b"\x90", b"\x93abc", b"\0", b"x" * 250])
 def test_unknown_frames_are_counted_and_change_nothing(content):
     board = Board()
     assert board.hear(content) == []
-    assert (board.link.unknown, len(board.ring)) == (1, 0)
+    assert (board.link.malformed, board.link.unknown, len(board.ring)) == (0, 1, 0)
+
+
+@pytest.mark.parametrize("content", [b"\x81", b"\x81\x1f", b"\x81\x21" + hello()[2:]])
+def test_a_hello_of_another_version_is_told_the_boards(content):
+    board = Board()
+    assert board.hear(content) == [b"\x91\x20"]
+    assert (board.link.versions, board.link.malformed) == (1, 0)
+    assert board.hear(record(0))[0][3:6] == u24(0)
+
+
+def test_a_ping_is_answered_with_its_number():
+    board = Board()
+    assert board.hear(b"\x87\x03", b"\x87\xff") == [b"\x97\x03", b"\x97\xff"]
+
+
+def test_a_welcome_tells_the_number_of_the_newest_hello():
+    board = Board()
+    assert board.hear(record(0))[0][2] == 0
+    assert board.hear(hello(number=200))[0][2] == 200
+    assert board.hear(record(5))[0][2] == 200
 
 
 def test_round_trip_is_from_the_credit_to_the_record_that_needed_it():
@@ -218,3 +260,130 @@ def test_a_limit_below_capacity_is_the_credit():
     board = Board(slots=4)
     board.ring.set_limit(1)
     assert ack(board.hear(hello())[1])[1] == 1
+
+
+def delivery(seq, payload=b"data", tick=5):
+    return b"\x93" + u24(seq) + tick.to_bytes(4, "little") + payload
+
+
+def sent_records(base, count):
+    """The board holds that many records from base, and there are two deliveries unconfirmed."""
+    board = Board(slots=8, window=3)
+    board.hear(hello(7, base), *[record(base + n) for n in range(count)])
+    return board
+
+
+@pytest.mark.parametrize("base", [0, SEQ - 1, SEQ - 2])
+def test_a_record_is_acknowledged_when_the_host_has_its_delivery(base):
+    board = sent_records(base, 3)
+    assert board.deliver(2) == [delivery(base), delivery(base + 1)]
+    assert board.acks(within=0) == []
+    board.hear(taken(base + 1))
+    assert board.acks() == [((base + 1) % SEQ, 8, 0)]
+    board.hear(taken(base + 1))
+    assert board.acks() == []
+    board.hear(taken(base + 2))
+    assert board.acks() == [((base + 2) % SEQ, 8, 0)]
+
+
+def test_no_record_is_granted_for_which_the_window_has_no_room():
+    board = sent_records(0, 5)
+    board.deliver(3)
+    assert not board.link.ready()
+    assert board.link.deliver(board.ring.peek(), 4, 5) is False
+    assert board.answers() == []
+    board.hear(taken(1))
+    assert board.deliver() == [delivery(3)]
+    assert not board.link.ready()
+
+
+@pytest.mark.parametrize("base", [0, SEQ - 2])
+def test_what_the_host_misses_is_sent_again_as_it_was(base):
+    board = sent_records(base, 5)
+    first = board.deliver(3, tick=9)
+    assert board.hear(taken(base, missing=2)) == first[:2]
+    assert board.hear(taken(base + 1, missing=255)) == first[1:]
+    assert board.hear(taken(base + 3, missing=1)) == []
+    assert board.link.repeated == 4
+    assert board.deliver(2) == [delivery(base + 3), delivery(base + 4)]
+    assert board.hear(taken(base + 4, missing=1)) == [delivery(base + 4)]
+
+
+def test_repeats_that_became_needless_meanwhile_are_left_out():
+    board = sent_records(0, 3)
+    first = board.deliver(3)
+    board.line.incoming += to_board(taken(0, missing=3)) + to_board(taken(2))
+    board.link.poll()
+    board.link.poll()
+    assert board.hear() == [first[0], first[2]]
+    board.line.incoming += to_board(taken(2, missing=1)) + to_board(taken(3))
+    board.link.poll()
+    board.link.poll()
+    assert board.hear() == [first[2]]
+
+
+@pytest.mark.parametrize("late", [taken(SEQ - 1, 3), taken(SEQ // 2, 3), taken(2, 2, session=6)])
+def test_a_confirmation_that_is_late_or_anothers_changes_nothing(late):
+    board = sent_records(0, 3)
+    board.deliver(3)
+    assert board.hear(late) == []
+    assert board.acks() == []
+    assert not board.link.ready()
+
+
+def test_before_any_session_nothing_is_confirmed():
+    board = Board(window=2)
+    assert board.hear(taken(5, 1, session=0)) == []
+    assert board.acks() == []
+
+
+def test_after_a_reset_the_host_confirms_what_it_had_before():
+    board = sent_records(0, 3)
+    board.deliver(2)
+    board.hear(taken(100))
+    assert board.acks() == [(2, 8, 0)]
+    assert board.deliver() == [delivery(2)]
+
+
+def test_hello_with_the_session_in_force_confirms_and_asks_for_the_rest():
+    board = sent_records(0, 3)
+    first = board.deliver(3)
+    answers = board.hear(hello(7, 0, taken=1, number=10))
+    assert welcome(answers[0])[:2] == (7, 3)
+    assert ack(answers[1]) == (1, 8, 0)
+    assert answers[2:] == first[1:]
+    assert board.hear(hello(7, 0, taken=0, number=10))[2:] == first[1:]
+
+
+def test_a_new_session_forgets_the_deliveries_of_the_old_one():
+    board = sent_records(0, 3)
+    board.deliver(3)
+    assert len(board.hear(hello(8, 50), record(50))) == 2
+    assert board.deliver() == [delivery(50)]
+    assert board.hear(taken(50, 9, session=8)) == [delivery(50)]
+
+
+def test_records_of_the_session_before_are_not_kept():
+    board = Board(window=1)
+    board.hear(hello(7, 5), record(5), record(6), hello(8, 0), record(0), record(1))
+    assert board.deliver(3) == [delivery(-2), delivery(-1), delivery(0)]
+    assert board.hear(taken(0, 3, session=8)) == [delivery(0)]
+
+
+def test_a_record_that_is_given_up_or_shed_is_delivered_empty():
+    board = sent_records(0, 4)
+    assert board.deliver() == [delivery(0)]
+    now = board.clock.ticks()
+    board.release(2)
+    assert board.answers() == [delivery(1, b"", now), delivery(2, b"", now)]
+    board.hear(taken(3))
+    assert board.acks() == [(3, 8, 0)]
+    assert board.deliver() == [delivery(3)]
+
+
+def test_a_line_that_takes_nothing_is_no_failure_of_a_delivery_that_is_kept():
+    board = sent_records(0, 1)
+    board.line.at_most = 0
+    assert board.link.deliver(board.ring.peek(), 4, 5) is True
+    board.line.at_most = 1000
+    assert board.hear(taken(0, 1)) == [delivery(0)]

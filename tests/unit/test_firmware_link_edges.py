@@ -1,7 +1,7 @@
 """The board's end of the link at the ends of its numbers, and its round trip's every case."""
 
 import pytest
-from test_firmware_link import SEQ, Board, ack, hello, record, u24, welcome
+from test_firmware_link import SEQ, Board, ack, hello, record, sent_records, taken, u24, welcome
 
 from sluice.frames import MAX_CONTENT, Frames
 from sluice.link import MAX_RECORD, Link
@@ -18,6 +18,27 @@ def test_an_acknowledgement_is_encoded_as_protobuf_does(processed):
         sent = board.hear(hello(session=limit, base=processed))[1]
         message = AckRequest(processed_count=processed, available_capacity=limit)
         assert sent == b"\x92" + message.SerializeToString(deterministic=True)
+
+
+@pytest.mark.parametrize("size", [1, 16, MAX_RECORD])
+def test_a_kept_delivery_may_have_any_size(size):
+    board = Board(size=size, window=2)
+    board.hear(hello(), record(0, b"\0" * size), record(1, b"x" * size))
+    first = board.deliver(2)
+    assert [content[8:] for content in first] == [b"\0" * size, b"x" * size]
+    assert board.hear(taken(0, 9)) == first
+
+
+@pytest.mark.parametrize("window", [1, 2, 3, 7])
+def test_the_window_goes_round(window):
+    board = Board(slots=8, window=window)
+    board.hear(hello())
+    for seq in range(40):
+        board.hear(record(seq, b"%d" % seq))
+        assert [content[8:] for content in board.deliver()] == [b"%d" % seq]
+        if seq % window == window - 1:
+            assert len(board.hear(taken(seq - window + 1, 255))) == window
+            board.hear(taken(seq + 1))
 
 
 def test_every_byte_of_a_number_counts():
@@ -40,6 +61,9 @@ def test_the_largest_record_fills_a_delivered_frame():
     [
         ("unknown", b"\x90"),
         ("strays", record(9)),
+        ("duplicates", record(-1)),
+        ("malformed", b"\x82"),
+        ("versions", b"\x81\x01"),
         ("refused", record(0, b"x" * 17)),
     ],
 )
@@ -52,7 +76,16 @@ def test_counters_stop_at_the_largest_small_integer(counter, content):
         assert getattr(board.link, counter) == expected
 
 
-@pytest.mark.parametrize("kind", [b"\x80", b"\x83", b"\x90", b"\xff"])
+def test_the_counter_of_repeats_stops_there_too():
+    board = sent_records(0, 1)
+    board.deliver()
+    board.link.repeated = SMALL_MAX - 1
+    for _ in range(3):
+        board.hear(taken(0, 1))
+        assert board.link.repeated == SMALL_MAX
+
+
+@pytest.mark.parametrize("kind", [b"\x80", b"\x86", b"\x90", b"\xff"])
 @pytest.mark.parametrize("rest", [hello()[1:], record(0)[1:]])
 def test_a_frame_of_another_type_is_not_taken_for_a_known_one(kind, rest):
     board = Board()
@@ -62,11 +95,11 @@ def test_a_frame_of_another_type_is_not_taken_for_a_known_one(kind, rest):
 
 
 @pytest.mark.parametrize("length", [1, 2, 3, 4])
-def test_a_record_without_a_payload_is_unknown(length):
+def test_a_record_without_a_payload_is_malformed(length):
     board = Board()
     board.hear(hello())
     assert board.hear(record(0)[:length]) == []
-    assert (board.link.unknown, board.link.refused, board.link.strays) == (1, 0, 0)
+    assert (board.link.malformed, board.link.refused, board.link.strays) == (1, 0, 0)
 
 
 def test_before_any_session_the_expected_record_is_not_taken_either():

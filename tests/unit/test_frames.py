@@ -3,7 +3,8 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from wire import frame
+from wire import contents as contents_of
+from wire import frame, to_board
 
 from tools.link.frames import CONTENT_MAX, FRAME_SILENCE_S, TEXT_SILENCE_S, Frame, LineReader, Text
 from tools.link.frames import encode as encode_frame
@@ -31,13 +32,15 @@ def in_pieces(data, cuts):
 
 @given(contents)
 def test_a_frame_is_what_other_libraries_make_and_comes_back(content):
-    assert encode_frame(content) == frame(content)
+    assert encode_frame(content) == to_board(content)
+    assert contents_of(encode_frame(content), from_host=True) == [content]
+    assert b"\3" not in encode_frame(content)
     assert LineReader().feed(frame(content)) == [Frame(content)]
 
 
 @pytest.mark.parametrize("size", [0, CONTENT_MAX + 1])
 def test_a_content_of_the_wrong_size_cannot_be_sent(size):
-    with pytest.raises(ValueError, match="1 to 251 bytes"):
+    with pytest.raises(ValueError, match="1 to 250 bytes"):
         encode_frame(bytes(size))
 
 

@@ -7,7 +7,8 @@ import types
 
 import machine
 import pytest
-from wire import MemoryLine, contents, frame
+from wire import MemoryLine, contents
+from wire import to_board as frame
 
 import sluice.config
 from host_sim import FIRMWARE, TickClock
@@ -77,14 +78,24 @@ def stats(line):
     return dict(pair.split("=", 1) for pair in line.split())
 
 
+HELLO = frame(b"\x81\x20\x09\x07\0\0\0\0\0\0\0\0")
+
+
+def take_all(board):
+    """The host confirms all deliveries before record 99."""
+    board.line.incoming += frame(b"\x84\x07\0\0\x63\0\0\0")
+
+
 def records(numbers):
     return b"".join(frame(b"\x82" + n.to_bytes(3, "little") + b"r%d" % n) for n in numbers)
 
 
 def test_records_from_the_link_come_back_at_the_rate_and_are_acknowledged(rig):
     program = start(rig, rate=100, burst=2, slots=8, stats_ms=1000)
-    rig.line.incoming += frame(b"\x81\x07\0\0\0\0\0") + records(range(8))
-    run(rig, program, 1001)
+    rig.line.incoming += HELLO + records(range(8))
+    run(rig, program, 900)
+    take_all(rig)
+    run(rig, program, 101)
     lines, frames = split(rig.line.sent)
     delivered = [content for content in frames if content[0] == 0x93]
     assert [content[8:] for content in delivered] == [b"r%d" % n for n in range(8)]
@@ -140,7 +151,7 @@ def test_pulses_go_to_the_uart(rig, source):
 
 def test_bytes_are_charged_as_bytes(rig):
     program = start(rig, cost="bytes", rate=100, burst=16, slot_size=16)
-    rig.line.incoming += frame(b"\x81\x07\0\0\0\0\0")
+    rig.line.incoming += HELLO
     rig.line.incoming += frame(b"\x82\0\0\0" + b"x" * 16) + frame(b"\x82\x01\0\0" + b"x" * 10)
     run(rig, program, 200)
     delivered = [content for content in split(rig.line.sent)[1] if content[0] == 0x93]
@@ -151,7 +162,7 @@ def test_bytes_are_charged_as_bytes(rig):
 def test_a_sink_that_fails_for_good_is_told_on_the_console(rig):
     program = start(rig, sink="uart", tries=2)
     rig.uart.at_most = 0
-    rig.line.incoming += frame(b"\x81\x07\0\0\0\0\0") + records([0])
+    rig.line.incoming += HELLO + records([0])
     run(rig, program, 1001)
     lines, _ = split(rig.line.sent)
     assert lines[0] == "event=given_up bytes=2"
@@ -160,7 +171,7 @@ def test_a_sink_that_fails_for_good_is_told_on_the_console(rig):
 
 def test_a_host_changes_the_rate_and_the_records_follow(rig):
     program = start(rig, rate=10, burst=1, slots=8)
-    rig.line.incoming += frame(b"\x81\x07\0\0\0\0\0") + records(range(5))
+    rig.line.incoming += HELLO + records(range(5))
     run(rig, program, 10)
     rig.line.incoming += frame(b"\x83\x01\0\0who=anna rate=100")
     run(rig, program, 60)
@@ -179,7 +190,7 @@ def test_a_host_changes_the_rate_and_the_records_follow(rig):
 
 def test_a_limit_of_the_configuration_is_the_credit(rig):
     program = start(rig, rate=0, burst=1, slots=8, limit=3)
-    rig.line.incoming += frame(b"\x81\x07\0\0\0\0\0")
+    rig.line.incoming += HELLO
     run(rig, program, 1)
     acks = [f for f in split(rig.line.sent)[1] if f[0] == 0x92]
     assert AckRequest.FromString(acks[0][1:]).available_capacity == 3
@@ -187,7 +198,7 @@ def test_a_limit_of_the_configuration_is_the_credit(rig):
 
 def test_a_trial_that_makes_the_sink_fail_goes_back(rig):
     program = start(rig, sink="uart", tries=1, rate=10, slots=8)
-    rig.line.incoming += frame(b"\x81\x07\0\0\0\0\0") + records(range(3))
+    rig.line.incoming += HELLO + records(range(3))
     run(rig, program, 1001)
     rig.line.incoming += frame(b"\x83\x01\0\0who=anna trial_s=30 rate=500 limit=4")
     rig.uart.at_most = 0
@@ -250,7 +261,7 @@ def run_main(board, turns=50):
     def idle():
         left[0] -= 1
         if left[0] == 0:
-            board.line.incoming += b"\x03"
+            board.line.incoming += b"\r\x03"
         board.clock.advance(1)
 
     board.idle = idle

@@ -144,4 +144,4 @@ def test_a_feed_passes_over_the_answers_of_others():
     session = new_session()
     for kind in (0x94, 0x95, 0x96):
         assert session.receive(bytes([kind, 1, 2, 3]), 0) == []
-    assert session.strange == 0
+    assert session.refused.total() == 0

@@ -37,7 +37,7 @@ class Account:
     delivered_again: int
     """Times that a delivered record came back again, after a reset of the board."""
     out_of_order: int
-    """Delivered records that came back after one that was sent later."""
+    """Delivered records that the board granted before one that was sent earlier."""
     lost: int
     under_way: int
     """Records of which nothing was heard before the user ended the feed."""
@@ -185,7 +185,7 @@ class Tally:
             lost=session.sent - delivered - unknown,
             under_way=unknown,
             resets=session.resets,
-            damaged=damaged + session.strange,
+            damaged=damaged + session.refused.total(),
             seconds=meter.seconds,
             mean_qps=meter.pace.mean,
             worst_second=meter.pace.most,

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from cobs import cobs
 
-CONTENT_MAX = 251
-"""Bytes of content that a frame can carry."""
+CONTENT_MAX = 250
+"""Bytes of content that a frame to a board can carry; one from it can carry one more."""
 
 TEXT_SILENCE_S = 0.1
 """After so much silence a text without its newline counts as a line: a prompt, for example."""
@@ -16,9 +16,10 @@ FRAME_SILENCE_S = 1.0
 """After so much silence an unfinished frame is given up. The host is more patient than the board
 (100 ms), because half a frame that a busy machine delivers late may be a record's only receipt."""
 
-_ENCODED_MAX = CONTENT_MAX + 3
+_CTRL_C = 0x03
+_ENCODED_MAX = CONTENT_MAX + 4
 _LINE_MAX = 4096
-_REPL_CONTROLS = frozenset(b"\x01\x02\x03\x04\x05")
+_REPL_CONTROLS = frozenset(b"\x01\x02\x03\x04\x05\r\n")
 _CONTROLS_IN_TEXT = dict.fromkeys(map(ord, "\b\t\n\r\x1b"))
 
 
@@ -35,10 +36,28 @@ class Frame(NamedTuple):
 
 
 def encode(content: bytes) -> bytes:
-    """The bytes on the line for a frame with this content of 1 to 251 bytes."""
+    """The bytes on the line for a frame to a board with this content of 1 to 250 bytes."""
     if not 1 <= len(content) <= CONTENT_MAX:
         raise ValueError(f"a frame carries 1 to {CONTENT_MAX} bytes, not {len(content)}")
-    return b"\0" + cobs.encode(content + crc_hqx(content, 0xFFFF).to_bytes(2, "little")) + b"\0"
+    checked = content + crc_hqx(content, 0xFFFF).to_bytes(2, "little")
+    return b"\0" + _without_ctrl_c(cobs.encode(checked)) + b"\0"
+
+
+def _without_ctrl_c(data: bytes) -> bytes:
+    """Each 0x03 replaced by the distance to the one before it, and a last byte with that to the
+    last. A distance above 2 is written one higher, so that none is 0x03."""
+    out = bytearray(data)
+    before = -1
+    for at, byte in enumerate(data):
+        if byte == _CTRL_C:
+            out[at] = _distance(at - before)
+            before = at
+    out.append(_distance(len(data) - before))
+    return bytes(out)
+
+
+def _distance(count: int) -> int:
+    return count if count < _CTRL_C else count + 1
 
 
 def obeyed_by_a_repl(content: bytes) -> bool:

@@ -1,0 +1,48 @@
+"""How long to wait for an answer, from the round trips that were measured (RFC 6298)."""
+
+INITIAL_S = 1.0
+LEAST_S = 0.1
+MOST_S = 5.0
+_GRANULARITY_S = 0.01
+
+
+class RoundTrip:
+    """The retransmission timeout of one line, in seconds.
+
+    Only round trips of which it is known which sending was answered may be added (Karn's rule).
+    """
+
+    def __init__(self) -> None:
+        self.mean_s: float | None = None
+        """The smoothed round trip (SRTT); None before the first."""
+        self._deviation_s = 0.0
+        self._doubled = 0
+
+    @property
+    def spread_s(self) -> float:
+        """What few round trips exceed: SRTT + 4 RTTVAR; `INITIAL_S` before the first."""
+        if self.mean_s is None:
+            return INITIAL_S
+        return self.mean_s + max(_GRANULARITY_S, 4 * self._deviation_s)
+
+    @property
+    def timeout_s(self) -> float:
+        """How long to wait before sending again, `LEAST_S` to `MOST_S`."""
+        return min(MOST_S, max(LEAST_S, self.spread_s) * 2**self._doubled)
+
+    def add(self, measured_s: float) -> None:
+        """Takes in a round trip of a frame that was sent once."""
+        if self.mean_s is None:
+            self.mean_s, self._deviation_s = measured_s, measured_s / 2
+        else:
+            self._deviation_s += (abs(self.mean_s - measured_s) - self._deviation_s) / 4
+            self.mean_s += (measured_s - self.mean_s) / 8
+
+    def back_off(self) -> None:
+        """Doubles the timeout: it has passed without a sign of progress."""
+        if self.timeout_s < MOST_S:
+            self._doubled += 1
+
+    def progress(self) -> None:
+        """Ends the doubling."""
+        self._doubled = 0
