@@ -10,13 +10,14 @@ BOARD ?= virtual
 NODE_MODULES := tools/vboard/node_modules
 STUBS := $(patsubst boards/%/stubs.txt,build/stubs/%/ready,$(wildcard boards/*/stubs.txt))
 
-.PHONY: help setup demo test test-device check lint flash lock clean
+.PHONY: help setup demo test test-device soak check lint flash lock clean
 
 help:
 	@echo "make demo   a virtual board, flashed, fed and watched (LOG=FILE feeds your log)"
 	@echo "make test   every test; those on other MicroPythons as far as the machine has them"
 	@echo "make check  the hot-path contract: allocation, frames, an interrupt at every opcode, threads"
 	@echo "make test-device  the shared suite on every MicroPython that the machine can run"
+	@echo "make soak   the long version of the tests with faults: half an hour or more"
 	@echo "make lint   ruff, and pyright against each board's stubs"
 	@echo "make flash BOARD=rp2040 PORT=/dev/ttyACM0"
 	@echo "make lock   renew the locks after a change of the dependencies"
@@ -47,6 +48,9 @@ test: setup
 
 test-device: setup
 	pytest tests/suite tests/device
+
+soak: setup
+	pytest --soak --verbose tests/e2e/test_faults.py
 
 check: setup
 	sluice check
