@@ -24,7 +24,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VirtualBoard]:
     flash = tmp_path_factory.mktemp("flash")
     target = flash / "lib" / "sluice"
     target.mkdir(parents=True)
-    helpers_here = [HERE.parent / "suite" / "line.py"]
+    helpers_here = [HERE.parent / "suite" / "line.py", HERE / "fuzz.py"]
     for source in [*(FIRMWARE / "sluice").glob("*.py"), *helpers_here]:
         folder = target.parent if source in helpers_here else target
         compiled = folder / f"{source.stem}.mpy"
