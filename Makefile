@@ -17,7 +17,7 @@ help:
 	@echo "make test   every test; those on other MicroPythons as far as the machine has them"
 	@echo "make check  the hot-path contract: allocation, frames, an interrupt at every opcode, threads"
 	@echo "make test-device  the shared suite on every MicroPython that the machine can run"
-	@echo "make soak   the long version of the tests with faults and fuzz: half an hour or more"
+	@echo "make soak   the long version of the tests with faults, kills and fuzz: half an hour or more"
 	@echo "make lint   ruff, and pyright against each board's stubs"
 	@echo "make flash BOARD=rp2040 PORT=/dev/ttyACM0"
 	@echo "make lock   renew the locks after a change of the dependencies"
@@ -50,7 +50,7 @@ test-device: setup
 	pytest tests/suite tests/device
 
 soak: setup
-	pytest --soak --verbose tests/e2e/test_faults.py tests/device/test_fuzz.py
+	pytest --soak --verbose tests/e2e/test_faults.py tests/e2e/test_kills.py tests/device/test_fuzz.py
 
 check: setup
 	sluice check

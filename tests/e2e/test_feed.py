@@ -124,6 +124,23 @@ def test_a_console_that_had_the_port_first_leaves_it_in_the_middle(boot, tmp_pat
     assert (account["resets"], account["out_of_order"]) == (0, 0)
 
 
+def test_a_feed_that_was_ended_goes_on_with_its_bookmark(boot, tmp_path):
+    board = boot(rate=200)
+    log = access_log(tmp_path / "access.log", 900)
+    options = ["--asap", "--resume", tmp_path / "bookmark"]
+    with closing(Listener(board.url)) as listener:
+        process = start_feed(board.url, log, "--json", *options)
+        listener.until_delivered(100)
+        process.send_signal(signal.SIGINT)
+        _, first, _ = finish(process)
+    assert 100 <= first["sent"] < 900
+    status, second, _ = feed(board.url, log, *options)
+    assert (status, second["lost"], second["resumed"]) == (0, 0, first["sent"])
+    assert second["delivered"] == 900 - first["sent"]
+    status, third, _ = feed(board.url, log, *options)
+    assert (status, third["sent"], third["resumed"]) == (0, 0, 900)
+
+
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_ends_it_with_the_account_so_far(boot, tmp_path, sign):
     board = boot(rate=200)
@@ -345,6 +362,8 @@ BAD_CALLS = [
     ([LOG, "-p", NOWHERE, "--speed", "0"], 2, "--speed: must be above 0"),
     ([LOG, "-p", NOWHERE, "--speed", "nan"], 2, "--speed: must be above 0"),
     (["-", "-p", NOWHERE, "--speed", "2"], 2, "have no times"),
+    (["-", "-p", NOWHERE, "--resume", "{tmp}/mark"], 2, "no --resume"),
+    ([LOG, "-p", NOWHERE, "--resume", LOG], 1, "not the bookmark of a feed"),
     (["-", "-p", NOWHERE, "--time-column", "t"], 2, "have no times"),
     ([LOG, "-p", NOWHERE, "--time-column", "t"], 1, 'line 1 names no column "t"'),
     ([__file__, "-p", NOWHERE], 1, "neither an access log"),

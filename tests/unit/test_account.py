@@ -41,8 +41,8 @@ class Told:
         ack = AckRequest(processed_count=processed, available_capacity=5000)
         self.hear(b"\x92" + ack.SerializeToString(), now)
 
-    def account(self, interrupted=False):
-        return self.tally.account(self.arrivals, self.session, 0, interrupted)
+    def account(self, interrupted=False, resumed=0):
+        return self.tally.account(self.arrivals, self.session, resumed, 0, interrupted)
 
 
 def test_delivered_is_what_came_back_with_the_board_s_rate():
@@ -183,10 +183,11 @@ def test_the_account_tells_what_was_unusual():
     told.hear(b"\x55", 0.1)
     told.session.poll(10)
     told.session.restarted(10)
-    lines = told.account(interrupted=True).as_text().splitlines()
+    lines = told.account(interrupted=True, resumed=3).as_text().splitlines()
     for line in (
         "malformed               7  lines 2, 3, 5, 8, 9, ...",
-        "sent                    4  9 not",
+        "resumed                 3  acknowledged by earlier feeds",
+        "sent                    4  6 not",
         "delivered               2  1 out of order, 1 again",
         "under way               2  when the feed was ended",
         "resets                  1  of the board",

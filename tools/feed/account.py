@@ -22,6 +22,8 @@ class Account:
     """Lines among them that were not sent, because they are empty, overlong or without a time."""
     malformed_lines: list[int]
     """The numbers of the first few of them."""
+    resumed: int
+    """Records not sent, because earlier feeds had them acknowledged."""
     sent: int
     """Records sent, each counted once."""
     sent_again: int
@@ -66,6 +68,7 @@ class Account:
         rows = [
             ("read", f"{self.read:,}", ""),
             ("malformed", f"{self.malformed:,}", self._malformed_note()),
+            *self._resumed_row(),
             ("sent", f"{self.sent:,}", self._sent_note()),
             ("delivered", f"{self.delivered:,}", self._delivered_note()),
             ("lost", f"{self.lost:,}", ""),
@@ -85,6 +88,11 @@ class Account:
                 rows.append((name, f"{value:,.1f} ms", "from sent to delivered"))
         return "\n".join(f"{name:<13}{value:>12}  {note}".rstrip() for name, value, note in rows)
 
+    def _resumed_row(self) -> list[tuple[str, str, str]]:
+        if not self.resumed:
+            return []
+        return [("resumed", f"{self.resumed:,}", "acknowledged by earlier feeds")]
+
     def _malformed_note(self) -> str:
         if not self.malformed:
             return ""
@@ -94,7 +102,7 @@ class Account:
 
     def _sent_note(self) -> str:
         notes = []
-        left = self.read - self.malformed - self.sent
+        left = self.read - self.malformed - self.resumed - self.sent
         if left:
             notes.append(f"{left:,} not")
         if self.sent_again:
@@ -155,7 +163,12 @@ class Tally:
             self._shed.read(pairs.get("shed", ""))
 
     def account(
-        self, arrivals: Arrivals, session: Session, damaged: int, interrupted: bool
+        self,
+        arrivals: Arrivals,
+        session: Session,
+        resumed: int,
+        damaged: int,
+        interrupted: bool,
     ) -> Account:
         """The account, now that the feed is over."""
         for record in session.under_way:
@@ -174,6 +187,7 @@ class Tally:
             read=arrivals.read,
             malformed=arrivals.malformed,
             malformed_lines=arrivals.first_malformed,
+            resumed=resumed,
             sent=session.sent,
             sent_again=session.sent_again,
             cut=self.cut,

@@ -15,6 +15,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from tools.errors import UserError
 from tools.feed.arrivals import TIME_COLUMNS, read_lines, read_log
+from tools.feed.bookmark import Bookmark
 from tools.feed.feeder import Feeder
 
 _SHOW_S = 0.1
@@ -32,6 +33,12 @@ _RATE_S = 2.0
     help="The CSV's column with seconds or ISO 8601 times; "
     f"default: the first of {', '.join(TIME_COLUMNS)}.",
 )
+@click.option(
+    "--resume",
+    type=click.Path(dir_okay=False),
+    metavar="FILE",
+    help="Note in FILE which records are acknowledged, and leave out those that are.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the account as JSON.")
 @click.pass_context
 def feed(
@@ -41,6 +48,7 @@ def feed(
     speed: float | None,
     asap: bool,
     time_column: str | None,
+    resume: str | None,
     as_json: bool,
 ) -> None:
     """Send a log to a board as it happened, and account for each record.
@@ -54,12 +62,17 @@ def feed(
         raise click.UsageError("--speed and --asap exclude each other.")
     if log == "-" and (speed is not None or time_column is not None):
         raise click.UsageError("The standard input's lines have no times: no --speed, no column.")
+    if log == "-" and resume is not None:
+        raise click.UsageError("The standard input cannot be read again: no --resume.")
     stream = _opened(log)  # never closed: the thread that reads it may be waiting in it
     arrivals = read_lines(stream) if log == "-" else read_log(stream, log, time_column)
     pace = math.inf if asap or log == "-" else speed or 1.0
+    bookmark = Bookmark(resume) if resume is not None else None
     with _Display(_size(stream)) as display:
-        feeder = Feeder(arrivals, port, pace, display.show_line, display.show_progress)
+        feeder = Feeder(arrivals, port, pace, display.show_line, display.show_progress, bookmark)
         failure = _run(feeder)
+    if bookmark is not None:
+        bookmark.close()
     if feeder.answered or failure is None:
         account = feeder.account()
         click.echo(json.dumps(account.as_dict()) if as_json else account.as_text())

@@ -11,9 +11,10 @@ from tools.console.events import printable
 from tools.errors import UserError
 from tools.feed.account import Account, Tally
 from tools.feed.arrivals import Arrival, Arrivals
+from tools.feed.bookmark import Bookmark
 from tools.link.frames import FRAME_SILENCE_S, Frame, LineReader, Text, encode
 from tools.link.port import Port, State
-from tools.link.session import LinkError, new_session
+from tools.link.session import SEQ_PERIOD, LinkError, Session, new_session
 from tools.logfmt import parse
 
 ANSWER_S = 5.0
@@ -53,6 +54,7 @@ class Feeder:
     on_line: given each line that the board prints and the account does not hold; all printable.
     on_progress: given, several times a second or more often, how many bytes of the log have been
              sent and how many records delivered (or acknowledged, if none comes back).
+    bookmark: where the acknowledged records are noted; those that it has already are left out.
     """
 
     def __init__(
@@ -62,12 +64,15 @@ class Feeder:
         speed: float,
         on_line: Callable[[str], None],
         on_progress: Callable[[int, int], None],
+        bookmark: Bookmark | None = None,
     ) -> None:
         self._arrivals = arrivals
         self._speed = speed
         self._on_line = on_line
         self._on_progress = on_progress
-        self._session = new_session()
+        self._bookmark = bookmark
+        self._resumed = 0  # arrivals that were left out
+        self._session = self._new_session()
         self._tally = Tally()
         self._reader = LineReader()
         self._position = 0
@@ -83,6 +88,7 @@ class Feeder:
         self._ended = False
         self._stop_by: float | None = None
         self._begun_at = 0.0  # the time of the first arrival
+        self._from_s: float | None = None  # when that was in the log
         self._heard_at = 0.0  # when the board last sent a frame, or had no reason to
         self._data_at = 0.0
 
@@ -123,6 +129,7 @@ class Feeder:
         return self._tally.account(
             self._arrivals,
             self._session,
+            self._resumed,
             damaged=self._damaged + self._reader.bad,
             interrupted=self._stop_by is not None,
         )
@@ -130,10 +137,24 @@ class Feeder:
     def _on_data(self, data: bytes) -> None:
         self._inbox.put(_Data(time.monotonic(), data))
 
+    def _new_session(self) -> Session:
+        bookmark = self._bookmark
+        if bookmark is None:
+            return new_session()
+        if bookmark.base is None:
+            session = new_session()
+            bookmark.begin(session.base)
+            return session
+        return new_session((bookmark.base + bookmark.acknowledged) % SEQ_PERIOD)
+
     def _read(self) -> None:
         error = None
+        left_out = self._bookmark.acknowledged if self._bookmark else 0
         try:
             for arrival in self._arrivals:
+                if self._resumed < left_out:
+                    self._resumed += 1
+                    continue
                 self._ahead.acquire()
                 self._inbox.put(arrival)
         except OSError as caught:
@@ -182,6 +203,8 @@ class Feeder:
             self._data_at = item.at
             self._hear(self._reader.feed(item.data), item.at)
         elif isinstance(item, Arrival):
+            if self._from_s is None:
+                self._from_s = item.at_s
             self._waiting.append(item)
         elif isinstance(item, State):
             self._take_state(item)
@@ -210,6 +233,8 @@ class Feeder:
                 if not self._session.answered:
                     self._begun_at = now
                 records = self._session.receive(item.content, now)
+                if records and self._bookmark:
+                    self._bookmark.add(len(records))
                 self._tally.add_acknowledged(records, self._session.ticks_per_s)
             else:
                 self._hear_line(item.line, now)
@@ -226,7 +251,8 @@ class Feeder:
     def _next_due(self) -> float:
         if not self._waiting or not self._session.room or self._stop_by is not None:
             return float("inf")
-        return self._begun_at + self._waiting[0].at_s / self._speed
+        after_s = self._waiting[0].at_s - (self._from_s or 0)
+        return self._begun_at + after_s / self._speed
 
     def _send(self) -> None:
         now = time.monotonic()
