@@ -12,6 +12,7 @@ import pytest
 SEEDS = (1, 2)
 
 
+@pytest.mark.timeout(1500)
 @pytest.mark.parametrize("seed", SEEDS)
 def test_on_cpython(seed, soak, figure):
     count = 500_000 if soak else 4000
@@ -24,6 +25,7 @@ def test_on_cpython(seed, soak, figure):
     figure(f"fuzz, CPython, seed {seed}: {count:,} frames, {taken:,} records taken, {bad:,} bad")
 
 
+@pytest.mark.timeout(1500)
 @pytest.mark.parametrize("seed", SEEDS)
 def test_on_micropython(seed, soak, figure, run_on_board):
     count = 50_000 if soak else 1500
