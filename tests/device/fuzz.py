@@ -24,7 +24,7 @@ TEMPLATES = (
     b"\x81\x21",
     b"\x82\xff\xff\xffrecord",
     b"\x84\x07\0\0\xff\xff\xff\x01",
-    b"\x85\x01",
+    b"\x87\x01",
     b"\x91\x20\0\0\0\0\0\0\0\0\0\0\0",
     b"\x99",
 )

@@ -228,11 +228,36 @@ def test_a_line_that_is_backed_up_halves_the_window():
     assert session.room == 1
     session.receive(ack(1, 8, rtt_ms=501), 0.1)
     assert session.room == 0  # 4 of 8, and 7 are under way
-    session.receive(ack(7, 8, rtt_ms=900), 0.2)  # measured while the window is halved: not true
-    assert session.room == 5 - 1
-    for now in (0.3, 0.4, 0.5):
-        session.receive(ack(7, 8), now)
-    assert session.room == 8 - 1
+    session.receive(ack(7, 8), 0.2)
+    send_all(session, [b"x"] * session.room, 0.2)
+    assert len(session.under_way) == 5
+    # Measured while the window is halved: how long the credit is left unused.
+    session.receive(ack(8, 8, rtt_ms=900), 2)
+    assert session.room == 6 - 4
+    for now in (2.1, 2.2):
+        session.receive(ack(8, 8), now)
+    assert session.room == 8 - 4
+
+
+def test_it_is_halved_once_in_a_round_trip():
+    session = begun(capacity=16)
+    send_all(session, [b"x"] * 16)
+    session.receive(ack(0, 16, rtt_ms=2000), 0.1)
+    for now, window in ((0.2, 8), (2.0, 8), (2.2, 4)):
+        session._used_all = True
+        session._measured(1.5, now)
+        assert session._window == window
+
+
+def test_a_line_that_loses_records_gets_a_smaller_window():
+    session = begun(capacity=64)
+    for expected, window in ((1, 32), (2, 16), (3, 16)):
+        send_all(session, [b"x"] * session.room, expected)
+        session.receive(welcome(expected), expected)
+        session.poll(expected)
+        session.receive(ack(expected - 1, 64), expected)
+        assert session._window - 1 == window
+        session._window -= 1
 
 
 def test_a_credit_that_was_not_used_up_measures_nothing():
