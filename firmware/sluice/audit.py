@@ -30,7 +30,7 @@ class AuditLog:
         self._events = bytearray(_SIZE)
         self._requests = [0] * _SIZE
         self._keys = [b""] * _SIZE
-        self._values = [0] * (_SIZE * 2 * _VALUE_MAX)  # of each entry the old and the new one
+        self._values: list = [0] * (_SIZE * 2 * _VALUE_MAX)  # of each entry the old and the new one
         self._value_lengths = bytearray(_SIZE * 2)
         self._names = bytearray(_SIZE * WHO_MAX)
         self._name_lengths = bytearray(_SIZE)
