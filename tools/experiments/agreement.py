@@ -33,6 +33,9 @@ MOST_APART = 0.05
 
 _COLUMNS = ["scenario", "figure", "unit", "board", "simulation", "apart_percent", "judged"]
 
+_TRIES = 3
+"""A machine that is held up for a second disturbs a run; a wrong simulation fails each of them."""
+
 _FED = {"rate": 500, "burst": 10, "slots": 64}
 _FED_LOAD = 400
 _TIMED = {"rate": 120, "burst": 10, "slots": 32}
@@ -81,9 +84,16 @@ def run(setup: Setup) -> Result:
     """UserError: the virtual board cannot be run, or one of the figures is too far off."""
     seconds = 5 if setup.quick else 25
     pairs: list[Pair] = []
+    repeated = 0
     for scenario in setup.track((_fed, _timed), "agreement"):
-        pairs += scenario(setup, seconds)
-    apart = [pair for pair in pairs if pair.judged and pair.apart > MOST_APART]
+        found = scenario(setup, seconds)
+        for _ in range(_TRIES - 1):
+            if not _apart(found):
+                break
+            repeated += 1
+            found = scenario(setup, seconds)
+        pairs += found
+    apart = _apart(pairs)
     if apart:
         told = "; ".join(
             f"{pair.scenario}, {pair.figure}: {pair.board:.1f} on the board, "
@@ -97,8 +107,12 @@ def run(setup: Setup) -> Result:
         _COLUMNS,
         [pair.row() for pair in pairs],
         {"agreement": _figure(pairs)},
-        _page(pairs, seconds),
+        _page(pairs, seconds, repeated),
     )
+
+
+def _apart(pairs: list[Pair]) -> list[Pair]:
+    return [pair for pair in pairs if pair.judged and pair.apart > MOST_APART]
 
 
 def _fed(setup: Setup, seconds: float) -> list[Pair]:
@@ -247,7 +261,7 @@ def _figure(pairs: list[Pair]) -> Figure:
     return figure
 
 
-def _page(pairs: list[Pair], seconds: float) -> str:
+def _page(pairs: list[Pair], seconds: float, repeated: int) -> str:
     rows = [pair.row() for pair in pairs]
     worst = max(pair.apart for pair in pairs if pair.judged)
     return f"""
@@ -269,5 +283,7 @@ Real processes on a real machine do not give the same figures twice; the simulat
 
 {table(_COLUMNS, rows)}
 
-The largest distance of a judged figure is {100 * worst:.2f}%.
+The largest distance of a judged figure is {100 * worst:.2f}%. Runs that were repeated because
+a judged figure was too far apart, as on a busy machine: {repeated} (of at
+most {_TRIES} runs of a scenario).
 """
