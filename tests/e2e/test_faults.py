@@ -49,7 +49,7 @@ def test_each_record_once_and_in_order(kinds, soak, figure, tmp_path, vboard):
         status, account, errors = feed(line.url, log, "--asap", timeout_s=1400)
         seconds = time.monotonic() - begun
     assert account, errors
-    assert (status, account["sent"], account["delivered"]) == (0, count, count)
+    assert (status, account["sent"], account["delivered"]) == (0, count, count), errors[-500:]
     assert (account["lost"], account["out_of_order"], account["resets"]) == (0, 0, 0)
     lines = log.read_bytes().splitlines()[1:]
     assert deliveries(line) == lines
@@ -69,7 +69,7 @@ def test_a_uart_gets_each_byte_once_behind_a_line_with_all_faults(soak, figure, 
             status, account, errors = feed(line.url, log, "--asap", timeout_s=1400)
             seconds = time.monotonic() - begun
         assert account, errors
-        assert (status, account["sent"], account["lost"]) == (0, count, 0)
+        assert (status, account["sent"], account["lost"]) == (0, count, 0), errors[-500:]
         written = (tmp_path / "uart1").read_bytes()
     assert written == b"".join(log.read_bytes().splitlines()[1:])
     figure(row(KINDS, line.to_host.frames[0x93] + count, account, seconds, line) + " to a UART")

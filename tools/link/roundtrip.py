@@ -2,7 +2,9 @@
 
 INITIAL_S = 1.0
 LEAST_S = 0.1
-MOST_S = 5.0
+MOST_S = 1.0
+"""Where the doubling ends. More would leave too few tries before a feed takes a board behind a
+bad line for gone."""
 _GRANULARITY_S = 0.01
 
 
@@ -27,8 +29,9 @@ class RoundTrip:
 
     @property
     def timeout_s(self) -> float:
-        """How long to wait before sending again, `LEAST_S` to `MOST_S`."""
-        return min(MOST_S, max(LEAST_S, self.spread_s) * 2**self._doubled)
+        """How long to wait before sending again; never less than `LEAST_S` or a slow round trip."""
+        undoubled = max(LEAST_S, self.spread_s)
+        return max(undoubled, min(MOST_S, undoubled * 2**self._doubled))
 
     def add(self, measured_s: float) -> None:
         """Takes in a round trip of a frame that was sent once."""
