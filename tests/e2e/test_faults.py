@@ -72,5 +72,5 @@ def test_a_uart_gets_each_byte_once_behind_a_line_with_all_faults(soak, figure, 
         assert (status, account["sent"], account["lost"]) == (0, count, 0), errors[-500:]
         written = (tmp_path / "uart1").read_bytes()
     assert written == b"".join(log.read_bytes().splitlines()[1:])
-    figure(row(KINDS, line.to_host.frames[0x93] + count, account, seconds, line) + " to a UART")
+    figure(row(KINDS, 0, account, seconds, line) + " to a UART")
     assert re.fullmatch(rb"(?:[\d.]+,r\d{6})+", written)
