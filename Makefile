@@ -44,7 +44,8 @@ demo: setup
 	sluice demo $(LOG)
 
 test: setup
-	pytest --numprocesses auto --timeout 300
+	pytest --numprocesses auto --timeout 300 -m 'not alone'
+	pytest -m alone
 
 test-device: setup
 	pytest tests/suite tests/device

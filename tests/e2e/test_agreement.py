@@ -8,6 +8,7 @@ from click.testing import CliRunner
 from tools.cli import main
 
 
+@pytest.mark.alone
 @pytest.mark.timeout(400)  # it may run each scenario three times
 def test_the_simulation_agrees_with_the_virtual_board(tmp_path):
     ran = CliRunner().invoke(main, ["experiment", "agreement", "--quick", "--out", str(tmp_path)])

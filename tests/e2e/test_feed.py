@@ -40,7 +40,7 @@ class Listener:
 
     def __init__(self, url):
         self._changed = threading.Condition()
-        self._delivered = 0
+        self._delivered = set()  # sequence numbers: a delivery may be repeated
         self._reader = LineReader()
         self.port = Port(url, self._on_data, lambda _: None)
         self.port.start()
@@ -48,14 +48,16 @@ class Listener:
     def _on_data(self, data):
         with self._changed:
             items = self._reader.feed(data)
-            self._delivered += sum(
-                isinstance(item, Frame) and item.content[0] == 0x93 for item in items
-            )
+            self._delivered |= {
+                item.content[1:4]
+                for item in items
+                if isinstance(item, Frame) and item.content[0] == 0x93
+            }
             self._changed.notify_all()
 
     def until_delivered(self, count):
         with self._changed:
-            assert self._changed.wait_for(lambda: self._delivered >= count, PATIENCE_S)
+            assert self._changed.wait_for(lambda: len(self._delivered) >= count, PATIENCE_S)
 
     def close(self):
         self.port.close()

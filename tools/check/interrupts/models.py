@@ -65,6 +65,8 @@ class Queue:
                 right = state.deepest <= result <= state.deepest + 1
             case "len":
                 right = result == depth
+            case "may_rest":
+                right = result == (depth == 0)
             case "free":
                 right = result == max(0, limit - depth)
             case "rejected":

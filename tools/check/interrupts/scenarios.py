@@ -223,6 +223,10 @@ class Sink:
         return True
 
 
+def may_rest(world: World) -> None:
+    world.call("may_rest", lambda: world.pipeline.wait_ticks() < 0)
+
+
 def step(world: World) -> None:
     def one() -> Any:
         world.sink.given = None
@@ -648,6 +652,14 @@ SCENARIOS = (
         most=1,
     ),
     Scenario(
+        "pipeline: main asks whether it may rest, an interrupt pulses",
+        of_pipeline(REJECT, RECORD),
+        steps(may_rest, may_rest),
+        (Interrupt(pulse),),
+        drain_pipeline,
+        Queue(2),
+    ),
+    Scenario(
         "overwriting pipeline: main steps, an interrupt pulses",
         of_pipeline(OVERWRITE, RECORD, pulse, pulse),
         step,
@@ -796,11 +808,13 @@ EXEMPT = {
     "logline": "the main loop's own",
     "pacer": "one owner; what it does with the clock is TokenBucket's",
     "router": "put is that of RecordRing, step is that of Pipeline",
+    "settings": "the main loop's own",
     "sinks": "called by the pipeline alone",
     "stats": "the pipeline's own",
     "stdio": "the link's own",
     "store": "the main loop's own",
     "tiered": "put is that of RecordRing; the rest is the main loop's own",
+    "trial": "the main loop's own",
     "tunable": "tune is the main loop's own; the rest is TokenBucket's",
     "tuning": "the main loop's own",
 }
