@@ -18,6 +18,7 @@ from tools.flash.release import LOADER, Release
 FIRMWARE = Path(__file__).resolve().parents[2] / "firmware"
 CONFIG = "/config.json"
 OLD_MAIN = LOADER + ".old"
+_BROKEN_OFF = "the board still starts a whole release, the old one or the new: flash again"
 
 
 @click.command()
@@ -46,7 +47,7 @@ def flash(board_name: str, port: str, config: Path | None, firmware: Path) -> No
     board = boards.load(board_name)
     settings = _settings(config or firmware / "config.json")
     compiled = release.build(board, firmware)
-    with connect(port) as device:
+    with connect(port, _BROKEN_OFF) as device:
         facts = device.facts()
         check(board, facts, compiled, port)
         version = ".".join(map(str, facts.version))

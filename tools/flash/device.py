@@ -44,13 +44,15 @@ class Facts:
 
 
 @contextmanager
-def connect(port: str) -> Iterator["Device"]:
+def connect(port: str, advice: str) -> Iterator["Device"]:
     """The board at the port, its program stopped; restarted at the end, also after an error.
+
+    advice: what the user should know when the link breaks off.
 
     UserError if the port cannot be opened or no MicroPython answers there.
     """
     transport = _open(port)
-    device = Device(port, transport)
+    device = Device(port, transport, advice)
     try:
         device.stop()
         try:
@@ -73,8 +75,9 @@ class Device:
     Every method raises LinkError if the line fails and UserError if the board cannot do it.
     """
 
-    def __init__(self, port: str, transport: SerialTransport):
+    def __init__(self, port: str, transport: SerialTransport, advice: str):
         self.port = port
+        self._advice = advice
         self._transport = transport
 
     def stop(self) -> None:
@@ -114,13 +117,32 @@ class Device:
             arch=ARCHITECTURES[arch] if arch < len(ARCHITECTURES) else f"number {arch}",
         )
 
-    def prepare(self) -> None:
-        """Soft reset, so that no timer of the old program runs and memory is free; load onboard.py.
-
-        The methods below need this.
-        """
+    def reset(self) -> None:
+        """Soft reset, so that no timer of the old program runs and memory is free."""
         with redirect_stdout(StringIO()), self._line():
             self._transport.enter_raw_repl(soft_reset=True, timeout_overall=_BOOT_S)
+
+    def mount(self, folder: Path) -> None:
+        """Let the board import from a folder of this machine, before its own; until `unmount`."""
+        with self._line():
+            self._transport.mount_local(str(folder))
+        self._run("import sys\nsys.path.insert(0, '/remote')")
+
+    def unmount(self) -> None:
+        with self._line():
+            self._transport.umount_local()
+
+    def run(self, program: str, silence_s: float) -> str:
+        """What the program prints; it may be silent for so long."""
+        with self._line():
+            printed, error = self._transport.exec_raw(program, timeout=int(silence_s))
+            if error:
+                raise TransportExecError(1, error.decode())
+        return printed.decode()
+
+    def prepare(self) -> None:
+        """Reset, and load onboard.py. The methods below need this."""
+        self.reset()
         self._run(_ONBOARD.read_text(encoding="utf-8"))
 
     def inventory(self) -> dict[str, Content | None]:
@@ -194,10 +216,7 @@ class Device:
         except (TransportError, OSError, struct.error, ValueError, SyntaxError) as error:
             garbled = isinstance(error, ValueError | SyntaxError)
             reason = "an answer was garbled" if garbled else error
-            raise LinkError(
-                f"{self.port}: the link broke off ({reason}); the board still starts a whole"
-                " release, the old one or the new: flash again"
-            ) from None
+            raise LinkError(f"{self.port}: the link broke off ({reason}); {self._advice}") from None
 
 
 def _open(port: str) -> SerialTransport:

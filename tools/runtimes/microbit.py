@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -13,8 +14,8 @@ from tools.runtimes.runtime import LIBRARY, Runtime
 
 _QEMU = "qemu-system-arm"
 _IMAGE = Path("/usr/share/firmware-microbit-micropython/firmware.hex")
-_CHUNK = 32  # bytes in 10 ms: its UART has no flow control
-_CHUNK_COUNTING = 8  # the same when it counts instructions, which makes it slow
+_CHUNK = 32  # bytes: its UART has no flow control, and the program behind it room for 64
+_IDLE_S = 0.5  # a board that reads is idle before
 _BOOT_S = 20
 _HOLDS = ("bucket", "ring")
 
@@ -45,8 +46,7 @@ class Microbit(Runtime):
     def start(self, helpers: Mapping[str, Path]) -> None:
         sources = {name: LIBRARY / f"{name}.py" for name in _HOLDS} | dict(helpers)
         self._flat = set(sources)
-        chunk = _CHUNK if self._icount_shift is None else _CHUNK_COUNTING
-        self._repl = RawRepl(self._boot(), chunk)
+        self._repl = RawRepl(self._boot(), _CHUNK, self._idle)
         self._repl.enter(_BOOT_S)
         for name, text in flat_files({n: path.read_text() for n, path in sources.items()}).items():
             self._repl.write_file(name, text.encode())
@@ -69,6 +69,23 @@ class Microbit(Runtime):
             self._qemu.kill()
             self._qemu.communicate()
         self._repl = self._qemu = None
+
+    def _idle(self) -> None:
+        """Wait until the board has read what was sent: then it sleeps, and so do QEMU's threads.
+
+        At least 10 ms, in which the host's terminal has passed it on; without /proc, no more.
+        """
+        assert self._qemu
+        threads = Path(f"/proc/{self._qemu.pid}/task")
+        time.sleep(0.01)
+        deadline = time.monotonic() + _IDLE_S
+        asleep = 0
+        while asleep < 2 and time.monotonic() < deadline:
+            states = [
+                path.read_text().rpartition(")")[2].split()[0] for path in threads.glob("*/stat")
+            ]
+            asleep = 0 if "R" in states else asleep + 1
+            time.sleep(0.001)
 
     def _boot(self) -> str:
         """Switch the board on; the terminal of its serial line."""

@@ -5,10 +5,14 @@ import re
 import select
 import time
 import tty
+from collections.abc import Callable
 
 _INTERRUPT = b"\r\x03\x03"
 _ENTER = b"\x01"
+_CLEAR = b"\x03"
 _END = b"\x04"
+_BEGIN_S = 20
+_TRIES = 3
 _PROMPT = b"raw REPL; CTRL-B to exit\r\n>"
 
 
@@ -22,15 +26,22 @@ class ProgramError(Exception):
 class RawRepl:
     """The board at a terminal.
 
-    terminal: its path.  chunk: bytes that the board can take in 10 ms.
+    terminal: its path.  chunk: bytes that the board can take at once.
+    taken: returns when it has taken them.
 
     Raises TimeoutError, with what was heard, if the board does not answer in time.
     """
 
-    def __init__(self, terminal: str, chunk: int = 4096) -> None:
+    def __init__(
+        self,
+        terminal: str,
+        chunk: int = 4096,
+        taken: Callable[[], None] = lambda: time.sleep(0.01),
+    ) -> None:
         self._fd = os.open(terminal, os.O_RDWR | os.O_NOCTTY)
         tty.setraw(self._fd)
         self._chunk = chunk
+        self._taken = taken
 
     def enter(self, timeout_s: float) -> None:
         """Interrupt what runs; asks again and again, since a board is deaf while it boots."""
@@ -54,13 +65,24 @@ class RawRepl:
         done: the lines of the program that the board has run before, so that places are told
         by their line in the whole.
         """
-        self._send(b"\n" * done.count("\n") + program.encode() + _END)
-        self._hear(b"OK", timeout_s)
+        self._begin(b"\n" * done.count("\n") + program.encode() + _END)
         printed = self._hear(_END, timeout_s)
         traceback = self._hear(_END + b">", timeout_s)
         if traceback:
             raise ProgramError((printed + traceback).decode(), done + program)
         return printed.decode().splitlines()
+
+    def _begin(self, program: bytes) -> None:
+        """Send the program until the board says that it has it, and runs it."""
+        for _ in range(_TRIES - 1):
+            self._send(program)
+            try:
+                self._hear(b"OK", _BEGIN_S)
+                return
+            except TimeoutError:  # its end was lost, so it does not run: away with it
+                self._send(_CLEAR)
+        self._send(program)
+        self._hear(b"OK", _BEGIN_S)
 
     def write_file(self, path: str, content: bytes) -> None:
         """Write a file on the board, in pieces that fit a heap of a few kilobytes."""
@@ -75,7 +97,7 @@ class RawRepl:
     def _send(self, data: bytes) -> None:
         for at in range(0, len(data), self._chunk):
             os.write(self._fd, data[at : at + self._chunk])
-            time.sleep(0.01)
+            self._taken()
 
     def _hear(self, end: bytes, timeout_s: float) -> bytes:
         """What comes before `end`."""

@@ -18,14 +18,18 @@ from tools.runtimes.raw_repl import RawRepl
 from tools.runtimes.runtime import Runtime, compiled
 
 _IMAGE = "SLUICE_UF2"
+_ARCH = "armv6m"
 _BOOT_S = 120
 _LITTLEFS_2_0 = 0x00020000  # what every MicroPython mounts
 
 
 class Rp2040(Runtime):
+    """native: the library has its machine code, else bytecode alone."""
+
     name = "RP2040"
 
-    def __init__(self) -> None:
+    def __init__(self, native: bool = True) -> None:
+        self._arch = _ARCH if native else ""
         self._emulator: subprocess.Popen[str] | None = None
         self._repl: RawRepl | None = None
 
@@ -40,7 +44,7 @@ class Rp2040(Runtime):
 
     def start(self, helpers: Mapping[str, Path]) -> None:
         with tempfile.NamedTemporaryFile(suffix=".lfs") as flash:
-            flash.write(_file_system(compiled(helpers)))
+            flash.write(_file_system(compiled(helpers, self._arch)))
             flash.flush()
             self._repl = RawRepl(self._boot(flash.name))
         self._repl.enter(_BOOT_S)

@@ -40,7 +40,15 @@ class Runtime(ABC):
         """Stop it, also when it has not come up."""
 
 
-def compiled(helpers: Mapping[str, Path]) -> dict[str, bytes]:
-    """The whole library and the helpers as bytecode, by their paths below /lib."""
+def compiled(helpers: Mapping[str, Path], arch: str = "") -> dict[str, bytes]:
+    """The whole library and the helpers compiled, by their paths below /lib; arch as of a board."""
     sources = {f"sluice/{path.stem}": path for path in LIBRARY.glob("*.py")} | dict(helpers)
-    return {f"{name}.mpy": compile_file(path, f"{name}.py", "") for name, path in sources.items()}
+    return {f"{name}.mpy": compile_file(path, f"{name}.py", arch) for name, path in sources.items()}
+
+
+def write_compiled(folder: Path, helpers: Mapping[str, Path], arch: str = "") -> None:
+    """Put them into a folder."""
+    for path, content in compiled(helpers, arch).items():
+        target = folder / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tools.runtimes.raw_repl import RawRepl
-from tools.runtimes.runtime import Runtime, compiled
+from tools.runtimes.runtime import Runtime, write_compiled
 from tools.vboard import VirtualBoard
 
 _BOOT_S = 20
@@ -24,10 +24,7 @@ class WebAssembly(Runtime):
         return None  # `make setup` installs all of it
 
     def start(self, helpers: Mapping[str, Path]) -> None:
-        for path, content in compiled(helpers).items():
-            target = Path(self._flash.name, "lib", path)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(content)
+        write_compiled(Path(self._flash.name, "lib"), helpers)
         self._board.start()
         self._repl = RawRepl(self._board.url)
         self._repl.enter(_BOOT_S)
