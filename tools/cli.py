@@ -2,6 +2,7 @@
 
 import click
 
+from tools.bench.command import bench
 from tools.check.command import check
 from tools.check.interrupts.command import explore
 from tools.console.command import console
@@ -20,6 +21,7 @@ def main() -> None:
 
 
 main.add_command(audit)
+main.add_command(bench)
 main.add_command(change)
 main.add_command(check)
 main.add_command(console)

@@ -1,51 +1,10 @@
-"""Runs on a board: 100,000 events through bucket, ring and stats with the collector off.
+"""Runs on a board: the bench's whole loop, 100,000 events.
 
 Prints `allocated BYTES events COUNT`.
 """
 
-import gc
-
-from sluice import Pipeline, RecordRing, Stats, TokenBucket
-from sluice.sinks import NullSink
+from whole_loop import allocated
 
 EVENTS = 100000
-SMALL_MAX = (1 << 30) - 1
 
-
-class Clock:
-    """One event each tick; starts just before the ticks wrap."""
-
-    def __init__(self):
-        self.now = (1 << 30) - 1000
-
-    def ticks(self):
-        return self.now
-
-
-def run(pipeline, ring, stats, clock):
-    moved = 0
-    while moved < EVENTS:
-        slot = ring.claim()
-        if slot is not None:
-            slot[0] = moved & 255
-            ring.publish(1 + moved % 16)
-        moved += pipeline.step()
-        clock.now = clock.now + 1 if clock.now != SMALL_MAX else 0
-        if clock.now & 1023 == 0:
-            stats.close_interval(clock.now)
-    return moved
-
-
-clock = Clock()
-ring = RecordRing(16, 16, ticks=clock.ticks)
-stats = Stats(clock.ticks)
-bucket = TokenBucket(900, 5, 1000, clock.ticks)
-pipeline = Pipeline(ring, bucket, NullSink(), stats, ticks=clock.ticks)
-before = moved = after = 0  # a new global could make the module's dictionary grow
-gc.collect()
-gc.disable()
-before = gc.mem_alloc()
-moved = run(pipeline, ring, stats, clock)
-after = gc.mem_alloc()
-gc.enable()
-print("allocated", after - before, "events", moved)
+print("allocated", allocated(EVENTS), "events", EVENTS)

