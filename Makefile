@@ -10,7 +10,7 @@ BOARD ?= virtual
 NODE_MODULES := tools/vboard/node_modules
 STUBS := $(patsubst boards/%/stubs.txt,build/stubs/%/ready,$(wildcard boards/*/stubs.txt))
 
-.PHONY: help setup demo test test-device soak check lint flash lock clean
+.PHONY: help setup demo test test-device soak check bench lint flash lock clean
 
 help:
 	@echo "make demo   a virtual board, flashed, fed and watched (LOG=FILE feeds your log)"
@@ -18,6 +18,7 @@ help:
 	@echo "make check  the hot-path contract: allocation, frames, an interrupt at every opcode, threads"
 	@echo "make test-device  the shared suite on every MicroPython that the machine can run"
 	@echo "make soak   the long version of the tests with faults, kills and fuzz: half an hour or more"
+	@echo "make bench  what a call costs, beside what one would write instead; against docs/bench"
 	@echo "make lint   ruff, and pyright against each board's stubs"
 	@echo "make flash BOARD=rp2040 PORT=/dev/ttyACM0"
 	@echo "make lock   renew the locks after a change of the dependencies"
@@ -57,6 +58,9 @@ check: setup
 	sluice check
 	sluice explore
 	pytest --quiet tests/unit/test_linearizability.py tests/device/test_hot_path_contract.py
+
+bench: setup
+	sluice bench --compare docs/bench/results.json
 
 lint: setup $(STUBS)
 	ruff check
