@@ -1,0 +1,153 @@
+"""Real etcd servers on loopback, that a test may kill and start again."""
+
+import asyncio
+import contextlib
+import shutil
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+MISSING = shutil.which("etcd") is None
+needs_etcd = pytest.mark.skipif(MISSING, reason="no etcd here: apt-get install etcd-server")
+
+_START_S = 30.0
+
+
+class EtcdNode:
+    """One server. Its data outlives a kill."""
+
+    def __init__(self, name: str, folder: Path) -> None:
+        self.name = name
+        self._folder = folder
+        self._client_port, self._peer_port = _free_ports(2)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def endpoint(self) -> str:
+        return f"127.0.0.1:{self._client_port}"
+
+    @property
+    def peer(self) -> str:
+        return f"{self.name}=http://127.0.0.1:{self._peer_port}"
+
+    def start(self, peers: str) -> None:
+        client, peer = f"http://{self.endpoint}", self.peer.split("=")[1]
+        with (self._folder / f"{self.name}.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [
+                    *("etcd", "--name", self.name, "--data-dir", self._folder / self.name),
+                    *("--listen-client-urls", client, "--advertise-client-urls", client),
+                    *("--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer),
+                    *("--initial-cluster", peers, "--heartbeat-interval", "50"),
+                    *("--election-timeout", "500", "--logger", "zap"),
+                ],
+                stdout=log,
+                stderr=log,
+            )
+
+    def wait(self) -> None:
+        """Returns when it takes connections: then it has a leader."""
+        deadline = time.monotonic() + _START_S
+        while True:
+            assert self._process is not None and self._process.poll() is None, self.log()
+            try:
+                socket.create_connection(("127.0.0.1", self._client_port), 1).close()
+                return
+            except OSError:
+                assert time.monotonic() < deadline, self.log()
+                time.sleep(0.02)
+
+    def kill(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+    def log(self) -> str:
+        return (self._folder / f"{self.name}.log").read_text()[-2000:]
+
+
+class EtcdServers:
+    """A cluster; a context manager that starts it, and kills it at the end."""
+
+    def __init__(self, folder: Path, count: int) -> None:
+        self.nodes = [EtcdNode(f"n{i}", folder) for i in range(count)]
+        self._peers = ",".join(node.peer for node in self.nodes)
+
+    @property
+    def endpoints(self) -> list[str]:
+        return [node.endpoint for node in self.nodes]
+
+    def start(self, *nodes: EtcdNode) -> None:
+        """Starts these nodes, and returns when they answer."""
+        for node in nodes:
+            node.start(self._peers)
+        for node in nodes:
+            node.wait()
+
+    def __enter__(self) -> "EtcdServers":
+        try:
+            self.start(*self.nodes)
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for node in self.nodes:
+            node.kill()
+
+
+class Proxy:
+    """A network to one server that a test may cut; an async context manager."""
+
+    def __init__(self, endpoint: str) -> None:
+        self._to = endpoint.split(":")
+        self._whole = True
+        self._writers: set[asyncio.StreamWriter] = set()
+
+    async def __aenter__(self) -> "Proxy":
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self.endpoint = f"127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.cut()
+        self._server.close()
+
+    def cut(self) -> None:
+        """Ends every connection, and each new one at once."""
+        self._whole = False
+        for writer in self._writers:
+            writer.transport.abort()
+
+    def mend(self) -> None:
+        self._whole = True
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if not self._whole:
+            writer.transport.abort()
+            return
+        far_reader, far_writer = await asyncio.open_connection(*self._to)
+        await asyncio.gather(self._pass_on(reader, far_writer), self._pass_on(far_reader, writer))
+
+    async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._writers.add(writer)
+        with contextlib.suppress(ConnectionError):
+            while data := await reader.read(65536):
+                writer.write(data)
+        writer.close()
+        self._writers.discard(writer)
+
+
+def _free_ports(count: int) -> list[int]:
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
+    finally:
+        for each in sockets:
+            each.close()

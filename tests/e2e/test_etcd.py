@@ -1,0 +1,311 @@
+"""The etcd client against real servers that fail in every way they can."""
+
+import asyncio
+import os
+from contextlib import aclosing, asynccontextmanager
+
+import pytest
+import pytest_asyncio
+from etcd_servers import EtcdServers, Proxy, needs_etcd
+
+from tools.errors import UserError
+from tools.etcd import (
+    Compare,
+    Etcd,
+    EtcdError,
+    EtcdUnavailable,
+    Mirror,
+    Snapshot,
+    Transaction,
+    Update,
+    Write,
+)
+from tools.etcd.data import Is
+
+pytestmark = pytest.mark.asyncio
+
+OUTAGE_S = 30.0 if os.environ.get("SLUICE_FULL") else 3.0
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    with EtcdServers(tmp_path_factory.mktemp("etcd"), 1) as servers:
+        yield servers
+
+
+@pytest.fixture
+def cluster(tmp_path):
+    with EtcdServers(tmp_path, 3) as servers:
+        yield servers
+
+
+@pytest_asyncio.fixture
+async def etcd(server, request):
+    async with Etcd(server.endpoints) as client:
+        client.place = f"/{request.node.name}/"
+        yield client
+
+
+class Follower:
+    """Follows a prefix in the background, and keeps the values in the order in which they came."""
+
+    def __init__(self, etcd, prefix):
+        self.mirror = Mirror()
+        self.seen = []
+        self.snapshots = 0
+        self._etcd = etcd
+        self._prefix = prefix
+        self._news = asyncio.Condition()
+
+    async def run(self):
+        async with aclosing(self._etcd.follow(self._prefix)) as stream:
+            async for news in stream:
+                self.mirror.apply(news)
+                self.snapshots += isinstance(news, Snapshot)
+                if isinstance(news, Update):
+                    self.seen += [event.value for event in news.events]
+                async with self._news:
+                    self._news.notify_all()
+
+    async def until(self, condition, timeout_s=30.0):
+        async with asyncio.timeout(timeout_s), self._news:
+            await self._news.wait_for(condition)
+
+
+@asynccontextmanager
+async def following(etcd, prefix):
+    follower = Follower(etcd, prefix)
+    task = asyncio.create_task(follower.run())
+    try:
+        await follower.until(lambda: follower.snapshots)
+        yield follower
+        assert not task.done(), task.exception()
+    finally:
+        task.cancel()
+
+
+async def put_until_it_stands(etcd, key, value):
+    """Writes again until an answer says that it stands."""
+    while True:
+        try:
+            return await etcd.put(key, value)
+        except EtcdUnavailable:
+            now = await read_until_answered(etcd, key)
+            if now is not None and now.value == value:
+                return now.mod_revision
+
+
+async def read_until_answered(etcd, key):
+    while True:
+        try:
+            return await etcd.get(key)
+        except EtcdUnavailable:
+            await asyncio.sleep(0.05)
+
+
+def once_each(values):
+    """The values without those that follow themselves: a write made twice is one update."""
+    return [value for i, value in enumerate(values) if i == 0 or values[i - 1] != value]
+
+
+@needs_etcd
+async def test_a_key_is_written_read_and_deleted(etcd):
+    key = etcd.place + "a"
+    assert await etcd.get(key) is None
+    revision = await etcd.put(key, b"one")
+    kv = await etcd.get(key)
+    assert (kv.key, kv.value, kv.mod_revision, kv.lease) == (key, b"one", revision, 0)
+    await etcd.put(etcd.place + "b", b"two")
+    snapshot = await etcd.range(etcd.place)
+    assert [(kv.key[-1], kv.value) for kv in snapshot.kvs] == [("a", b"one"), ("b", b"two")]
+    assert snapshot.revision == revision + 1
+    await etcd.delete(key)
+    assert await etcd.get(key) is None
+
+
+@needs_etcd
+async def test_of_two_who_swap_one_succeeds(etcd):
+    key = etcd.place + "key"
+    assert await etcd.swap(key, b"made", 0)
+    assert not await etcd.swap(key, b"made again", 0)
+    seen = (await etcd.get(key)).mod_revision
+    assert sorted(await asyncio.gather(etcd.swap(key, b"x", seen), etcd.swap(key, b"y", seen))) == [
+        False,
+        True,
+    ]
+    assert not await etcd.swap(key, None, seen)
+    assert await etcd.swap(key, None, (await etcd.get(key)).mod_revision)
+    assert await etcd.get(key) is None
+
+
+@needs_etcd
+async def test_a_transaction_compares_a_whole_range(etcd):
+    place = etcd.place
+    revision = await etcd.put(place + "a", b"1")
+
+    async def write_if_none_since(since):
+        compare = Compare(place, Is.LESS, since + 1, end=place[:-1] + "0")
+        return await etcd.transact(Transaction((compare,), (Write(place + "c", b"1"),)))
+
+    later = await etcd.put(place + "b", b"2")
+    refused = await write_if_none_since(revision)
+    assert not refused.committed and await etcd.get(place + "c") is None
+    assert (await write_if_none_since(later)).committed
+
+
+@needs_etcd
+async def test_a_key_ends_with_its_lease(etcd):
+    lease = await etcd.grant(60)
+    await etcd.put(etcd.place + "a", b"mine", lease)
+    assert (await etcd.get(etcd.place + "a")).lease == lease
+    assert await etcd.keep_alive(lease) == 60
+    async with following(etcd, etcd.place) as follower:
+        await etcd.revoke(lease)
+        await follower.until(lambda: follower.seen)
+        assert follower.seen == [None] and not follower.mirror.kvs
+    assert await etcd.keep_alive(lease) == 0
+    with pytest.raises(EtcdError, match="requested lease not found"):
+        await etcd.put(etcd.place + "a", b"late", lease)
+    with pytest.raises(EtcdError, match="requested lease not found"):
+        await etcd.revoke(lease)
+
+
+@needs_etcd
+async def test_a_lease_that_nobody_keeps_alive_ends(etcd):
+    lease = await etcd.grant(1)
+    await etcd.put(etcd.place + "a", b"mine", lease)
+    async with following(etcd, etcd.place) as follower:
+        await follower.until(lambda: follower.seen)
+        assert follower.seen == [None]
+
+
+@needs_etcd
+async def test_a_compaction_leads_to_a_new_snapshot(etcd, server):
+    """While the follower is cut off its history is forgotten: what happened comes at once."""
+    kept, dropped = etcd.place + "kept", etcd.place + "dropped"
+    async with Proxy(server.endpoints[0]) as proxy, Etcd([proxy.endpoint]) as far:
+        await etcd.put(kept, b"0")
+        await etcd.put(dropped, b"0")
+        async with following(far, etcd.place) as follower:
+            await etcd.put(kept, b"1")
+            await follower.until(lambda: follower.seen == [b"1"])
+            proxy.cut()
+            await etcd.put(kept, b"2")
+            await etcd.delete(dropped)
+            await etcd.compact(await etcd.put(kept, b"3"))
+            proxy.mend()
+            await follower.until(lambda: follower.snapshots == 2)
+            assert {key: kv.value for key, kv in follower.mirror.kvs.items()} == {kept: b"3"}
+            await etcd.put(kept, b"4")
+            await follower.until(lambda: follower.seen == [b"1", b"4"])
+
+
+@needs_etcd
+async def test_after_a_disconnect_the_updates_in_between_come_in_order(etcd, server):
+    async with (
+        Proxy(server.endpoints[0]) as proxy,
+        Etcd([proxy.endpoint]) as far,
+        following(far, etcd.place) as follower,
+    ):
+        for turn in range(3):
+            proxy.cut()
+            for i in range(20):
+                await etcd.put(etcd.place + "key", b"%d" % (20 * turn + i))
+            proxy.mend()
+            await follower.until(lambda turn=turn: len(follower.seen) == 20 * turn + 20)
+        assert follower.seen == [b"%d" % i for i in range(60)]
+        assert follower.snapshots == 1
+
+
+@needs_etcd
+async def test_no_update_is_lost_while_each_node_is_killed_in_turn(cluster, capsys):
+    async with (
+        Etcd(cluster.endpoints) as writer,
+        Etcd(cluster.endpoints) as reader,
+        following(reader, "/n/") as follower,
+    ):
+        written = 0
+        stop = asyncio.Event()
+
+        async def write():
+            nonlocal written
+            while not stop.is_set():
+                await put_until_it_stands(writer, "/n/key", b"%d" % (written + 1))
+                written += 1
+                await asyncio.sleep(0.01)
+
+        task = asyncio.create_task(write())
+        for node in cluster.nodes:
+            before = written
+            node.kill()
+            while written < before + 20:
+                await asyncio.sleep(0.05)
+            await asyncio.to_thread(cluster.start, node)
+            while written < before + 40:
+                await asyncio.sleep(0.05)
+        stop.set()
+        await task
+        last = b"%d" % written
+        await follower.until(lambda: follower.seen and follower.seen[-1] == last)
+        assert once_each(follower.seen) == [b"%d" % (i + 1) for i in range(written)]
+        assert follower.snapshots == 1
+        assert follower.mirror.kvs["/n/key"].value == last
+    with capsys.disabled():
+        print(f"\n  {written} of {written} updates in order while 3 of 3 nodes were killed")
+
+
+@needs_etcd
+async def test_after_an_outage_of_all_nodes_the_state_converges(cluster):
+    async with (
+        Etcd(cluster.endpoints) as writer,
+        Etcd(cluster.endpoints) as reader,
+        following(reader, "/o/") as follower,
+    ):
+        await writer.put("/o/key", b"before")
+        await follower.until(lambda: follower.seen == [b"before"])
+        for node in cluster.nodes:
+            node.kill()
+        with pytest.raises(EtcdUnavailable, match="etcd at 127.0.0.1"):
+            await writer.put("/o/key", b"during")
+        await asyncio.sleep(OUTAGE_S)
+        assert follower.mirror.kvs["/o/key"].value == b"before"
+        await asyncio.to_thread(cluster.start, *cluster.nodes)
+        await put_until_it_stands(writer, "/o/key", b"after")
+        await follower.until(lambda: follower.seen[-1] == b"after")
+        assert follower.mirror.kvs["/o/key"].value == b"after"
+
+
+@needs_etcd
+async def test_a_node_without_quorum_is_left_for_one_that_has_it_again(cluster):
+    """Two of three are away: reads fail within their time, and the watch goes on afterwards."""
+    async with Etcd(cluster.endpoints, timeout_s=1) as etcd, following(etcd, "/q/") as follower:
+        for node in cluster.nodes[:2]:
+            node.kill()
+        with pytest.raises(EtcdUnavailable):
+            async with asyncio.timeout(5):
+                await etcd.get("/q/key")
+        await asyncio.to_thread(cluster.start, *cluster.nodes[:2])
+        await put_until_it_stands(etcd, "/q/key", b"again")
+        await follower.until(lambda: follower.seen and follower.seen[-1] == b"again")
+
+
+async def test_an_address_where_nobody_listens_is_named():
+    async with Etcd(["127.0.0.1:1"], timeout_s=0.3) as etcd:
+        for asked in (etcd.get("/a"), etcd.put("/a", b""), etcd.grant(5), etcd.keep_alive(1)):
+            with pytest.raises(EtcdUnavailable, match="^etcd at 127.0.0.1:1: .+"):
+                await asked
+
+
+async def test_a_server_that_does_not_answer_ends_in_a_timeout():
+    server = await asyncio.start_server(lambda reader, writer: None, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with Etcd([f"127.0.0.1:{port}"], timeout_s=0.3) as etcd:
+        with pytest.raises(EtcdUnavailable, match=f"etcd at 127.0.0.1:{port}: "):
+            await etcd.get("/a")
+    server.close()
+
+
+async def test_a_name_without_an_address_is_named():
+    with pytest.raises(UserError, match="etcd endpoint nowhere.invalid: "):
+        async with Etcd(["nowhere.invalid:2379"]):
+            pass

@@ -1,0 +1,30 @@
+"""The keys under a prefix, as they stand in etcd by all that a watch has told."""
+
+from tools.etcd.data import KeyValue, Snapshot, Update
+
+
+class Mirror:
+    """Keeps the last known state of what `Etcd.follow` follows."""
+
+    def __init__(self) -> None:
+        self.revision = 0
+        """Every change up to this revision is in; 0: nothing is known yet."""
+        self.kvs: dict[str, KeyValue] = {}
+
+    def apply(self, news: Snapshot | Update) -> set[str]:
+        """Takes in what has come; the keys that were written, or deleted."""
+        if isinstance(news, Snapshot):
+            old, self.kvs = self.kvs, {kv.key: kv for kv in news.kvs}
+            changed = {key for key in old | self.kvs if old.get(key) != self.kvs.get(key)}
+        else:
+            changed = set()
+            for event in news.events:
+                changed.add(event.key)
+                if event.value is None:
+                    self.kvs.pop(event.key, None)
+                else:
+                    self.kvs[event.key] = KeyValue(
+                        event.key, event.value, event.mod_revision, event.lease
+                    )
+        self.revision = news.revision
+        return changed
