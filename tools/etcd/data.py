@@ -59,7 +59,7 @@ class Is(Enum):
 class Compare:
     """A condition on the modification revision of a key, or of every key in [key, end).
 
-    A key that does not exist has revision 0; a range without keys meets any condition.
+    A key that does not exist has revision 0, and so has a range without keys.
     """
 
     key: str

@@ -1,0 +1,63 @@
+"""etcd's keys, transactions, history and compaction, without servers or time.
+
+test_etcd_twin.py holds it against a real server.
+"""
+
+from bisect import bisect_left
+
+from tools.etcd import Event, KeyValue, Snapshot, Transaction, Update
+from tools.etcd.data import Compare, Is, Outcome, Write
+
+
+class EtcdTwin:
+    """One store. What it is asked, it does at once."""
+
+    def __init__(self) -> None:
+        self.revision = 1
+        self.kvs: dict[str, KeyValue] = {}
+        self._history: list[Event] = []
+        self._compacted = 0
+
+    def transact(self, transaction: Transaction) -> Outcome:
+        if not all(map(self._holds, transaction.compares)):
+            return Outcome(False, self.revision)
+        writes = [w for w in transaction.writes if w.value is not None or w.key in self.kvs]
+        if writes:
+            self.revision += 1
+        for write in writes:
+            self._write(write)
+        return Outcome(True, self.revision)
+
+    def snapshot(self, prefix: str) -> Snapshot:
+        found = (self.kvs[key] for key in sorted(self.kvs) if key.startswith(prefix))
+        return Snapshot(self.revision, tuple(found))
+
+    def changes(self, prefix: str, from_revision: int) -> Update | None:
+        """The changes from this revision on; None: some are forgotten."""
+        if from_revision <= self._compacted:
+            return None
+        first = bisect_left(self._history, from_revision, key=lambda event: event.mod_revision)
+        events = tuple(e for e in self._history[first:] if e.key.startswith(prefix))
+        return Update(events[-1].mod_revision if events else from_revision - 1, events)
+
+    def compact(self) -> None:
+        """Forgets everything that was before the last revision."""
+        self._compacted = self.revision - 1
+        self._history = [e for e in self._history if e.mod_revision > self._compacted]
+
+    def _holds(self, compare: Compare) -> bool:
+        if compare.end:
+            found = [kv for key, kv in self.kvs.items() if compare.key <= key < compare.end]
+        else:
+            found = [kv for kv in [self.kvs.get(compare.key)] if kv]
+        found = found or [KeyValue(compare.key, b"", 0)]
+        if compare.relation is Is.EQUAL:
+            return all(kv.mod_revision == compare.mod_revision for kv in found)
+        return all(kv.mod_revision < compare.mod_revision for kv in found)
+
+    def _write(self, write: Write) -> None:
+        if write.value is None:
+            del self.kvs[write.key]
+        else:
+            self.kvs[write.key] = KeyValue(write.key, write.value, self.revision)
+        self._history.append(Event(write.key, write.value, self.revision))

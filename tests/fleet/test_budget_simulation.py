@@ -1,0 +1,210 @@
+"""The sum of the rates never exceeds the budget, whatever fails: many random runs.
+
+SLUICE_FULL=1 runs more of them.
+"""
+
+import dataclasses
+import os
+import time
+
+import budget_world
+import pytest
+from budget_world import OverBudgetError, lower_the_budget_at_the_worst_time, run_seed
+
+from tools.budget import share as share_module
+from tools.budget.board import Board
+from tools.budget.share import Share
+from tools.budget.terms import LEASE_MS
+
+SEEDS = 200 if os.environ.get("SLUICE_FULL") else 10
+ACTIONS = 1000
+
+
+def test_the_sum_never_exceeds_the_budget_and_all_is_shared_out_in_the_end(capsys):
+    actions = events = checks = busiest = 0
+    longest = 0.0
+    for seed in range(SEEDS):
+        began = time.perf_counter()
+        world = run_seed(seed, ACTIONS)
+        assert world.rates() == world.fair_rates(), f"seed {seed}"
+        longest = max(longest, time.perf_counter() - began)
+        actions += world.tally.actions
+        events += world.tally.events
+        checks += world.tally.checks
+        busiest = max(busiest, world.tally.busiest)
+    assert busiest == 100  # it came up to the budget, so it was put to the test
+    with capsys.disabled():
+        print(
+            f"\n  {SEEDS} seeds, {actions:,} random actions, {events:,} events, {checks:,} grants "
+            f"taken, never above the budget; the longest took {longest:.1f} s"
+        )
+
+
+def test_a_budget_is_lowered_at_the_worst_time():
+    lower_the_budget_at_the_worst_time()
+
+
+def test_the_same_seed_is_the_same_run():
+    first, second = run_seed(3, 100), run_seed(3, 100)
+    assert first.tally == second.tally and first.etcd.kvs == second.etcd.kvs
+
+
+# Defects, each planted by changing one thing. The simulation has to catch every one.
+
+
+def _after(patch, owner, name, change):
+    """The method does what it did, and then `change`."""
+    original = getattr(owner, name)
+
+    def changed(self, *args, **kwargs):
+        result = original(self, *args, **kwargs)
+        return change(self, result, *args)
+
+    patch.setattr(owner, name, changed)
+
+
+def raise_before_the_lowering_is_confirmed(patch):
+    def last_only(self, _, sent):
+        self.extra = sent[-1].grant.extra if sent else 0
+
+    _after(patch, Board, "_keep", last_only)
+
+
+def give_back_a_guarantee_that_the_board_has_not_confirmed(patch):
+    def forget(self, _, sent):
+        self.guaranteed = 0
+
+    _after(patch, Board, "_keep", forget)
+
+
+def measure_the_lease_from_when_it_is_known(patch):
+    def restart(self, _, news, now):
+        if self._lease is not None and any(
+            kv == f"{self._keys.members}{self._me}"
+            for kv in [event.key for event in getattr(news, "events", ())]
+        ):
+            self._lease = dataclasses.replace(self._lease, asked_at=now)
+
+    _after(patch, Share, "saw", restart)
+
+
+def let_grants_outlive_the_lease(patch):
+    _after(patch, Share, "_limit", lambda self, limit, now: (limit[0], now + LEASE_MS))
+
+
+def clocks_off_by_more_than_is_allowed_for(patch):
+    patch.setattr(budget_world, "DRIFT", 0.05)
+
+
+def take_back_before_the_lease_has_ended(patch):
+    patch.setattr(share_module, "EXPIRED_MS", LEASE_MS // 2)
+
+
+def take_back_without_comparing(patch):
+    _after(
+        patch,
+        Share,
+        "_removal",
+        lambda self, transaction, gateway: dataclasses.replace(transaction, compares=()),
+    )
+
+
+def raise_without_comparing(patch):
+    patch.setattr(Share, "_nobody_else_took", lambda self: [])
+
+
+def compare_only_the_claims(patch):
+    _after(patch, Share, "_nobody_else_took", lambda self, compares: compares[2:])
+
+
+def write_without_comparing_the_own_entry(patch):
+    _after(
+        patch,
+        Share,
+        "_renewal",
+        lambda self, transaction, *_: dataclasses.replace(
+            transaction, compares=transaction.compares[1:]
+        ),
+    )
+
+
+def trust_a_claim_that_is_being_lowered(patch):
+    def only_the_mirror(self, limit, now):
+        claim = min(self._claims.get(self._me, 0), self._fits()) if limit[1] > now else 0
+        return claim, limit[1]
+
+    _after(patch, Share, "_limit", only_the_mirror)
+
+
+def trust_a_guarantee_that_is_being_lowered(patch):
+    patch.setattr(
+        Share,
+        "_guaranteed_share",
+        lambda self, board: min(board.wanted, self._guaranteed_by_ledger(board.name)),
+    )
+
+
+def grant_before_the_connection_stands_in_the_ledger(patch):
+    patch.setattr(Share, "_may_tell", lambda self, board: board.epoch is not None)
+
+
+def ignore_that_the_budget_was_lowered(patch):
+    patch.setattr(Share, "_fits", lambda self: 1 << 30)
+
+
+def a_board_that_does_not_fall_back(patch):
+    patch.setattr(budget_world.Board, "extra", property(lambda self: self._extra))
+
+
+def _take_whatever(patch, field):
+    original = budget_world.Board.take
+
+    def take(self, grant, gateway):
+        own = {"epoch": self._epoch, "number": self._number + 1}[field]
+        return original(self, dataclasses.replace(grant, **{field: own}), gateway)
+
+    patch.setattr(budget_world.Board, "take", take)
+
+
+def a_board_that_takes_grants_of_an_older_connection(patch):
+    _take_whatever(patch, "epoch")
+
+
+def a_board_that_counts_from_when_the_grant_comes(patch):
+    original = budget_world.Board.take
+
+    def take(self, grant, gateway):
+        later = dataclasses.replace(grant, until=self._clock() + LEASE_MS)
+        return original(self, later, gateway)
+
+    patch.setattr(budget_world.Board, "take", take)
+
+
+DEFECTS = [
+    raise_before_the_lowering_is_confirmed,
+    give_back_a_guarantee_that_the_board_has_not_confirmed,
+    measure_the_lease_from_when_it_is_known,
+    let_grants_outlive_the_lease,
+    clocks_off_by_more_than_is_allowed_for,
+    take_back_before_the_lease_has_ended,
+    take_back_without_comparing,
+    raise_without_comparing,
+    compare_only_the_claims,
+    write_without_comparing_the_own_entry,
+    trust_a_claim_that_is_being_lowered,
+    trust_a_guarantee_that_is_being_lowered,
+    grant_before_the_connection_stands_in_the_ledger,
+    ignore_that_the_budget_was_lowered,
+    a_board_that_does_not_fall_back,
+    a_board_that_takes_grants_of_an_older_connection,
+    a_board_that_counts_from_when_the_grant_comes,
+]
+
+
+@pytest.mark.parametrize("plant", DEFECTS, ids=lambda plant: plant.__name__)
+def test_a_planted_defect_is_caught(plant, monkeypatch):
+    plant(monkeypatch)
+    with pytest.raises(OverBudgetError):
+        lower_the_budget_at_the_worst_time()
+        for seed in range(100):
+            run_seed(seed, ACTIONS)

@@ -1,0 +1,6 @@
+"""A fleet-wide rate, shared out over the boards of all gateways by demand."""
+
+from tools.budget.board import Grant, Report
+from tools.budget.share import POLL_MS, Share
+
+__all__ = ["POLL_MS", "Grant", "Report", "Share"]
