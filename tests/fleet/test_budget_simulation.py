@@ -16,10 +16,11 @@ from tools.budget.board import Board
 from tools.budget.share import Share
 from tools.budget.terms import LEASE_MS
 
-SEEDS = 200 if os.environ.get("SLUICE_FULL") else 10
+SEEDS = 200 if os.environ.get("SLUICE_FULL") else 6
 ACTIONS = 1000
 
 
+@pytest.mark.timeout(3600)
 def test_the_sum_never_exceeds_the_budget_and_all_is_shared_out_in_the_end(capsys):
     actions = events = checks = busiest = 0
     longest = 0.0
@@ -49,7 +50,8 @@ def test_the_same_seed_is_the_same_run():
     assert first.tally == second.tally and first.etcd.kvs == second.etcd.kvs
 
 
-# Defects, each planted by changing one thing. The simulation has to catch every one.
+# Defects, each planted by changing one thing. The simulation has to catch every one. Some need
+# rare events: the search begins at a seed that was found to have them.
 
 
 def _after(patch, owner, name, change):
@@ -180,25 +182,25 @@ def a_board_that_counts_from_when_the_grant_comes(patch):
     patch.setattr(budget_world.Board, "take", take)
 
 
-DEFECTS = [
-    raise_before_the_lowering_is_confirmed,
-    give_back_a_guarantee_that_the_board_has_not_confirmed,
-    measure_the_lease_from_when_it_is_known,
-    let_grants_outlive_the_lease,
-    clocks_off_by_more_than_is_allowed_for,
-    take_back_before_the_lease_has_ended,
-    take_back_without_comparing,
-    raise_without_comparing,
-    compare_only_the_claims,
-    write_without_comparing_the_own_entry,
-    trust_a_claim_that_is_being_lowered,
-    trust_a_guarantee_that_is_being_lowered,
-    grant_before_the_connection_stands_in_the_ledger,
-    ignore_that_the_budget_was_lowered,
-    a_board_that_does_not_fall_back,
-    a_board_that_takes_grants_of_an_older_connection,
-    a_board_that_counts_from_when_the_grant_comes,
-]
+DEFECTS = {
+    raise_before_the_lowering_is_confirmed: 0,
+    give_back_a_guarantee_that_the_board_has_not_confirmed: 0,
+    measure_the_lease_from_when_it_is_known: 0,
+    let_grants_outlive_the_lease: 0,
+    clocks_off_by_more_than_is_allowed_for: 0,
+    take_back_before_the_lease_has_ended: 0,
+    take_back_without_comparing: 5,
+    raise_without_comparing: 1,
+    compare_only_the_claims: 0,
+    write_without_comparing_the_own_entry: 0,
+    trust_a_claim_that_is_being_lowered: 0,
+    trust_a_guarantee_that_is_being_lowered: 10,
+    grant_before_the_connection_stands_in_the_ledger: 1,
+    ignore_that_the_budget_was_lowered: 0,
+    a_board_that_does_not_fall_back: 0,
+    a_board_that_takes_grants_of_an_older_connection: 8,
+    a_board_that_counts_from_when_the_grant_comes: 0,
+}
 
 
 @pytest.mark.parametrize("plant", DEFECTS, ids=lambda plant: plant.__name__)
@@ -206,5 +208,5 @@ def test_a_planted_defect_is_caught(plant, monkeypatch):
     plant(monkeypatch)
     with pytest.raises(OverBudgetError):
         lower_the_budget_at_the_worst_time()
-        for seed in range(100):
+        for seed in range(DEFECTS[plant], 100):
             run_seed(seed, ACTIONS)

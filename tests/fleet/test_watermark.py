@@ -1,0 +1,155 @@
+"""The watermark's rule and depth, in tables; and that neither order nor repetition matters."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tools.watermark import Watermark, after, backlog, depth, lag, read, resolved, write
+from tools.watermark.rule import FORGET_MS, MOST_MS
+
+NOW = 1_700_000_000_000
+
+
+def fired(*alerts, mark=None):
+    """The watermark after these alerts at once; "a": a backlog, ("a", 9): a lag of 9 ms."""
+    mark = mark or Watermark()
+    for alert in alerts:
+        mark = lag(mark, *alert, NOW) if isinstance(alert, tuple) else backlog(mark, alert, NOW)
+    return mark
+
+
+@pytest.mark.parametrize(
+    ("alerts", "ms"),
+    [
+        ([], 0),
+        (["a"], 500),
+        (["a", "a", "a"], 500),
+        (["a", "b"], 1000),
+        (["a", "b", "a"], 1000),
+        ([("l", 12000)], 12000),
+        ([("l", 12000), ("l", 12000)], 12000),
+        ([("l", 12000), ("l", 15000)], 15000),
+        ([("l", 12000), ("l", 11000)], 12000),
+        ([("l", 12000), ("m", 11000)], 12000),
+        (["a", ("l", 12000)], 12000),
+        ([("l", 12000), "a"], 12500),
+        ([("l", 10**9)], MOST_MS),
+        ([("l", MOST_MS), "a"], MOST_MS),
+        ([("l", 0)], 0),
+    ],
+)
+def test_it_rises_by_500_ms_or_to_the_largest_lag(alerts, ms):
+    assert fired(*alerts).ms == ms
+
+
+def test_while_an_alert_fires_the_watermark_stays():
+    mark = fired(("l", 12000), "a")
+    assert after(mark, NOW + FORGET_MS - 1) is mark
+
+
+def test_it_decays_by_half_each_second_from_when_the_last_alert_resolves():
+    mark = resolved(fired("a", "b"), "b", NOW + 60_000)
+    mark = resolved(mark, "a", NOW + 60_200)
+    levels = [after(mark, NOW + 60_000 + ms).ms for ms in (0, 999, 1000, 2000, 3000, 4000, 5000)]
+    assert levels == [1000, 1000, 500, 250, 125, 62, 0]
+
+
+def test_it_decays_to_what_still_fires():
+    mark = resolved(fired(("l", 12000), "a"), "l", NOW + 5)
+    assert after(mark, NOW + 10**5) is mark  # the backlog came on top, and is still there
+    mark = resolved(fired("a", ("l", 12000)), "l", NOW + 5)
+    assert [after(mark, NOW + 5 + ms).ms for ms in (0, 1000, 2000, 9000)] == [
+        12000,
+        6250,
+        3375,
+        500,
+    ]
+
+
+def test_resolving_twice_or_what_never_fired_changes_nothing():
+    once = resolved(fired("a"), "a", NOW + 5)
+    assert resolved(once, "a", NOW + 6) == once
+    assert resolved(once, "never", NOW + 6) == once
+
+
+def test_an_alert_that_comes_again_raises_again():
+    mark = resolved(fired("a"), "a", NOW)
+    assert backlog(mark, "a", NOW).ms == 1000
+    assert backlog(mark, "a", NOW + 10_000).ms == 500
+
+
+def test_an_alert_that_is_not_repeated_is_forgotten():
+    mark = fired("a", "b")
+    mark = backlog(mark, "b", NOW + FORGET_MS // 2)
+    mark = after(mark, NOW + FORGET_MS)
+    assert set(mark.firing) == {"b"}
+    mark = after(mark, NOW + 2 * FORGET_MS)
+    assert (mark.ms, mark.firing) == (1000, {})
+    assert after(mark, NOW + 2 * FORGET_MS + 10_000).ms == 0
+
+
+def test_a_clock_that_steps_back_does_not_raise_or_lower_it():
+    mark = resolved(fired("a"), "a", NOW)
+    assert after(mark, NOW - 10**6) == mark
+
+
+@given(st.lists(st.sampled_from(["a", "b", ("l", 700), ("m", 9000)]), max_size=12), st.data())
+def test_repeated_notifications_change_nothing(alerts, data):
+    first_times = list(dict.fromkeys(alerts))
+    once = fired(*first_times)
+    assert fired(*first_times, *data.draw(st.permutations(alerts))) == once
+
+
+@given(st.integers(0, MOST_MS), st.lists(st.integers(0, 20_000), min_size=1, max_size=8))
+def test_how_often_the_decay_is_counted_in_does_not_matter(ms, steps):
+    at_once = step_by_step = resolved(lag(Watermark(), "l", ms, NOW), "l", NOW)
+    now = NOW
+    for step in steps:
+        now += step
+        step_by_step = after(step_by_step, now)
+    at_once = after(at_once, now)
+    assert step_by_step.ms == at_once.ms
+
+
+def test_what_is_written_is_read():
+    mark = resolved(fired("a", ("l", 1200), "b"), "a", NOW + 5)
+    assert read(write(mark)) == mark
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        None,
+        b"",
+        b"x",
+        b"[]",
+        b"500",
+        b'{"ms":-1}',
+        b'{"ms":1e9}',
+        b'{"ms":600001}',
+        b'{"firing":[1]}',
+        b'{"firing":{"a":[1]}}',
+        b'{"firing":{"a":[1,"x"]}}',
+        b"\xff",
+    ],
+)
+def test_what_makes_no_sense_is_no_watermark(value):
+    assert read(value) == Watermark()
+
+
+@pytest.mark.parametrize(
+    ("rate", "ms", "capacity", "expected"),
+    [
+        (500, 1000, 4096, 500),
+        (500, 500, 4096, 250),
+        (3, 500, 64, 1),
+        (1, 500, 64, 1),
+        (0, 500, 64, 1),
+        (1999, 1, 64, 1),
+        (2000, 1, 64, 2),
+        (500, 600_000, 64, 64),
+        (500, 0, 64, 64),
+    ],
+)
+def test_depth(rate, ms, capacity, expected):
+    assert depth(rate, ms, capacity) == expected

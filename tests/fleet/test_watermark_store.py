@@ -1,0 +1,88 @@
+"""The watermark in a real etcd: several operators at once, and those who follow it."""
+
+import asyncio
+from contextlib import aclosing
+from functools import partial
+
+import pytest
+from etcd_servers import EtcdServers, needs_etcd
+
+from tools.etcd import Etcd, EtcdUnavailable
+from tools.watermark import KEY, after, backlog, change, follow, lag, read, resolved
+
+pytestmark = [pytest.mark.asyncio, needs_etcd]
+
+NOW = 1_700_000_000_000
+
+
+@pytest.fixture(scope="module")
+def servers(tmp_path_factory):
+    with EtcdServers(tmp_path_factory.mktemp("etcd"), 1) as servers:
+        yield servers
+
+
+@pytest.fixture
+def endpoints(servers):
+    async def clean():
+        async with Etcd(servers.endpoints) as etcd:
+            await etcd.get(KEY)
+            await etcd.delete(KEY)
+
+    asyncio.run(clean())
+    return servers.endpoints
+
+
+async def test_operators_that_write_at_once_lose_nothing(endpoints):
+    async with Etcd(endpoints) as one, Etcd(endpoints) as other:
+        await asyncio.gather(
+            *(
+                change(etcd, partial(backlog, fingerprint=f"f{i}", now=NOW))
+                for i in range(10)
+                for etcd in (one, other)
+            )
+        )
+        mark = read((await one.get(KEY)).value)
+        assert mark.ms == 10 * 500
+        assert len(mark.firing) == 10
+
+
+async def test_what_changes_nothing_is_not_written(endpoints):
+    async with Etcd(endpoints) as etcd:
+        await change(etcd, partial(backlog, fingerprint="a", now=NOW))
+        before = await etcd.get(KEY)
+        await change(etcd, partial(backlog, fingerprint="a", now=NOW + 10))
+        await change(etcd, partial(resolved, fingerprint="b", now=NOW + 10))
+        await change(etcd, partial(after, now=NOW + 5000))
+        assert await etcd.get(KEY) == before
+
+
+async def test_a_follower_hears_of_every_level(endpoints):
+    async with Etcd(endpoints) as etcd, aclosing(follow(etcd)) as levels:
+        assert await anext(levels) == 0
+        await change(etcd, partial(backlog, fingerprint="a", now=NOW))
+        assert await anext(levels) == 500
+        await change(etcd, partial(lag, fingerprint="l", lag_ms=12000, now=NOW))
+        assert await anext(levels) == 12000
+        await change(etcd, partial(resolved, fingerprint="l", now=NOW))
+        await change(etcd, partial(after, now=NOW + 1000))
+        assert await anext(levels) == 6250
+        await change(etcd, partial(resolved, fingerprint="a", now=NOW + 1000))
+        await change(etcd, partial(after, now=NOW + 60_000))
+        assert await anext(levels) == 0
+
+
+async def test_a_write_that_nobody_answers_says_so(tmp_path):
+    with EtcdServers(tmp_path, 1) as servers:
+        async with Etcd(servers.endpoints, timeout_s=0.5) as etcd:
+            await change(etcd, partial(backlog, fingerprint="a", now=NOW))
+            servers.nodes[0].kill()
+            with pytest.raises(EtcdUnavailable, match="etcd at 127.0.0.1"):
+                await change(etcd, partial(backlog, fingerprint="b", now=NOW))
+            await asyncio.to_thread(servers.start, servers.nodes[0])
+            while True:
+                try:
+                    mark = await change(etcd, partial(backlog, fingerprint="b", now=NOW))
+                    break
+                except EtcdUnavailable:
+                    await asyncio.sleep(0.05)
+            assert mark.ms == 1000

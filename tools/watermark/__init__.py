@@ -1,0 +1,19 @@
+"""The fleet's watermark: how long, in ms, what a board may keep waiting."""
+
+from tools.watermark.depth import depth
+from tools.watermark.rule import Watermark, after, backlog, lag, read, resolved, write
+from tools.watermark.store import KEY, change, follow
+
+__all__ = [
+    "KEY",
+    "Watermark",
+    "after",
+    "backlog",
+    "change",
+    "depth",
+    "follow",
+    "lag",
+    "read",
+    "resolved",
+    "write",
+]

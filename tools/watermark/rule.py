@@ -1,0 +1,141 @@
+"""How the watermark follows the alerts. Values in, values out: no clock and no network here.
+
+Each alert that fires asks for a level, and remembers it: a backlog, 500 ms more than the watermark
+was; a lag, itself. The watermark rises to the highest level at once. When alerts resolve it decays
+to the highest of those that still fire: every second it loses half of what it is above.
+
+The same alert again changes nothing (a lag that has grown raises its level), so it does not matter
+how often a notification comes. An alert that was not repeated for FORGET_MS counts as resolved: its
+notification was lost.
+
+Times are wall-clock ms, because several operators may take turns. A clock that steps back delays
+the decay; nothing else depends on it.
+"""
+
+import json
+from dataclasses import dataclass, field, replace
+
+RAISE_MS = 500
+"""What a backlog adds."""
+
+MOST_MS = 600_000
+"""The watermark is never higher."""
+
+HALF_LIFE_MS = 1000
+"""What is above the firing alerts' levels is halved so often."""
+
+FORGET_MS = 600_000
+"""Alertmanager has to repeat a firing alert at least so often; half of it is a good choice."""
+
+_NOTE_AGAIN_MS = FORGET_MS // 10  # how exactly it is kept when an alert was repeated
+_SETTLED_MS = 50  # a rest that is dropped instead of halved
+
+
+@dataclass(frozen=True, slots=True)
+class Firing:
+    """An alert that fires: the level that it asks for, and when it was last repeated."""
+
+    level_ms: int
+    seen_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Watermark:
+    """What stands at /watermark/global.
+
+    ms: 0 (none) to MOST_MS.  at: until when the decay is counted in.
+    firing: by the fingerprint that Alertmanager gives an alert.
+    """
+
+    ms: int = 0
+    at: int = 0
+    firing: dict[str, Firing] = field(default_factory=dict)
+
+    @property
+    def floor_ms(self) -> int:
+        """Where it decays to."""
+        return max((firing.level_ms for firing in self.firing.values()), default=0)
+
+
+def backlog(mark: Watermark, fingerprint: str, now: int) -> Watermark:
+    """A backlog alert fires, or is repeated."""
+    mark = after(mark, now)
+    known = mark.firing.get(fingerprint)
+    return _fires(mark, fingerprint, known.level_ms if known else mark.ms + RAISE_MS, now)
+
+
+def lag(mark: Watermark, fingerprint: str, lag_ms: int, now: int) -> Watermark:
+    """A lag alert fires, or is repeated, with this lag, 0 ms or more."""
+    mark = after(mark, now)
+    known = mark.firing.get(fingerprint)
+    return _fires(mark, fingerprint, max(lag_ms, known.level_ms if known else 0), now)
+
+
+def resolved(mark: Watermark, fingerprint: str, now: int) -> Watermark:
+    """An alert does not fire any more; nothing changes if it did not."""
+    mark = after(mark, now)
+    return _without(mark, {fingerprint} & mark.firing.keys(), now)
+
+
+def after(mark: Watermark, now: int) -> Watermark:
+    """The watermark as it has decayed by now; the same object if nothing has changed."""
+    lost = {name for name, firing in mark.firing.items() if now - firing.seen_at >= FORGET_MS}
+    mark = _without(mark, lost, now)
+    excess = mark.ms - mark.floor_ms
+    if excess <= 0:
+        return mark
+    halvings = max(0, now - mark.at) // HALF_LIFE_MS
+    if halvings == 0:
+        return mark
+    excess >>= halvings
+    if excess < _SETTLED_MS:
+        excess = 0
+    return replace(mark, ms=mark.floor_ms + excess, at=mark.at + halvings * HALF_LIFE_MS)
+
+
+def read(value: bytes | None) -> Watermark:
+    """What stands in etcd; no watermark if there is nothing, or nothing that makes sense."""
+    try:
+        fields = json.loads(value or b"{}")
+        mark = Watermark(
+            _number(fields.get("ms", 0), MOST_MS),
+            _number(fields.get("at", 0)),
+            {
+                name: Firing(_number(level, MOST_MS), _number(seen_at))
+                for name, (level, seen_at) in fields.get("firing", {}).items()
+            },
+        )
+    except (ValueError, TypeError, AttributeError):
+        return Watermark()
+    return mark
+
+
+def write(mark: Watermark) -> bytes:
+    firing = {name: [each.level_ms, each.seen_at] for name, each in mark.firing.items()}
+    fields = {"ms": mark.ms, "at": mark.at, "firing": firing}
+    return json.dumps(fields, separators=(",", ":")).encode()
+
+
+def _fires(mark: Watermark, fingerprint: str, level_ms: int, now: int) -> Watermark:
+    level_ms = max(0, min(level_ms, MOST_MS))
+    known = mark.firing.get(fingerprint)
+    if known and known.level_ms == level_ms and now - known.seen_at < _NOTE_AGAIN_MS:
+        return mark
+    firing = mark.firing | {fingerprint: Firing(level_ms, now)}
+    if level_ms <= mark.ms:
+        return replace(mark, firing=firing)
+    return Watermark(level_ms, now, firing)
+
+
+def _without(mark: Watermark, names: set[str], now: int) -> Watermark:
+    if not names:
+        return mark
+    firing = {name: each for name, each in mark.firing.items() if name not in names}
+    decays_already = mark.ms > mark.floor_ms
+    return Watermark(mark.ms, mark.at if decays_already else now, firing)
+
+
+def _number(value: object, most: int = 1 << 62) -> int:
+    if not isinstance(value, int) or not 0 <= value <= most:
+        raise ValueError(value)
+    return value
