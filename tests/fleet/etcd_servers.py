@@ -49,7 +49,7 @@ class EtcdNode:
             )
 
     def wait(self) -> None:
-        """Returns when it takes connections: then it has a leader."""
+        """Returns when it takes connections."""
         deadline = time.monotonic() + _START_S
         while True:
             assert self._process is not None and self._process.poll() is None, self.log()

@@ -47,6 +47,11 @@ def test_while_an_alert_fires_the_watermark_stays():
     assert after(mark, NOW + FORGET_MS - 1) is mark
 
 
+def test_a_lag_that_shrinks_while_it_fires_lowers_nothing():
+    mark = fired(("l", 12000), ("l", 11000))
+    assert after(mark, NOW + 10_000).ms == 12000
+
+
 def test_it_decays_by_half_each_second_from_when_the_last_alert_resolves():
     mark = resolved(fired("a", "b"), "b", NOW + 60_000)
     mark = resolved(mark, "a", NOW + 60_200)

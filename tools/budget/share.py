@@ -109,7 +109,7 @@ class Share:
         self._asked_at: int | None = None
         self._refused = False
         self._known_from = 0  # the revision that the mirror has to reach for the next turn
-        self._targets: dict[str, int] | None = None
+        self._targets: dict[str, int] | None = None  # None: what they hang on has changed
         self._admitted: set[str] = set()
         self._stopping = False
 
@@ -177,22 +177,24 @@ class Share:
 
     def saw(self, news: Snapshot | Update, now: int) -> None:
         """The next of what `Etcd.follow` yields."""
+        spare_is_known = True
         for key in self._mirror.apply(news):
             kv = self._mirror.kvs.get(key)
             if key == self._keys.rate:
                 self._rate = read_rate(kv.value if kv else None)
+                spare_is_known = False
             elif board := _after(key, self._keys.boards):
                 _put(self._reserved, board, kv and read_reservation(kv.value))
+                spare_is_known = False
             elif gateway := _after(key, self._keys.claims):
                 _put(self._claims, gateway, kv and read_claim(kv.value))
             elif gateway := _after(key, self._keys.members):
                 peer = kv and _Peer(read_member(kv.value), kv.mod_revision, now)
-                _put(self._peers, gateway, peer)
-                if gateway == self._me:
-                    self._own_entry_changed()
-            self._targets = None
-        self._spare = self._rate - sum(kept.guaranteed for kept in self._reserved.values())
+                self._put_peer(gateway, peer)
         self._claimed = sum(self._claims.values())
+        if not spare_is_known:
+            self._spare = self._rate - sum(kept.guaranteed for kept in self._reserved.values())
+            self._targets = None
 
     def answered(self, outcome: Outcome | None, now: int) -> None:
         """What became of the last transaction; None: it may have been made, or may still be."""
@@ -215,6 +217,14 @@ class Share:
             self._asking = True
             yield transaction
         yield from self._grants(now)
+
+    def _put_peer(self, gateway: str, peer: _Peer | None) -> None:
+        old = self._peers.get(gateway)
+        _put(self._peers, gateway, peer)
+        if gateway == self._me:
+            self._own_entry_changed()
+        elif old is None or peer is None or old.member.boards != peer.member.boards:
+            self._targets = None
 
     def _own_entry_changed(self) -> None:
         # Each turn asked for so far was to be made on the entry as it was: all but this are void.
