@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tools.etcd import Etcd, EtcdUnavailable, KeyValue
+
 MISSING = shutil.which("etcd") is None
 needs_etcd = pytest.mark.skipif(MISSING, reason="no etcd here: apt-get install etcd-server")
 
@@ -101,9 +103,15 @@ class EtcdServers:
 
 
 class Proxy:
-    """A network to one server that a test may cut; an async context manager."""
+    """A network to one server that a test may cut; an async context manager.
 
-    def __init__(self, endpoint: str) -> None:
+    delay_s: how late what either end says comes to the other.
+    """
+
+    def __init__(self, endpoint: str, delay_s: float = 0) -> None:
+        self.connections = 0
+        """How many there have been."""
+        self._delay_s = delay_s
         self._to = endpoint.split(":")
         self._whole = True
         self._writers: set[asyncio.StreamWriter] = set()
@@ -127,6 +135,7 @@ class Proxy:
         self._whole = True
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
         if not self._whole:
             writer.transport.abort()
             return
@@ -137,9 +146,30 @@ class Proxy:
         self._writers.add(writer)
         with contextlib.suppress(ConnectionError):
             while data := await reader.read(65536):
+                await asyncio.sleep(self._delay_s)
                 writer.write(data)
         writer.close()
         self._writers.discard(writer)
+
+
+async def put_until_it_stands(etcd: Etcd, key: str, value: bytes) -> int:
+    """Writes again until an answer says that it stands."""
+    while True:
+        try:
+            return await etcd.put(key, value)
+        except EtcdUnavailable:
+            now = await read_until_answered(etcd, key)
+            if now is not None and now.value == value:
+                return now.mod_revision
+
+
+async def read_until_answered(etcd: Etcd, key: str) -> KeyValue | None:
+    """Reads again until there is an answer."""
+    while True:
+        try:
+            return await etcd.get(key)
+        except EtcdUnavailable:
+            await asyncio.sleep(0.05)
 
 
 def _free_ports(count: int) -> list[int]:

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 from budget_world import Board, OverBudgetError
-from etcd_servers import EtcdServers, needs_etcd
+from etcd_servers import EtcdServers, needs_etcd, put_until_it_stands
 
 from tools.budget import Driver, Share, clock_ms
 from tools.budget.terms import EXPIRED_MS
@@ -79,8 +79,7 @@ class Gateway:
 async def fleet(endpoints, count):
     world = Now()
     async with Etcd(endpoints, timeout_s=1) as etcd:
-        await etcd.get("/budget/qps")
-        await etcd.put("/budget/qps", b"%d" % RATE)
+        await put_until_it_stands(etcd, "/budget/qps", b"%d" % RATE)
         gateways = [Gateway(world, etcd, f"g{i}") for i in range(count)]
         tasks = [asyncio.create_task(gateway.run()) for gateway in gateways]
         try:

@@ -6,7 +6,7 @@ from contextlib import aclosing, asynccontextmanager
 
 import pytest
 import pytest_asyncio
-from etcd_servers import EtcdServers, Proxy, needs_etcd
+from etcd_servers import EtcdServers, Proxy, needs_etcd, put_until_it_stands
 
 from tools.errors import UserError
 from tools.etcd import (
@@ -82,25 +82,6 @@ async def following(etcd, prefix):
         assert not task.done(), task.exception()
     finally:
         task.cancel()
-
-
-async def put_until_it_stands(etcd, key, value):
-    """Writes again until an answer says that it stands."""
-    while True:
-        try:
-            return await etcd.put(key, value)
-        except EtcdUnavailable:
-            now = await read_until_answered(etcd, key)
-            if now is not None and now.value == value:
-                return now.mod_revision
-
-
-async def read_until_answered(etcd, key):
-    while True:
-        try:
-            return await etcd.get(key)
-        except EtcdUnavailable:
-            await asyncio.sleep(0.05)
 
 
 def once_each(values):
@@ -201,6 +182,14 @@ async def test_a_compaction_leads_to_a_new_snapshot(etcd, server):
 
 
 @needs_etcd
+async def test_a_node_that_is_slow_to_answer_is_reached_at_the_first_attempt(server):
+    proxy = Proxy(server.endpoints[0], delay_s=0.4)
+    async with proxy, Etcd([proxy.endpoint], timeout_s=20) as far:
+        assert await far.get("/slow") is None
+        assert proxy.connections == 1
+
+
+@needs_etcd
 async def test_after_a_disconnect_the_updates_in_between_come_in_order(etcd, server):
     async with (
         Proxy(server.endpoints[0]) as proxy,
@@ -261,8 +250,8 @@ async def test_after_an_outage_of_all_nodes_the_state_converges(cluster):
         Etcd(cluster.endpoints) as reader,
         following(reader, "/o/") as follower,
     ):
-        await writer.put("/o/key", b"before")
-        await follower.until(lambda: follower.seen == [b"before"])
+        await put_until_it_stands(writer, "/o/key", b"before")
+        await follower.until(lambda: once_each(follower.seen) == [b"before"])
         for node in cluster.nodes:
             node.kill()
         with pytest.raises(EtcdUnavailable, match="etcd at 127.0.0.1"):

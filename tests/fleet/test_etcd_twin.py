@@ -3,7 +3,7 @@
 import random
 
 import pytest
-from etcd_servers import EtcdServers, needs_etcd
+from etcd_servers import EtcdServers, needs_etcd, read_until_answered
 from etcd_twin import EtcdTwin
 
 from tools.etcd import Compare, Etcd, Transaction, Update, Write, prefix_end
@@ -34,7 +34,7 @@ async def test_the_same_transactions_have_the_same_outcomes(tmp_path):
     committed = 0
     with EtcdServers(tmp_path, 1) as servers:
         async with Etcd(servers.endpoints) as etcd:
-            await etcd.range("/t/")
+            await read_until_answered(etcd, "/t/")
             for _ in range(400):
                 transaction = some_transaction(chance, twin.revision)
                 expected = twin.transact(transaction)
