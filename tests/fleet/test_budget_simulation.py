@@ -5,6 +5,8 @@ SLUICE_FULL=1 runs more of them.
 
 import dataclasses
 import os
+import subprocess
+import sys
 import time
 
 import budget_world
@@ -45,9 +47,24 @@ def test_a_budget_is_lowered_at_the_worst_time():
     lower_the_budget_at_the_worst_time()
 
 
-def test_the_same_seed_is_the_same_run():
-    first, second = run_seed(3, 100), run_seed(3, 100)
-    assert first.tally == second.tally and first.etcd.kvs == second.etcd.kvs
+def test_the_same_seed_is_the_same_run_in_every_process():
+    """Also where Python orders sets of strings in another way."""
+    script = (
+        "from budget_world import run_seed\n"
+        f"for world in (run_seed(4, {ACTIONS}), run_seed(6, {ACTIONS})):\n"
+        "    print(world.tally, world.etcd.kvs)\n"
+    )
+    runs = {
+        subprocess.run(
+            [sys.executable, "-c", script],
+            env=os.environ | {"PYTHONHASHSEED": seed, "PYTHONPATH": os.pathsep.join(sys.path)},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2", "3")
+    }
+    assert len(runs) == 1
 
 
 # Defects, each planted by changing one thing. The simulation has to catch every one. Some need
@@ -189,16 +206,16 @@ DEFECTS = {
     let_grants_outlive_the_lease: 0,
     clocks_off_by_more_than_is_allowed_for: 0,
     take_back_before_the_lease_has_ended: 0,
-    take_back_without_comparing: 5,
-    raise_without_comparing: 0,
+    take_back_without_comparing: 14,
+    raise_without_comparing: 1,
     compare_only_the_claims: 0,
     write_without_comparing_the_own_entry: 0,
     trust_a_claim_that_is_being_lowered: 0,
-    trust_a_guarantee_that_is_being_lowered: 19,
-    grant_before_the_connection_stands_in_the_ledger: 1,
+    trust_a_guarantee_that_is_being_lowered: 25,
+    grant_before_the_connection_stands_in_the_ledger: 5,
     ignore_that_the_budget_was_lowered: 0,
     a_board_that_does_not_fall_back: 0,
-    a_board_that_takes_grants_of_an_older_connection: 6,
+    a_board_that_takes_grants_of_an_older_connection: 1,
     a_board_that_counts_from_when_the_grant_comes: 0,
 }
 

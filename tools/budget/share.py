@@ -210,7 +210,7 @@ class Share:
         """What has to be asked of etcd, and told to boards, now."""
         for board in self._boards.values():
             board.expire(now)
-        for name in [*self._leaving]:
+        for name in sorted(self._leaving):
             self._forget(self._boards[name])
         transaction = self._next_transaction(now)
         if transaction is not None:

@@ -11,20 +11,19 @@ class Mirror:
         """Every change up to this revision is in; 0: nothing is known yet."""
         self.kvs: dict[str, KeyValue] = {}
 
-    def apply(self, news: Snapshot | Update) -> set[str]:
-        """Takes in what has come; the keys that were written, or deleted."""
+    def apply(self, news: Snapshot | Update) -> list[str]:
+        """Takes in what has come; the keys that were written, or deleted, in an order of etcd's."""
         if isinstance(news, Snapshot):
             old, self.kvs = self.kvs, {kv.key: kv for kv in news.kvs}
-            changed = {key for key in old | self.kvs if old.get(key) != self.kvs.get(key)}
+            changed = [key for key in old | self.kvs if old.get(key) != self.kvs.get(key)]
         else:
-            changed = set()
             for event in news.events:
-                changed.add(event.key)
                 if event.value is None:
                     self.kvs.pop(event.key, None)
                 else:
                     self.kvs[event.key] = KeyValue(
                         event.key, event.value, event.mod_revision, event.lease
                     )
+            changed = [*dict.fromkeys(event.key for event in news.events)]
         self.revision = news.revision
         return changed
