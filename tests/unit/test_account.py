@@ -129,6 +129,14 @@ def test_what_the_board_shed_is_lost_too():
     assert (account.delivered, account.lost) == (2, 3)
 
 
+def test_a_failure_in_a_damaged_line_is_none():
+    told = Told(2)
+    for failed in ("0", "7", "0", "1", "71", "1", "1"):
+        told.tally.add_line(f"event=stats failed={failed}")
+    told.acknowledge(2, 1)
+    assert told.account().lost == 1
+
+
 def test_failures_are_told_by_lines_when_the_statistics_line_has_not_come():
     told = Told(2)
     told.tally.add_line("event=given_up bytes=1")

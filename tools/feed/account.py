@@ -221,24 +221,38 @@ class Tally:
 
 
 class _Counter:
-    """How far a counter of the board rises while it is watched, across resets."""
+    """How far a counter of the board rises while it is watched, across resets.
+
+    Its lines have no checksum. A reading that a later one does not reach was damaged on the line,
+    or the board was reset behind it; if nothing had confirmed it, it does not count.
+    """
 
     def __init__(self) -> None:
-        self.rise = 0
-        self._last: int | None = None
+        self._confirmed = 0
+        self._base: int | None = None  # the reading from which the newest one counts
+        self._newest = 0  # how far that is above
+
+    @property
+    def rise(self) -> int:
+        return self._confirmed + self._newest
 
     def start(self) -> None:
         """The board has started: it counts from 0."""
-        self._last = 0
+        self._confirmed += self._newest
+        self._base, self._newest = 0, 0
 
     def read(self, text: str) -> None:
         """Takes in the counter as it stands in a line; anything but a number is passed over."""
         if not text.isdecimal():
             return
         value = int(text)
-        if self._last is not None and value > self._last:
-            self.rise += value - self._last
-        self._last = value
+        if self._base is None:
+            self._base = value
+        elif value >= self._base + self._newest:
+            self._confirmed += self._newest
+            self._base += self._newest
+        self._base = min(self._base, value)
+        self._newest = value - self._base
 
 
 class _Meter:
