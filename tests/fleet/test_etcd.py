@@ -27,12 +27,6 @@ pytestmark = pytest.mark.asyncio
 OUTAGE_S = 30.0 if os.environ.get("SLUICE_FULL") else 3.0
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with EtcdServers(tmp_path_factory.mktemp("etcd"), 1) as servers:
-        yield servers
-
-
 @pytest.fixture
 def cluster(tmp_path):
     with EtcdServers(tmp_path, 3) as servers:

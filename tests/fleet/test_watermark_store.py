@@ -15,21 +15,15 @@ pytestmark = [pytest.mark.asyncio, needs_etcd]
 NOW = 1_700_000_000_000
 
 
-@pytest.fixture(scope="module")
-def servers(tmp_path_factory):
-    with EtcdServers(tmp_path_factory.mktemp("etcd"), 1) as servers:
-        yield servers
-
-
 @pytest.fixture
-def endpoints(servers):
+def endpoints(server):
     async def clean():
-        async with Etcd(servers.endpoints) as etcd:
+        async with Etcd(server.endpoints) as etcd:
             await read_until_answered(etcd, KEY)
             await etcd.delete(KEY)
 
     asyncio.run(clean())
-    return servers.endpoints
+    return server.endpoints
 
 
 async def test_operators_that_write_at_once_lose_nothing(endpoints):
