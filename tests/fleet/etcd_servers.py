@@ -3,72 +3,40 @@
 import asyncio
 import contextlib
 import shutil
-import socket
-import subprocess
-import time
 from pathlib import Path
 
 import pytest
+from server_process import ServerProcess, free_ports
 
 from tools.etcd import Etcd, EtcdUnavailable, KeyValue
 
 MISSING = shutil.which("etcd") is None
 needs_etcd = pytest.mark.skipif(MISSING, reason="no etcd here: apt-get install etcd-server")
 
-_START_S = 30.0
 
-
-class EtcdNode:
+class EtcdNode(ServerProcess):
     """One server. Its data outlives a kill."""
 
     def __init__(self, name: str, folder: Path) -> None:
-        self.name = name
-        self._folder = folder
-        self._client_port, self._peer_port = _free_ports(2)
-        self._process: subprocess.Popen[bytes] | None = None
-
-    @property
-    def endpoint(self) -> str:
-        return f"127.0.0.1:{self._client_port}"
+        port, peer_port = free_ports(2)
+        super().__init__(name, folder, port, [])
+        self._data = folder / name
+        self._peer_url = f"http://127.0.0.1:{peer_port}"
 
     @property
     def peer(self) -> str:
-        return f"{self.name}=http://127.0.0.1:{self._peer_port}"
+        return f"{self.name}={self._peer_url}"
 
-    def start(self, peers: str) -> None:
-        client, peer = f"http://{self.endpoint}", self.peer.split("=")[1]
-        with (self._folder / f"{self.name}.log").open("ab") as log:
-            self._process = subprocess.Popen(
-                [
-                    *("etcd", "--name", self.name, "--data-dir", self._folder / self.name),
-                    *("--listen-client-urls", client, "--advertise-client-urls", client),
-                    *("--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer),
-                    *("--initial-cluster", peers, "--heartbeat-interval", "50"),
-                    *("--election-timeout", "500", "--logger", "zap"),
-                ],
-                stdout=log,
-                stderr=log,
-            )
-
-    def wait(self) -> None:
-        """Returns when it takes connections."""
-        deadline = time.monotonic() + _START_S
-        while True:
-            assert self._process is not None and self._process.poll() is None, self.log()
-            try:
-                socket.create_connection(("127.0.0.1", self._client_port), 1).close()
-                return
-            except OSError:
-                assert time.monotonic() < deadline, self.log()
-                time.sleep(0.02)
-
-    def kill(self) -> None:
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-
-    def log(self) -> str:
-        return (self._folder / f"{self.name}.log").read_text()[-2000:]
+    def join(self, peers: str) -> None:
+        """Says which cluster it is a node of: before it is started."""
+        client, peer = f"http://{self.address}", self._peer_url
+        self._command = [
+            *("etcd", "--name", self.name, "--data-dir", self._data),
+            *("--listen-client-urls", client, "--advertise-client-urls", client),
+            *("--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer),
+            *("--initial-cluster", peers, "--heartbeat-interval", "50"),
+            *("--election-timeout", "500", "--logger", "zap"),
+        ]
 
 
 class EtcdServers:
@@ -76,16 +44,18 @@ class EtcdServers:
 
     def __init__(self, folder: Path, count: int) -> None:
         self.nodes = [EtcdNode(f"n{i}", folder) for i in range(count)]
-        self._peers = ",".join(node.peer for node in self.nodes)
+        peers = ",".join(node.peer for node in self.nodes)
+        for node in self.nodes:
+            node.join(peers)
 
     @property
     def endpoints(self) -> list[str]:
-        return [node.endpoint for node in self.nodes]
+        return [node.address for node in self.nodes]
 
     def start(self, *nodes: EtcdNode) -> None:
         """Starts these nodes, and returns when they answer."""
         for node in nodes:
-            node.start(self._peers)
+            node.launch()
         for node in nodes:
             node.wait()
 
@@ -170,14 +140,3 @@ async def read_until_answered(etcd: Etcd, key: str) -> KeyValue | None:
             return await etcd.get(key)
         except EtcdUnavailable:
             await asyncio.sleep(0.05)
-
-
-def _free_ports(count: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
-    finally:
-        for each in sockets:
-            each.close()
