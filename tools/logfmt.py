@@ -1,12 +1,16 @@
 """logfmt: the lines that a board prints for programs, and the statistics line among them."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
 _PAIR = re.compile(r'([A-Za-z]\w*)=(?:"((?:[^"\\]|\\.)*)"|([^\s"=]*))(?=\s|$)\s*', re.ASCII)
 _ESCAPE = re.compile(r"\\(.)")
 _ESCAPED = {"n": "\n", "r": "\r", "t": "\t"}
+_UNPRINTABLE = "\N{REPLACEMENT CHARACTER}"
+_BARE = re.compile(r'[^\s"=\\]+')
+_ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n", "\r": r"\r", "\t": r"\t"})
 
 # Fifteen digits are what every JSON reader and spreadsheet keeps exactly.
 _WHOLE = re.compile(r"\d{1,15}", re.ASCII)
@@ -32,6 +36,22 @@ def parse(line: str) -> dict[str, str]:
         pairs[key] = bare if quoted is None else _ESCAPE.sub(_unescape, quoted)
         at = pair.end()
     return pairs
+
+
+def write(pairs: Mapping[str, object]) -> str:
+    """The line that `parse` reads these pairs from; values as `str` writes them.
+
+    The line has no line break and nothing else that moves a terminal's cursor: characters that are
+    not printable, except newline, carriage return and tab, are replaced by U+FFFD.
+    """
+    return " ".join(f"{key}={_value_text(str(value))}" for key, value in pairs.items())
+
+
+def _value_text(value: str) -> str:
+    if _BARE.fullmatch(value) and value.isprintable():
+        return value
+    escaped = value.translate(_ESCAPES)
+    return f'"{"".join(char if char.isprintable() else _UNPRINTABLE for char in escaped)}"'
 
 
 def _unescape(escape: re.Match[str]) -> str:

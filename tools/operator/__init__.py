@@ -1,0 +1,1 @@
+"""The operator: Alertmanager's notifications in, the fleet's watermark out."""
