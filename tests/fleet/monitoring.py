@@ -47,20 +47,24 @@ class Prometheus(ServerProcess):
             "prometheus",
             folder,
             port,
+            # Alertmanager takes an alert as resolved when it has heard nothing for four times the
+            # resend delay: a killed Prometheus has to be back by then.
             [
                 *("prometheus", f"--config.file={folder / 'prometheus.yml'}"),
                 *(f"--storage.tsdb.path={folder / 'tsdb'}", "--log.level=warn"),
-                *(f"--web.listen-address=127.0.0.1:{port}", "--rules.alert.resend-delay=1s"),
+                *(f"--web.listen-address=127.0.0.1:{port}", "--rules.alert.resend-delay=3s"),
             ],
         )
 
     def query(self, expression: str) -> list[dict]:
-        """The samples that it is at this moment. AssertionError: it is not an expression."""
+        """The samples of an expression at this moment. AssertionError: it is not an expression."""
         asked = urllib.parse.urlencode({"query": expression})
         try:
             with urllib.request.urlopen(f"http://{self.address}/api/v1/query?{asked}") as answer:
                 return json.load(answer)["data"]["result"]
         except urllib.error.HTTPError as error:
+            if error.code == 503:  # it is starting
+                return []
             raise AssertionError(f"{expression}: {error.read().decode()}") from error
 
 

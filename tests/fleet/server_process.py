@@ -48,6 +48,12 @@ class ServerProcess:
             self.process.kill()
             self.process.wait()
 
+    def stop(self) -> None:
+        """Asks it to end, and waits until it has."""
+        assert self.process is not None
+        self.process.terminate()
+        self.process.wait(10)
+
     def log(self) -> str:
         """The end of what it has printed."""
         return self._log.read_text()[-4000:]

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from stats_lines import stats, stats_line
 
-from tools.logfmt import parse, read_stats
+from tools.logfmt import parse, read_stats, write
 
 PAIRS = [
     ("event=stop", {"event": "stop"}),
@@ -45,11 +45,22 @@ def test_other_text_has_no_pairs(line):
 
 
 @given(st.dictionaries(st.from_regex(r"[a-z][a-z0-9_]*", fullmatch=True), st.text()))
-def test_quoted_values_come_back(pairs):
-    def quoted(text):
-        return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
+def test_values_that_are_written_come_back_in_one_printable_line(pairs):
+    line = write(pairs)
+    assert line.isprintable()
+    read = {
+        key: "".join(char if char.isprintable() or char in "\n\r\t" else "\ufffd" for char in text)
+        for key, text in pairs.items()
+    }
+    assert parse(line) == read
 
-    assert parse(" ".join(f"{key}={quoted(text)}" for key, text in pairs.items())) == pairs
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [("a-b:c", "a-b:c"), (7, "7"), ("", '""'), ("a b", '"a b"'), ("a\\", r'"a\\"'), ('"', r'"\""')],
+)
+def test_values_are_quoted_where_they_have_to_be(value, text):
+    assert write({"key": value}) == f"key={text}"
 
 
 @given(st.text())
