@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 PROJECT = Path(__file__).parents[2]
-PROTOS = ["tools/etcd/rpc.proto", "tools/link/ack.proto"]
+PROTOS = ["tools/etcd/rpc.proto", "tools/link/ack.proto", "tools/stream/records.proto"]
 
 
 @pytest.fixture(scope="module")

@@ -59,9 +59,9 @@ RTT_S = 0.1
 TIMEOUT_S = RTT_S + 4 * RTT_S / 2  # RFC 6298, after one measurement
 
 
-def begun(base=0, capacity=4):
+def begun(base=0, capacity=4, held=False):
     """A session that the board has answered at time 0, after RTT_S; it pings at time 1."""
-    session = Session(SESSION, base)
+    session = Session(SESSION, base, held)
     session._hello_at = -RTT_S
     session.poll(-RTT_S)
     session.receive(welcome(base), 0)
@@ -91,6 +91,25 @@ def test_it_says_hello_at_once_and_again_until_the_board_answers():
     assert session.room == 4
     assert session.deadline == float("inf")
     assert session.poll(100) == []
+
+
+@pytest.mark.parametrize("base", [0, SEQ_PERIOD - 2])
+def test_deliveries_that_are_held_are_confirmed_when_they_are_done_with(base):
+    session = begun(base, held=True)
+    send_all(session, [b"a", b"b", b"c", b"d"])
+    for i, payload in enumerate([b"a", b"", b"c"]):
+        session.receive(delivered(base + i, payload), 0.01)
+    assert session.poll(0.1) == []
+    assert [session.record((base + i) % SEQ_PERIOD).taken for i in range(4)] == [1, 1, 1, 0]
+    session.confirm((base + 2) % SEQ_PERIOD, 0.1)
+    assert session.taken_seq == (base + 2) % SEQ_PERIOD
+    assert session.poll(session.deadline) == [taken(base + 2)]
+    session.receive(ack(base + 2), 0.11)
+    assert session.first_seq == (base + 2) % SEQ_PERIOD
+    assert session.record(base) is None
+    assert session.poll(0.2) == []
+    session.confirm((base + 3) % SEQ_PERIOD, 0.2)
+    assert session.poll(session.deadline) == [taken(base + 3)]
 
 
 def test_new_sessions_differ_and_say_nothing_to_a_repl():

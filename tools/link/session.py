@@ -78,10 +78,12 @@ class Session:
     """One feed to one board: credit, sequence, and sending again what was lost either way.
 
     session: 1 .. 2^24-1, a number that no other feed has.  base: the first record's sequence
-    number, 0 .. 2^24-1.
+    number, 0 .. 2^24-1.  held: a delivery is confirmed to the board when `confirm` says that it
+    is done with, not when it arrives. The board keeps those that are not, and stops when it has no
+    room for another.
     """
 
-    def __init__(self, session: int, base: int) -> None:
+    def __init__(self, session: int, base: int, held: bool = False) -> None:
         self.record_size = 0
         """Bytes that a record may have, up to 243; 0 until the board has answered."""
         self.ticks_per_s = 0
@@ -101,7 +103,11 @@ class Session:
         self.round_trip = RoundTrip()
         self.base = base
         """The sequence number of the first record."""
+        self.number = session
+        """The number that it was made with."""
         self._session = session
+        self._held = held
+        self._confirmed = 0  # how many of the records, from the oldest, are done with, if held
         self._left_session = 0  # the one before, should it have been given up
         self._first = base  # the sequence number of the oldest record under way
         self._records: deque[Record] = deque()
@@ -140,6 +146,21 @@ class Session:
         return self._records
 
     @property
+    def next_seq(self) -> int:
+        """The sequence number of the next new record."""
+        return (self._first + len(self._records)) % SEQ_PERIOD
+
+    @property
+    def taken_seq(self) -> int:
+        """The sequence number of the oldest record whose delivery is not taken."""
+        return (self._first + self._taken) % SEQ_PERIOD
+
+    @property
+    def first_seq(self) -> int:
+        """The sequence number of the oldest record that is not acknowledged."""
+        return self._first
+
+    @property
     def room(self) -> int:
         """How many new records the board can take now."""
         if self._greeting or self._on_line < len(self._records):
@@ -161,12 +182,22 @@ class Session:
         assert self.room and 1 <= len(payload) <= self.record_size
         if not self._records:
             self._wait_for_board(now)
-        record = Record((self._first + len(self._records)) % SEQ_PERIOD, payload, now)
+        record = Record(self.next_seq, payload, now)
         self._records.append(record)
         self._on_line += 1
         self.sent += 1
         self._used_all |= not self.room
         return _record_content(record)
+
+    def record(self, seq: int) -> Record | None:
+        """The record under way with this sequence number; None: there is none."""
+        place = distance(seq, self._first)
+        return self._records[place] if 0 <= place < len(self._records) else None
+
+    def confirm(self, seq: int, now: float) -> None:
+        """All deliveries before this sequence number are done with. They have all arrived."""
+        self._confirmed = max(self._confirmed, distance(seq, self._first))
+        self._count_taken(now)
 
     def poll(self, now: float) -> list[bytes]:
         """The contents of the frames that have to go out now, besides new records."""
@@ -212,10 +243,6 @@ class Session:
     def _allowed(self) -> int:
         return min(self._credit, self._window) if self._window else self._credit
 
-    @property
-    def _next_taken(self) -> int:
-        return (self._first + self._taken) % SEQ_PERIOD
-
     def _wait_for_board(self, now: float) -> None:
         """The board is heard of within the timeout, or it is asked."""
         self._hello_at = now + self.round_trip.timeout_s
@@ -238,7 +265,7 @@ class Session:
             self._hello_at = now + GREET_S
         self._told = self._taken
         self._tell_at = float("inf")
-        return _hello_content(self._hello, self._session, self._first, self._next_taken)
+        return _hello_content(self._hello, self._session, self._first, self.taken_seq)
 
     def _take_welcome(self, body: bytes, now: float) -> None:
         if not self.answered and body and body[0] != VERSION:
@@ -277,8 +304,8 @@ class Session:
         if self._hello_sent_at is not None:
             self._measured(now - self._hello_sent_at, now)
             self._hello_sent_at = None
-        ahead = _signed(expected - self._first)
-        if ahead < 0 and _signed(expected - self._hello_first) >= 0:
+        ahead = distance(expected, self._first)
+        if ahead < 0 and distance(expected, self._hello_first) >= 0:
             if self._greeting:
                 self._hello_at = now
             return  # late: it was acknowledged meanwhile
@@ -309,7 +336,7 @@ class Session:
             return []
         if not self.answered:
             return []  # an earlier session's
-        done = _signed(ack.processed_count - self._first)
+        done = distance(ack.processed_count, self._first)
         if done > len(self._records) or ack.available_capacity < 0:
             self.refused["content"] += 1
             return []
@@ -325,6 +352,7 @@ class Session:
         self._on_line = max(0, self._on_line - done)
         self._taken = max(0, self._taken - done)
         self._told = max(0, self._told - done)
+        self._confirmed = max(0, self._confirmed - done)
         records = [self._records.popleft() for _ in range(done)]
         for record in records:
             record.acked_at = now
@@ -368,7 +396,7 @@ class Session:
             self.refused["length"] += 1
             return
         seq, tick, payload = _from_u24(body, 0), int.from_bytes(body[3:7], "little"), body[7:]
-        place = _signed(seq - self._first)
+        place = distance(seq, self._first)
         if not 0 <= place < len(self._records):
             return  # late, or an earlier session's, still in the board's queue
         record = self._records[place]
@@ -393,7 +421,10 @@ class Session:
         self._count_taken(now)
 
     def _count_taken(self, now: float) -> None:
-        while self._taken < len(self._records) and self._records[self._taken].taken:
+        stop = len(self._records)
+        if self._held:
+            stop = min(stop, self._confirmed)
+        while self._taken < stop and self._records[self._taken].taken:
             self._taken += 1
         if self._taken - self._told >= _TAKEN_EVERY:
             self._tell_at = now
@@ -404,7 +435,7 @@ class Session:
     def _missing(self) -> int:
         """How many deliveries in a row are missing before one that came."""
         last = self._last_back
-        if last is None or _signed(last - self._next_taken) <= 0:
+        if last is None or distance(last, self.taken_seq) <= 0:
             return 0
         missing = 0
         for record in islice(self._records, self._taken, None):
@@ -416,26 +447,26 @@ class Session:
     @property
     def _ask_at(self) -> float:
         """When to ask again for a delivery that was asked for and is missing still."""
-        if self._greeting or self._asked_for != self._next_taken:
+        if self._greeting or self._asked_for != self.taken_seq:
             return float("inf")
         return self._asked_at + self.round_trip.spread_s
 
     def _taken_contents(self, now: float) -> list[bytes]:
         """What is to be said of the deliveries: those taken, and those that are missing."""
         missing = 0
-        if self._asked_for != self._next_taken or now >= self._ask_at:
+        if self._asked_for != self.taken_seq or now >= self._ask_at:
             missing = min(self._missing, _MISSING_MAX)
-            self._asked_for, self._asked_at = (self._next_taken if missing else None), now
+            self._asked_for, self._asked_at = (self.taken_seq if missing else None), now
         if now < self._tell_at and not missing:
             return []
         self._told = self._taken
         self._tell_at = float("inf")
-        taken = _u24(self._session) + _u24(self._next_taken)
+        taken = _u24(self._session) + _u24(self.taken_seq)
         return [bytes([TAKEN]) + taken + bytes([missing])]
 
     def _is_past(self, seq: int) -> bool:
         """Whether this record or a later one has come back since the board's last reset."""
-        return self._last_back is not None and _signed(self._last_back - seq) >= 0
+        return self._last_back is not None and distance(self._last_back, seq) >= 0
 
     def _check_order(self, record: Record) -> None:
         if record.tick is None:
@@ -456,7 +487,7 @@ class Session:
         self._asked_for = None
 
 
-def new_session(base: int | None = None) -> Session:
+def new_session(base: int | None = None, held: bool = False) -> Session:
     """A session with a number drawn by chance; base: of the first record, None: by chance, too.
 
     With a base by chance the hello that it says until the board answers holds no control character
@@ -467,7 +498,7 @@ def new_session(base: int | None = None) -> Session:
         first = random.randrange(SEQ_PERIOD) if base is None else base
         hello = _hello_content(_FIRST_HELLO, session, first, first)
         if base is not None or not obeyed_by_a_repl(hello):
-            return Session(session, first)
+            return Session(session, first, held)
 
 
 def _hello_content(number: int, session: int, base: int, taken: int) -> bytes:
@@ -478,9 +509,9 @@ def _record_content(record: Record) -> bytes:
     return bytes([RECORD]) + _u24(record.seq) + record.payload
 
 
-def _signed(distance: int) -> int:
-    """The distance between two sequence numbers as the nearer of the two that it can be."""
-    return (distance + SEQ_PERIOD // 2) % SEQ_PERIOD - SEQ_PERIOD // 2
+def distance(seq: int, before: int) -> int:
+    """How far a sequence number is after another, -2^23 .. 2^23-1; below 0: it comes before it."""
+    return (seq - before + SEQ_PERIOD // 2) % SEQ_PERIOD - SEQ_PERIOD // 2
 
 
 def _u24(value: int) -> bytes:

@@ -1,0 +1,1 @@
+"""A board's records over gRPC, with credit from end to end."""
