@@ -1,5 +1,5 @@
 # Everything that a user or CI calls. Needs Python 3.11, git and make; the rest is set up in
-# .venv, tools/vboard/node_modules and build/.
+# .venv, the node_modules of tools/vboard and tools/web, and build/.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -7,10 +7,10 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 BOARD ?= virtual
-NODE_MODULES := tools/vboard/node_modules
+NODE_MODULES := tools/vboard/node_modules tools/web/node_modules
 STUBS := $(patsubst boards/%/stubs.txt,build/stubs/%/ready,$(wildcard boards/*/stubs.txt))
 
-.PHONY: help setup demo test test-device soak check bench lint flash lock clean
+.PHONY: help setup demo test test-device soak check bench web web-pictures lint flash lock clean
 
 help:
 	@echo "make demo   a virtual board, flashed, fed and watched (LOG=FILE feeds your log)"
@@ -19,12 +19,13 @@ help:
 	@echo "make test-device  the shared suite on every MicroPython that the machine can run"
 	@echo "make soak   the long version of the tests with faults, kills and fuzz: half an hour or more"
 	@echo "make bench  what a call costs, beside what one would write instead; against docs/bench"
+	@echo "make web    the page in the browser, a playground and a console, into build/web"
 	@echo "make lint   ruff, and pyright against each board's stubs"
 	@echo "make flash BOARD=rp2040 PORT=/dev/ttyACM0"
 	@echo "make lock   renew the locks after a change of the dependencies"
 	@echo "make clean  remove what the others have made"
 
-setup: $(VENV)/ready $(NODE_MODULES)/ready
+setup: $(VENV)/ready $(NODE_MODULES:=/ready)
 
 $(VENV)/ready: requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "sluice needs Python 3.11 or newer, $(PYTHON) is " + sys.version)'
@@ -33,8 +34,8 @@ $(VENV)/ready: requirements.txt pyproject.toml
 	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
-$(NODE_MODULES)/ready: $(VENV)/ready tools/vboard/package-lock.json
-	cd tools/vboard && npm ci --loglevel=error --no-audit --no-fund
+%/node_modules/ready: $(VENV)/ready %/package-lock.json
+	cd $* && npm ci --loglevel=error --no-audit --no-fund
 	@touch $@
 
 build/stubs/%/ready: boards/%/stubs.txt $(VENV)/ready
@@ -62,6 +63,12 @@ check: setup
 bench: setup
 	sluice bench --compare docs/bench/results.json
 
+web: setup
+	sluice web --out build/web
+
+web-pictures: setup
+	pytest tests/web/test_pictures.py --pictures docs/web
+
 lint: setup $(STUBS)
 	ruff check
 	ruff format --check
@@ -83,7 +90,7 @@ lock:
 	build/lock/bin/pip install --quiet uv
 	$(UV) --all-extras pyproject.toml --output-file requirements.txt
 	for stubs in boards/*/stubs.in; do $(UV) $$stubs --output-file $${stubs%.in}.txt || exit 1; done
-	cd tools/vboard && npm install --package-lock-only --no-audit --no-fund --omit-lockfile-registry-resolved
+	for modules in $(NODE_MODULES); do (cd $${modules%/*} && npm install --package-lock-only --no-audit --no-fund --omit-lockfile-registry-resolved) || exit 1; done
 
 clean:
 	rm -rf build $(VENV) $(NODE_MODULES) .pytest_cache .ruff_cache .hypothesis *.egg-info

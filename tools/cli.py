@@ -13,6 +13,7 @@ from tools.flash.command import flash
 from tools.operator.command import operator
 from tools.settings.command import audit, change
 from tools.vboard.command import vboard
+from tools.web.command import web
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -33,3 +34,4 @@ main.add_command(feed)
 main.add_command(flash)
 main.add_command(operator)
 main.add_command(vboard)
+main.add_command(web)

@@ -1,0 +1,104 @@
+"""A visit to the page: what went wrong is kept, and a board can be plugged in."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from playwright.async_api import Browser, ConsoleMessage, Page, Request, expect
+
+__all__ = ["PATIENCE_MS", "SerialPlug", "Visit", "expect"]
+
+PATIENCE_MS = 30_000
+_FAKE_SERIAL = Path(__file__).with_name("fake_serial.js").read_text()
+
+
+class Visit:
+    """page: of the browser.  complaints: errors on its console, exceptions, requests that failed or
+    left the origin."""
+
+    def __init__(self, page: Page, site: str) -> None:
+        self.page = page
+        self.site = site
+        self.complaints: list[str] = []
+        page.on("console", self._console)
+        page.on("pageerror", lambda error: self.complaints.append(f"exception: {error}"))
+        page.on("requestfailed", lambda request: self.complaints.append(f"failed: {request.url}"))
+        page.context.on("request", self._request)
+
+    @classmethod
+    @asynccontextmanager
+    async def begin(cls, browser: Browser, site: str, **options: object) -> AsyncIterator["Visit"]:
+        """options: of Playwright's `new_context`: viewport, color_scheme …"""
+        context = await browser.new_context(**options)  # type: ignore[arg-type]
+        page = await context.new_page()
+        page.set_default_timeout(PATIENCE_MS)
+        yield cls(page, site)
+        await context.close()
+
+    async def open(self, name: str) -> Page:
+        await self.page.goto(f"{self.site}/{name}")
+        return self.page
+
+    async def shows(self, selector: str, text: object) -> None:
+        """Waits until the element's text is this, or matches it."""
+        await expect(self.page.locator(selector)).to_have_text(text, timeout=PATIENCE_MS)  # type: ignore[arg-type]
+
+    def _console(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            self.complaints.append(f"console: {message.text}")
+
+    def _request(self, request: Request) -> None:
+        if not request.url.startswith((self.site + "/", "data:", "blob:")):
+            self.complaints.append(f"outside: {request.url}")
+
+
+class SerialPlug:
+    """Web Serial in a page, with a virtual board at the other end of its one port.
+
+    url: the board's, `socket://HOST:PORT`. It is there from `insert` to `pull`.
+    """
+
+    def __init__(self, page: Page, url: str) -> None:
+        self._page = page
+        host, _, port = url.removeprefix("socket://").partition(":")
+        self._address = (host, int(port))
+        self._writer: asyncio.StreamWriter | None = None
+        self._pump: asyncio.Task[None] | None = None
+
+    async def fit(self) -> None:
+        """Before the page is opened: it has the port, and a board in it."""
+        await self._page.expose_function("plugOpen", self._open)
+        await self._page.expose_function("plugWrite", self._write)
+        await self._page.expose_function("plugClose", self._close)
+        await self._page.add_init_script(_FAKE_SERIAL)
+
+    async def pull(self) -> None:
+        """Unplug the board."""
+        await self._page.evaluate("fakeSerial.pull()")
+        await self._close()
+
+    async def insert(self) -> None:
+        """Plug it in again."""
+        await self._page.evaluate("fakeSerial.insert()")
+
+    async def _open(self) -> None:
+        reader, self._writer = await asyncio.open_connection(*self._address)
+        self._pump = asyncio.create_task(self._forward(reader))
+
+    async def _forward(self, reader: asyncio.StreamReader) -> None:
+        while data := await reader.read(4096):
+            await self._page.evaluate("data => fakeSerial.receive(data)", list(data))
+
+    async def _write(self, data: list[int]) -> None:
+        if self._writer:
+            self._writer.write(bytes(data))
+            await self._writer.drain()
+
+    async def _close(self) -> None:
+        if self._pump:
+            self._pump.cancel()
+        if self._writer:
+            self._writer.close()
+            await self._writer.wait_closed()
+        self._pump = self._writer = None

@@ -1,0 +1,53 @@
+"""Builds the page: copies it together with what it runs on."""
+
+import json
+import shutil
+from pathlib import Path
+
+from host_sim import FIRMWARE
+from tools.errors import UserError
+
+_HERE = Path(__file__).resolve().parent
+_PAGE = _HERE / "page"
+_UPLOT = _HERE / "node_modules" / "uplot"
+_MICROPYTHON = _HERE.parent / "vboard/node_modules/@micropython/micropython-webassembly-pyscript"
+
+
+def build(out: Path) -> None:
+    """Write the page into the folder `out`, which any static server can serve.
+
+    What is there of an earlier build is replaced. UserError: uPlot or MicroPython is not installed,
+    `out` holds something else, or cannot be written.
+    """
+    for package in (_UPLOT, _MICROPYTHON):
+        if not package.is_dir():
+            raise UserError(f"{package.name} is not installed; `make setup` does it")
+    try:
+        _clear(out)
+        shutil.copytree(_PAGE, out, dirs_exist_ok=True)
+        _copy(_UPLOT / "dist", out / "uplot", "uPlot.esm.js", "uPlot.min.css")
+        _copy(_UPLOT, out / "uplot", "LICENSE")
+        _copy(_MICROPYTHON, out / "micropython", "micropython.mjs", "micropython.wasm")
+        modules = sorted(path.name for path in (FIRMWARE / "sluice").glob("*.py"))
+        _copy(FIRMWARE / "sluice", out / "firmware" / "sluice", *modules)
+        names = [f"sluice/{name}" for name in modules]
+        (out / "firmware.json").write_text(json.dumps(names, indent=1) + "\n")
+    except OSError as error:
+        raise UserError(f"{error.filename or out}: {error.strerror}") from None
+
+
+def _clear(out: Path) -> None:
+    """Remove an earlier build."""
+    if out.exists() and not out.is_dir():
+        raise UserError(f"{out} is not a folder")
+    if not out.is_dir() or not any(out.iterdir()):
+        return
+    if not (out / "firmware.json").is_file():
+        raise UserError(f"{out} holds other files; the page wants an empty folder, or a new one")
+    shutil.rmtree(out)
+
+
+def _copy(source: Path, target: Path, *names: str) -> None:
+    target.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        shutil.copyfile(source / name, target / name)

@@ -1,0 +1,24 @@
+"""The command `sluice web`."""
+
+from pathlib import Path
+
+import click
+
+from tools.web.build import build
+
+
+@click.command()
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("build/web"),
+    show_default=True,
+    help="The folder for the page, a new one or that of an earlier build.",
+)
+def web(out: Path) -> None:
+    """Build the page for the browser: a playground, and a console for a board on USB.
+
+    It consists of files alone; any static server can serve them.
+    """
+    build(out)
+    click.echo(f"{out}/index.html: serve it with `python -m http.server --directory {out}`")
