@@ -20,6 +20,10 @@
       this.writable = new WritableStream({ write: (bytes) => window.plugWrite([...bytes]) });
     }
 
+    getInfo() {
+      return { usbVendorId: 0x2e8a, usbProductId: 0x0005 };
+    }
+
     async close() {
       if (this.readable?.locked || this.writable?.locked) {
         throw new TypeError("The streams are locked.");

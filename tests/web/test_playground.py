@@ -213,6 +213,37 @@ async def test_a_program_that_never_returns_can_be_stopped(visit):
 
 
 @pytest.mark.asyncio
+async def test_a_program_that_prints_without_end_can_be_stopped(visit):
+    page = await visit.open("index.html")
+    await run_program(visit, "n = 0\nwhile True:\n    n += 1\n    print(n)\n")
+    await expect(page.locator("#output")).to_have_text(re.compile(r"\d{6}"), timeout=PATIENCE_MS)
+    await page.get_by_role("button", name="Stop").click()
+    await visit.shows("#state", "Stopped")
+
+
+@pytest.mark.asyncio
+async def test_a_program_that_takes_all_memory_ends_with_an_error(visit):
+    page = await visit.open("index.html")
+    await run_program(visit, "kept = []\nwhile True:\n    kept.append(bytearray(100000))\n")
+    problem = page.locator("#problem")
+    await expect(problem).to_contain_text("MemoryError", timeout=PATIENCE_MS)
+    await run_program(visit, "def deeper():\n    deeper()\n\n\ndeeper()\n")
+    await expect(problem).to_contain_text("maximum recursion depth", timeout=PATIENCE_MS)
+    await visit.shows("#state", "Stopped by an error")
+
+
+@pytest.mark.asyncio
+async def test_a_file_that_is_missing_is_said(visit):
+    await visit.page.route("**/sluice/ring.py", lambda route: route.fulfill(status=404))
+    await visit.open("index.html")
+    await expect(visit.page.locator("#problem")).to_contain_text(
+        "MicroPython cannot go on: ../firmware/sluice/ring.py: 404", timeout=PATIENCE_MS
+    )
+    assert len(visit.complaints) == 1  # the browser's own, about the 404
+    visit.complaints.clear()
+
+
+@pytest.mark.asyncio
 async def test_a_program_that_hands_nothing_over_just_ends(visit):
     await visit.open("index.html")
     await run_program(visit, "from sluice import TokenBucket\nprint(TokenBucket(5, 3).tokens())\n")

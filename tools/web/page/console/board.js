@@ -10,8 +10,8 @@ const LOOK_MS = 50; // how often the silence of the line is looked at
 const BACK_MS = 300; // after a board came back, until its port can be opened
 
 /**
- * The callbacks: onLine(text), onUp(), onDown(reason): the line was lost, by itself or on request;
- * `reason` is a sentence, empty when it was asked for.
+ * The callbacks: onLine(text), onUp(), and onDown(reason) when the line was lost: a sentence, empty
+ * when `close` was called.
  */
 export class Board {
   #callbacks;
@@ -34,8 +34,8 @@ export class Board {
     return this.#reader !== null;
   }
 
-  /** Let the user choose a port, and open it. Throws an Error that says why not; null: nothing was
-   * chosen. */
+  /** Let the user choose a port, and open it; nothing happens when none is chosen. Throws an Error
+   * that says why it cannot be opened. */
   async choose(baudRate) {
     let port;
     try {
@@ -169,7 +169,7 @@ export class Board {
   }
 
   async #isBack(event) {
-    if (!this.#port || this.open) return;
+    if (!this.#port || this.open || !sameDevice(this.#port, event.target)) return;
     this.#port = event.target;
     await new Promise((resolve) => setTimeout(resolve, BACK_MS));
     try {
@@ -178,4 +178,9 @@ export class Board {
       this.#callbacks.onDown(`The board is back, but its port cannot be opened: ${error.message}`);
     }
   }
+}
+
+function sameDevice(one, other) {
+  const [{ usbVendorId, usbProductId }, found] = [one.getInfo(), other.getInfo()];
+  return usbVendorId === found.usbVendorId && usbProductId === found.usbProductId;
 }

@@ -84,7 +84,7 @@ function run() {
   worker.onerror = (event) => {
     event.preventDefault();
     end();
-    showProblem(`The board could not be started: ${event.message || "its files are missing"}`);
+    showProblem(`The board could not be started: ${event.message || "a file is missing"}`);
     say("Ended", "off");
   };
   const seconds = Number($("seconds").value);

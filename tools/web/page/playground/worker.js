@@ -12,6 +12,9 @@ const SLICE_MS = 25; // of real time, until messages are looked at
 const MOST_BEHIND_MS = 250; // then time that was missed is given up
 const FASTEST_US = 1_000_000; // of virtual time in a slice, when as fast as possible
 const HEAP = 4 * 1024 * 1024;
+const MAX_MEMORY = 64 * 1024 * 1024; // where the heap's growth ends in MemoryError
+const PRINT_MS = 50; // between two messages with what the program prints
+const PRINT_MAX = 20_000; // characters in one; what is before them is lost
 const PYSTACK = 8192; // words
 const FIELDS = [
   ["ms", "offered", "granted", "depth", "limit", "p50", "p95"],
@@ -24,12 +27,14 @@ let endUs;
 let paused = false;
 let running; // the board of playground.py, once there is a program
 let samples = [];
+let printed = "";
+let printedAt = 0;
 let sliceEnd = 0;
 let nowUs = 0;
 let origin; // real and virtual time that belong together
 
 self.onmessage = async ({ data }) => {
-  if (data.start) await start(data.start);
+  if (data.start) await start(data.start).catch(fail);
   if (data.settings) change(data.settings);
   if (data.speed !== undefined) speed = data.speed;
   if (data.paused !== undefined) paused = data.paused;
@@ -49,6 +54,7 @@ async function start({ program, ...given }) {
       running = board;
       slice();
     } else {
+      tell();
       self.postMessage({ done: "The program has ended. It handed nothing to run()." });
     }
   });
@@ -63,7 +69,7 @@ async function boot() {
       return settings.arrivals;
     },
   });
-  const print = (line) => self.postMessage({ output: `${line}\n` });
+  limitMemory();
   const [micropython, files] = await Promise.all([
     loadMicroPython({ heapsize: HEAP, pystack: PYSTACK, stdout: print, stderr: print }),
     firmware(),
@@ -82,6 +88,30 @@ async function boot() {
   });
   micropython.runPython("import sys; sys.path.insert(0, '/')");
   return micropython;
+}
+
+/** Bounds the machine's memory, for which loadMicroPython has no option. */
+function limitMemory() {
+  for (const name of ["instantiate", "instantiateStreaming"]) {
+    const instantiate = WebAssembly[name];
+    WebAssembly[name] = (source, imports) => {
+      const { emscripten_resize_heap: grow } = imports.env;
+      imports.env.emscripten_resize_heap = (bytes) => bytes <= MAX_MEMORY && grow(bytes);
+      return instantiate.call(WebAssembly, source, imports);
+    };
+  }
+}
+
+/** Keeps a line for the page; a program that prints without end must not keep the page busy. */
+function print(line) {
+  printed = `${printed}${line}\n`.slice(-PRINT_MAX);
+  if (performance.now() - printedAt > PRINT_MS) tellOutput();
+}
+
+function tellOutput() {
+  if (printed) self.postMessage({ output: printed });
+  printed = "";
+  printedAt = performance.now();
 }
 
 /** The files of the firmware and of the playground, as [path on the board, source]. */
@@ -128,6 +158,7 @@ function advance(now) {
 }
 
 function tell() {
+  tellOutput();
   self.postMessage({ samples, ms: nowUs / 1000 });
   samples = [];
 }
@@ -137,8 +168,13 @@ function guarded(run) {
   try {
     run();
   } catch (error) {
-    tell();
-    if (error.name !== "PythonError") throw error;
-    self.postMessage({ error: error.message });
+    fail(error);
   }
+}
+
+/** Says why the program does not go on: an error of its own, or the machine's end. */
+function fail(error) {
+  tell();
+  const own = error.name === "PythonError";
+  self.postMessage({ error: own ? error.message : `MicroPython cannot go on: ${error.message}` });
 }
