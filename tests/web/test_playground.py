@@ -176,7 +176,7 @@ async def test_an_error_of_the_program_is_shown_with_its_line_and_is_not_the_end
     await run_program(visit, "print('so far')\nrate = 1 // 0\n")
     problem = visit.page.locator("#problem")
     await expect(problem).to_contain_text("ZeroDivisionError", timeout=PATIENCE_MS)
-    await expect(problem).to_contain_text('File "/program.py", line 2')
+    await expect(problem).to_contain_text('File "program.py", line 2')
     await visit.shows("#gutter .wrong", "2\n")
     await visit.shows("#output", "so far\n")
     await visit.shows("#state", "Stopped by an error")

@@ -116,7 +116,7 @@ export class Chart {
       cursor: { sync: { key: group }, y: false, drag: { x: false, y: false }, points: { size: 6 } },
       scales: {
         x: { time: false, range: (_, low, high) => within(low, high, span) },
-        y: { range: (_, low, high) => [0, Math.max(1, high * 1.08)] },
+        y: { range: (_, low, high) => [0, Math.max(10, high * 1.08)] },
       },
       axes: [
         { ...axis, values: (_, splits) => splits.map(seconds), size: 26, gap: 4, space: 60 },

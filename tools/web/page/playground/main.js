@@ -183,7 +183,7 @@ function showProblem(line, traceback = "") {
   editor.mark(null);
   if (!traceback) return;
   problem.append(Object.assign(document.createElement("pre"), { textContent: traceback.trim() }));
-  const lines = [...traceback.matchAll(/File "\/program\.py", line (\d+)/g)];
+  const lines = [...traceback.matchAll(/File "program\.py", line (\d+)/g)];
   if (lines.length > 0) editor.mark(Number(lines.at(-1)[1]));
 }
 

@@ -48,7 +48,7 @@ async function start({ program, ...given }) {
   self.postMessage({ ready: true });
   micropython.FS.writeFile("/program.py", program);
   guarded(() => {
-    micropython.pyimport("builtins").execfile("/program.py");
+    micropython.pyimport("builtins").execfile("program.py");
     const { board } = micropython.pyimport("playground");
     if (board.start()) {
       running = board;
@@ -86,7 +86,7 @@ async function boot() {
     },
     waits: () => performance.now() > sliceEnd,
   });
-  micropython.runPython("import sys; sys.path.insert(0, '/')");
+  micropython.runPython("import os, sys; os.chdir('/'); sys.path.insert(0, '')");
   return micropython;
 }
 
