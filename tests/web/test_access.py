@@ -13,7 +13,12 @@ NAMELESS = """
   .filter((e) => {
     const by = (e.getAttribute("aria-labelledby") ?? "").split(" ").filter(Boolean);
     const named = by.map((id) => document.getElementById(id)?.textContent ?? "").join("");
-    const label = [...(e.labels ?? [])].map((l) => l.textContent).join("");
+    const words = (label) => {
+      const copy = label.cloneNode(true);
+      copy.querySelectorAll("select, textarea, output").forEach((inside) => inside.remove());
+      return copy.textContent;
+    };
+    const label = [...(e.labels ?? [])].map(words).join("");
     const own = ["A", "BUTTON"].includes(e.tagName) ? e.textContent : "";
     return !(named + label + own + (e.getAttribute("aria-label") ?? "")).trim();
   })
@@ -170,6 +175,7 @@ async def test_the_page_obeys_its_policy(visit):
           const heard = (event) => resolve(event.effectiveDirective);
           document.addEventListener("securitypolicyviolation", heard);
           fetch("http://127.0.0.2/outside").catch(() => {});
+          setTimeout(() => resolve("nothing"), 3000);
         })"""
     )
     assert blocked == "connect-src"

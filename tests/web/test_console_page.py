@@ -142,5 +142,6 @@ async def test_a_board_without_sluice_is_said_in_one_line(visit):
 async def test_a_browser_without_web_serial_is_told_what_else_there_is(visit):
     await visit.page.add_init_script("delete Navigator.prototype.serial")
     page = await visit.open("console.html")
+    await expect(page.locator("#unable")).to_be_visible()
     await expect(page.locator("#unable")).to_contain_text("sluice console --port PORT")
     await expect(page.get_by_role("button", name="Connect a board")).to_be_disabled()

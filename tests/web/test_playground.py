@@ -246,8 +246,9 @@ async def test_a_file_that_is_missing_is_said(visit):
 @pytest.mark.asyncio
 async def test_a_program_that_hands_nothing_over_just_ends(visit):
     await visit.open("index.html")
-    await run_program(visit, "from sluice import TokenBucket\nprint(TokenBucket(5, 3).tokens())\n")
-    await visit.shows("#output", "3\n")
+    program = "from sluice import TokenBucket\nprint('tokens')\nprint(TokenBucket(5, 3).tokens())\n"
+    await run_program(visit, program)
+    await visit.shows("#output", "tokens\n3\n")
     await visit.shows("#state", "The program has ended. It handed nothing to run().")
 
 

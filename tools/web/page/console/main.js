@@ -128,7 +128,6 @@ async function apply(event) {
     form.undo(); // the edits are the board's now
     showSettings(request);
     answer(`In force: ${edits.join(", ") || "what was before"}${keptOrTried(how)}.`);
-    await readAudit();
   } catch (error) {
     const refused = error.name === "Refused";
     answer(refused ? `The board refuses: ${error.message}` : error.message, true);
