@@ -7,7 +7,7 @@ const RESTARTS = ["capacity", "overflow", "controller"]; // what a program is bu
 const SILENT_MS = 2000; // of a worker: then its program hangs
 const SETTLE_MS = 200; // after the last move of a slider that starts the run anew
 const SPAN_S = 20;
-const OUTPUT_MAX = 20_000; // characters
+const OUTPUT_MAX = 8_000; // characters
 const PER_SECOND = 10; // samples
 
 const $ = (id) => document.getElementById(id);

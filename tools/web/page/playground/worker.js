@@ -13,8 +13,8 @@ const MOST_BEHIND_MS = 250; // then time that was missed is given up
 const FASTEST_US = 1_000_000; // of virtual time in a slice, when as fast as possible
 const HEAP = 4 * 1024 * 1024;
 const MAX_MEMORY = 64 * 1024 * 1024; // where the heap's growth ends in MemoryError
-const PRINT_MS = 50; // between two messages with what the program prints
-const PRINT_MAX = 20_000; // characters in one; what is before them is lost
+const PRINT_MS = 250; // between two messages with what the program prints
+const PRINT_MAX = 8_000; // characters in one; what is before them is lost
 const PYSTACK = 8192; // words
 const FIELDS = [
   ["ms", "offered", "granted", "depth", "limit", "p50", "p95"],
