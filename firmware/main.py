@@ -11,18 +11,23 @@ import board
 import micropython
 
 from sluice import OVERWRITE, REJECT, Pipeline, RecordRing, Stats, __version__
+from sluice import config as configuration
+from sluice.budget import Share
 from sluice.config import (
     adopt_bucket,
     adopt_codel,
     adopt_limit,
     adopt_pid,
     adopt_tuner,
+    keep,
     load,
+    load_share,
     make_bucket,
     make_limit,
     make_shed,
     make_tuner,
 )
+from sluice.fleet import Member
 from sluice.frames import Frames
 from sluice.link import Link
 from sluice.load import LoadMeter
@@ -30,6 +35,7 @@ from sluice.logline import LogLine
 from sluice.pulses import Pulses
 from sluice.settings import Settings
 from sluice.sinks import LinkSink, NullSink, UartSink
+from sluice.watermark import depth, per_second
 
 # The keys of what adapts by itself; those of a controller that is off wait until it is on.
 _CONTROL = (
@@ -55,20 +61,27 @@ class Program:
     """
 
     def __init__(self, config, line):
-        ticks, per_second = board.ticks, board.TICKS_PER_S
+        ticks, second = board.ticks, board.TICKS_PER_S
         overflow = OVERWRITE if config["overflow"] == "overwrite" else REJECT
         self._config = config  # as it was at the start
         self._line = line
         self._ticks = ticks
-        self._bucket = make_bucket(config, ticks, per_second)
+        budgeted = config["rate_from"] == "budget"
+        adopt = self._adopt_share if budgeted else None
+        self._share = Share(load_share(), adopt, _keep_share, ticks)
+        self._frames = Frames(line, ticks, second // 10)
+        self._bucket = make_bucket(config, self._share.clock if budgeted else ticks, second)
+        self._most_rate = config["rate"]  # of a budget
         self._ring = RecordRing(config["slots"], config["slot_size"], overflow, ticks)
+        self._member = Member(self._frames, self._share, self._ring, self._watch, ticks, second)
+        self._record_cost = config["slot_size"] if config["cost"] == "bytes" else 1  # tokens
         adopt_limit(self._ring, config)
-        self._stats = Stats(ticks, per_second)
-        self._frames = Frames(line, ticks, per_second // 10)
-        self._log = LogLine(704)
+        self._own_limit = self._ring.limit  # but for the watermark
+        self._stats = Stats(ticks, second)
+        self._log = LogLine(832)
         self._settings = Settings(
             config,
-            per_second,
+            second,
             self._adjustable(),
             self._stats,
             self._frames,
@@ -76,7 +89,7 @@ class Program:
             self._log,
         )
         self._link = self._open_link()
-        self._shed = make_shed(config, per_second)
+        self._shed = make_shed(config, second)
         self._pipeline = Pipeline(
             self._ring,
             self._bucket,
@@ -86,21 +99,23 @@ class Program:
             config["tries"],
             self._given_up,
             ticks,
-            per_second // 100,
-            per_second,
+            second // 100,
+            second,
             self._shed,
         )
-        self._limit = make_limit(config, self._ring, per_second)
-        self._tuner = make_tuner(config, self._bucket, per_second)
+        self._limit = make_limit(config, self._ring, second)
+        self._tuner = make_tuner(config, self._bucket, second)
         self._meter = LoadMeter(ticks)
         self._load = 0  # of the last interval, in 1/1,000
         self._busy = False  # the last turn was
         self._ack_every = max(1, config["slots"] // 4)
-        self._ack_within = per_second // 50
+        self._ack_within = second // 50
         self._cost = config["cost"].encode()
-        self._report_every = config["stats_ms"] * per_second // 1000
+        self._report_every = config["stats_ms"] * second // 1000
         self._reported = ticks()
-        self._per_ms = per_second // 1000
+        self._per_ms = second // 1000
+        if budgeted:
+            self._adopt_share(self._share.guaranteed)
 
     def run(self) -> None:
         """Run until Ctrl-C, which raises KeyboardInterrupt.
@@ -122,7 +137,9 @@ class Program:
             self._link.processed(moved)
         busy = heard or moved > 0
         self._link.acknowledge(self._ack_every if busy else 1, self._ack_within)
-        if time.ticks_diff(self._ticks(), self._reported) >= self._report_every:
+        now = self._ticks()
+        self._member.poll(now)
+        if time.ticks_diff(now, self._reported) >= self._report_every:
             self._end_interval()
         self._busy = busy
         return busy
@@ -136,13 +153,42 @@ class Program:
         )
 
     def _adopt_bucket(self, config):
+        self._most_rate = config["rate"]
+        if self._share.takes_part:
+            config = config.copy()
+            config["rate"] = min(self._most_rate, self._share.rate)
         adopt_bucket(self._bucket, config, board.TICKS_PER_S)
         if self._tuner is not None:
             adopt_tuner(self._tuner, config, board.TICKS_PER_S)
         self._pipeline.retry_now()
+        self._keep_below_watermark()
+
+    def _adopt_share(self, rate):
+        self._bucket.set_rate(min(self._most_rate, rate))
+        self._pipeline.retry_now()
+        self._keep_below_watermark()
 
     def _adopt_limit(self, config):
         adopt_limit(self._ring, config)
+        self._own_limit = self._ring.limit
+        self._keep_below_watermark()
+
+    def _watch(self, _watermark_ms):
+        self._keep_below_watermark()
+
+    def _keep_below_watermark(self):
+        """Lower the queue's limit to the depth that the fleet's watermark is at the present rate.
+
+        What controls the limit otherwise is followed up to there.
+        """
+        ring, bucket, limit = self._ring, self._bucket, self._limit
+        most = depth(
+            per_second(bucket.rate, bucket.per // self._per_ms, self._record_cost),
+            self._member.watermark_ms,
+            ring.capacity,
+        )
+        own = self._own_limit if limit is None else ring.limit
+        ring.adapt_limit(most if most < own else own)
 
     def _adopt_control(self, config):
         if self._limit is not None:
@@ -162,8 +208,11 @@ class Program:
             self._ticks,
             board.TICKS_PER_S,
             min(config["slots"], _WINDOW) if returns else 0,
-            self._settings.take,
+            self._take_other,
         )
+
+    def _take_other(self, end):
+        return self._settings.take(end) or self._member.take(end)
 
     def _open_sink(self):
         name = self._config["sink"]
@@ -204,6 +253,7 @@ class Program:
             after = self._tuner.update(stats.tried, stats.missed, stats.waited, stats.sink_ticks)
             if after > before:
                 self._pipeline.retry_now()
+        self._keep_below_watermark()
 
     def _report(self):
         self._log.word(b"event", b"stats")
@@ -229,6 +279,9 @@ class Program:
         log.number(b"limit", ring.limit)
         log.number(b"high_water", ring.high_water)
         log.number(b"capacity", ring.capacity)
+        log.number(b"watermark_ms", self._member.watermark_ms)
+        log.number(b"backlog_bytes", ring.backlog())
+        log.number(b"lag_ms", self._pipeline.lag() // self._per_ms)
         log.number(b"tokens", bucket.tokens())
         if bucket.rate is None:
             log.word(b"rate", b"none")
@@ -260,6 +313,10 @@ class Program:
         log.number(b"p50_ms", -1 if stats.p50 < 0 else stats.p50 // per_ms)
         log.number(b"p95_ms", -1 if stats.p95 < 0 else stats.p95 // per_ms)
         log.number(b"p99_ms", -1 if stats.p99 < 0 else stats.p99 // per_ms)
+
+
+def _keep_share(guaranteed):
+    keep({"guaranteed": guaranteed}, configuration.SHARE_PATH)
 
 
 def say(line, text):

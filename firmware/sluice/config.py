@@ -9,11 +9,13 @@ from sluice.pulses import SIZE as PULSE_SIZE
 
 PATH = "/config.json"
 GOOD_PATH = "/config.good.json"
+SHARE_PATH = "/share.json"  # what is guaranteed to this board of a fleet's budget
 
 DEFAULTS = {
     "rate": 500,  # tokens every per_ms; null: unlimited
     "per_ms": 1000,
     "burst": 10,
+    "rate_from": "config",  # or budget: the fleet's grants, and `rate` is the most
     "cost": "record",  # what a token stands for: a record, or a byte of it
     "slots": 64,
     "slot_size": 64,  # bytes of the longest record
@@ -41,7 +43,9 @@ DEFAULTS = {
     "trial_p95_pct": 50,  # percent by which p95 may
 }
 
+_SMALL_MAX = (1 << 30) - 1
 _WORDS = {
+    "rate_from": ("config", "budget"),
     "cost": ("record", "bytes"),
     "overflow": ("reject", "overwrite"),
     "source": ("link", "timer", "pin"),
@@ -260,6 +264,8 @@ def _check_together(config, per_second):
         allowed = "%d or more when source is %s" % (PULSE_SIZE, config["source"])
         raise ConfigError("slot_size", config["slot_size"], allowed)
     _check_control(config)
+    if config["rate_from"] == "budget":
+        _check_budget(config, per_second)
     try:
         bucket = make_bucket(config, lambda: 0, per_second)
         make_tuner(config, bucket, per_second)
@@ -282,6 +288,41 @@ def _check_control(config):
         raise ConfigError("rate_low", config["rate_low"], "rate (%d) or less" % rate)
     if control == "rate" and config["rate_keep"][0] > config["rate_keep"][1]:
         raise ConfigError("rate_keep", config["rate_keep"], "a share of at most 1")
+
+
+def _check_budget(config, per_second):
+    """Every rate that a gateway may grant, up to `rate`, has to suit the bucket."""
+    rate, burst = config["rate"], config["burst"]
+    if rate is None:
+        raise ConfigError("rate", rate, "an integer when rate_from is budget: the most ever")
+    if config["per_ms"] != 1000:
+        raise ConfigError("per_ms", config["per_ms"], "1000 when rate_from is budget")
+    if config["control"] == "rate":
+        raise ConfigError("control", "rate", "another when rate_from is budget, which sets it")
+    if config["smooth_ms"] is not None:
+        # A Pacer cannot carry its debt to the rate 0.
+        raise ConfigError("smooth_ms", config["smooth_ms"], "null when rate_from is budget")
+    # At worst rate / per cannot be reduced, or is reduced to 1 / per: see TokenBucket.
+    most = min(_SMALL_MAX - rate, _SMALL_MAX >> 1) // per_second
+    if most < 1:
+        raise ConfigError("rate", rate, "less when rate_from is budget")
+    if burst > most:
+        allowed = "from 1 to %d at rates up to %d of a budget" % (most, rate)
+        raise ConfigError("burst", burst, allowed)
+
+
+def load_share():
+    """Tokens a second that are guaranteed to this board of a fleet's budget; 0 if it was told none.
+
+    The file is written by `keep`.
+    """
+    try:
+        with open(SHARE_PATH) as file:
+            share = json.load(file)
+            guaranteed = share.get("guaranteed") if isinstance(share, dict) else None
+    except (OSError, ValueError):  # never told, or the file is torn
+        return 0
+    return guaranteed if _is_int(guaranteed, 0, _SMALL_MAX) else 0
 
 
 def load(per_second, report):
@@ -314,7 +355,7 @@ def _last_good(per_second):
 
 
 def keep(config, path):
-    """Write a configuration to the file, if it is not there yet. OSError: it cannot be written.
+    """Write a configuration, or other values, to the file as JSON, if it is not there yet. OSError: it cannot be written.
 
     Cut off at any moment, the file is the old one or the new one.
     """

@@ -43,6 +43,13 @@ def seal(buf, end: int) -> int:
     return end + 1
 
 
+def put(buf, at: int, value: int, size: int) -> None:
+    """Write an unsigned integer into buf[at:at + size], little-endian. Hot."""
+    for i in range(at, at + size):
+        buf[i] = value & 255
+        value >>= 8
+
+
 class Frames:
     """Receives and sends frames through two buffers made at start.
 

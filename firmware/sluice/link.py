@@ -7,7 +7,7 @@ import time
 
 from micropython import const
 
-from sluice.frames import OVERHEAD, seal
+from sluice.frames import OVERHEAD, put, seal
 
 VERSION = const(0x20)
 
@@ -342,10 +342,10 @@ class Link:
         out[2] = WELCOME
         out[3] = VERSION
         out[4] = self._hello
-        self._put(out, 5, self._session, 3)
-        self._put(out, 8, self._expected, 3)
+        put(out, 5, self._session, 3)
+        put(out, 8, self._expected, 3)
         out[11] = 0 if ring is None else ring.size
-        self._put(out, 12, self._per_second, 3)
+        put(out, 12, self._per_second, 3)
         self._frames.send(15)
 
     def _send_ack(self):
@@ -388,19 +388,14 @@ class Link:
     def _put_head(self, ahead, granted):
         out = self._out
         out[2] = DELIVERED
-        self._put(out, 3, self._processed + ahead & _SEQ_MASK, 3)
-        self._put(out, 6, granted, 4)
+        put(out, 3, self._processed + ahead & _SEQ_MASK, 3)
+        put(out, 6, granted, 4)
 
     def _put_payload(self, record, n):
         out = self._out
         while n:
             n -= 1
             out[_PAYLOAD_AT + n] = record[n]
-
-    def _put(self, out, at, value, size):
-        for i in range(at, at + size):
-            out[i] = value & 255
-            value >>= 8
 
     def _seq_at(self, at):
         received = self._frames.received

@@ -2,10 +2,14 @@
 
 import time
 
+from micropython import const
+
 from sluice.ring import OVERWRITE
 
 RECORD = "record"
 BYTES = "bytes"
+
+_MOST_TICKS = const((1 << 29) - 1)
 
 _ticks_diff = time.ticks_diff
 
@@ -102,6 +106,13 @@ class Pipeline:
     def retry_now(self) -> None:
         """Forget the present wait, because rate or burst have changed. Hot."""
         self._wait = 0
+
+    def lag(self) -> int:
+        """Ticks for which the record in front has waited, below 2^29; 0 when none waits. Hot."""
+        if self._copied == 0 and self._ring.peek() is None:
+            return 0
+        lag = _ticks_diff(self._ticks(), self._put_ticks())
+        return lag if lag >= 0 else _MOST_TICKS
 
     def wait_ticks(self) -> int:
         """Ticks for which `step` has nothing to do, unless a record is put. Hot.

@@ -19,6 +19,7 @@ from sluice.audit import (
     AuditLog,
 )
 from sluice.config import ConfigError
+from sluice.frames import put
 from sluice.trial import LONGEST_S, Trial
 
 SET = const(0x83)
@@ -219,8 +220,8 @@ class Settings:
             log.value(name, self._config[self._keys[i]])
             if i % _PAIRS == _PAIRS - 1 or i == len(self._names) - 1:
                 frames.sent[2] = CONFIRM
-                self._put(3, request, 3)
-                self._put(6, self._trial.left_s(), 2)
+                put(frames.sent, 3, request, 3)
+                put(frames.sent, 6, self._trial.left_s(), 2)
                 frames.sent[8] = len(self._names)
                 frames.send(log.copy_to(frames.sent, 9, _SENT_END))
 
@@ -229,7 +230,7 @@ class Settings:
         text = "%s\n%s\n%s" % (error.key[:KEY_MAX], json.dumps(error.value)[:40], error.allowed)
         data = text.encode()[: _SENT_END - 6]
         frames.sent[2] = REFUSE
-        self._put(3, request, 3)
+        put(frames.sent, 3, request, 3)
         frames.sent[6 : 6 + len(data)] = data
         frames.send(6 + len(data))
 
@@ -239,16 +240,10 @@ class Settings:
         if nearest != audit.end:
             audit.describe(nearest, log)
         frames.sent[2] = ENTRY
-        self._put(3, index, 3)
-        self._put(6, nearest, 3)
-        self._put(9, audit.end, 3)
+        put(frames.sent, 3, index, 3)
+        put(frames.sent, 6, nearest, 3)
+        put(frames.sent, 9, audit.end, 3)
         frames.send(log.copy_to(frames.sent, 12, _SENT_END))
-
-    def _put(self, at, value, size):
-        out = self._frames.sent
-        for i in range(at, at + size):
-            out[i] = value & 255
-            value >>= 8
 
 
 def _parse(text):

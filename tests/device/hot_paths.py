@@ -11,12 +11,15 @@ from line import stuffed
 from sluice import OVERWRITE, REJECT, Pipeline, RecordRing, RingQueue, Stats, TokenBucket
 from sluice.adaptive import RUSH, RUSH_DOWN, AdaptiveLimit
 from sluice.backoff import Backoff
+from sluice.budget import Share
 from sluice.channel import WAIT, Channel
 from sluice.cobs import decode, encode, unstuff
 from sluice.codel import CoDel
 from sluice.config import check
 from sluice.crc16 import crc16
+from sluice.fleet import Member
 from sluice.frames import Frames, seal
+from sluice.frames import put as put_integer
 from sluice.histogram import LogHistogram
 from sluice.keyed import KeyedBuckets
 from sluice.link import Link
@@ -32,6 +35,7 @@ from sluice.tiered import TieredQueue
 from sluice.trial import Trial
 from sluice.tunable import TunableBucket
 from sluice.tuning import RateTuner
+from sluice.watermark import depth, per_second
 
 SMALL_MAX = (1 << 30) - 1
 
@@ -167,7 +171,12 @@ def records():
             hot("records.RecordRing.peek", ring.peek)
             hot("records.RecordRing.peek_len", ring.peek_len)
             hot("records.RecordRing.peek_ticks", ring.peek_ticks)
+            hot("records.RecordRing.backlog", ring.backlog)
             ring_methods(ring)
+    ring = RecordRing(65, 8)
+    for _ in range(65):
+        ring.put(b"record", 6)
+    hot("records.RecordRing.backlog", ring.backlog)
 
 
 def statistics():
@@ -242,6 +251,7 @@ def pipelines():
                 hot("pipeline.Pipeline.step", pipeline.step, pipeline.step)
                 hot("pipeline.Pipeline.wait_ticks", pipeline.wait_ticks)
                 hot("pipeline.Pipeline.retry_now", pipeline.retry_now)
+                hot("pipeline.Pipeline.lag", pipeline.lag)
 
 
 def print_nothing(record, n):
@@ -378,6 +388,7 @@ def links():
         for n in (0, 1, 2):
             hot("link.Link.processed", lambda: link.processed(n))
             hot("link.Link.acknowledge", lambda: link.acknowledge(1, 1))
+    hot("frames.put", lambda: put_integer(frames.sent, 2, SMALL_MAX, 4))
     hot("frames.seal", lambda: seal(frames.sent, 20))
     hot("frames.Frames.send", lambda: frames.send(20))
     hot("frames.Frames.write", lambda: frames.write(frames.sent, 20))
@@ -387,6 +398,29 @@ def links():
     hot("sinks.UartSink.write", lambda: uart.write(view, 16))
     null = NullSink()
     hot("sinks.NullSink.write", lambda: null.write(view, 16))
+
+
+def shares():
+    line = Line()
+    share = Share(0, print_nothing_of, print_nothing_of, clock.ticks)
+    member = Member(Frames(line, clock.ticks), share, RingQueue(4), print_nothing_of, clock.ticks)
+    for extra in (0, 80):
+        share.greet(7)
+        share.take(7, share.count, 1, 0, extra, clock.now + 500 & SMALL_MAX)
+        member._greeted = True
+        for step in (0, 499, 1, 1000):
+            clock.now = clock.now + step & SMALL_MAX
+            hot("budget.Share.clock", share.clock)
+            hot("fleet.Member.poll", lambda: member.poll(clock.now))
+        share.take(7, share.count, 2, 0, extra, clock.now + 500 & SMALL_MAX)
+        clock.now = clock.now + 600 & SMALL_MAX
+        hot("budget.Share.clock", share.clock)
+        hot("budget.Share.poll", lambda: share.poll(clock.now))
+    for rate in (None, 0, 500, 65534999, SMALL_MAX):
+        for ms in (0, 1, 600000, SMALL_MAX):
+            hot("watermark.depth", lambda: depth(rate, ms, 65535))
+    for rate, per_ms in ((None, 1), (SMALL_MAX, 1), (SMALL_MAX, 1000), (3000000, 2000000)):
+        hot("watermark.per_second", lambda: per_second(rate, per_ms, 1))
 
 
 def channels():
@@ -505,6 +539,7 @@ for part in (
     tuned_buckets,
     loads,
     links,
+    shares,
     channels,
     keyed_buckets,
     routers,

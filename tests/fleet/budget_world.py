@@ -13,6 +13,8 @@ from dataclasses import dataclass
 
 from etcd_twin import EtcdTwin
 
+import host_sim  # noqa: F401  (first: it brings the firmware's modules)
+import sluice.budget as firmware
 from tools.budget import POLL_MS, Grant, Report, Share
 from tools.budget.fair import extras
 from tools.budget.keys import Keys, read_claim, read_rate, read_reservation, write_count
@@ -29,6 +31,7 @@ SETTLE_MS = 2.5 * LEASE_MS / (1 - DRIFT)
 GUARANTEES = [0, 0, 5, 20, 60]
 DEMANDS = [0, 20, 100, 300, 1000, 2000]
 
+_TICKS = (1 << 30) - 1
 _CALL_MS = 1000  # how long a gateway waits for etcd's answer
 _HELLO_MS = 500
 _REPORT_MS = 1000
@@ -46,7 +49,7 @@ class Clock:
         self._world = world
         self._rate = 1 + chance.choice([-DRIFT, 0, DRIFT, chance.uniform(-DRIFT, DRIFT)])
         self._start = world.now
-        self._first = chance.randrange(1 << 20)
+        self._first = (1 << 30) - chance.randrange(1 << 20)  # a board's ticks wrap on the way
 
     def __call__(self) -> int:
         return int(self._first + (self._world.now - self._start) * self._rate)
@@ -57,7 +60,7 @@ class Clock:
 
 
 class Board:
-    """A board: what it applies, and how it takes grants. The other end of tools/budget/board.py."""
+    """A board: the firmware's own share, on this world's clock, and what it keeps on flash."""
 
     def __init__(self, world: "World", name: str) -> None:
         self.name = name
@@ -65,44 +68,58 @@ class Board:
         self.demand = 0
         self.line: Line | None = None
         self._world = world
-        self.guaranteed = 0
+        self._flash = 0
         self._boot()
 
     def _boot(self) -> None:
-        # The guaranteed share is kept on flash: it is reserved for this board whatever happens.
         self._clock = Clock(self._world)
-        self._extra = self._until = self._number = 0
         self.source = ""  # the gateway that its extra comes from
-        self._epoch: int | None = None
-        self._nonce: int | None = None
+        self.share = firmware.Share(self._flash, self._adopt, self._keep, self.ticks)
+        self._rate = self._flash
 
-    @property
-    def extra(self) -> int:
-        return self._extra if self._clock() < self._until else 0
+    def ticks(self) -> int:
+        return self._clock() & _TICKS
+
+    def _adopt(self, rate: int) -> None:
+        self._rate = rate
+
+    def _keep(self, guaranteed: int) -> None:
+        self._flash = guaranteed
 
     @property
     def rate(self) -> int:
-        return self.guaranteed + self.extra
+        """What its bucket has now."""
+        self.share.poll(self.ticks())
+        return self._rate
+
+    @property
+    def guaranteed(self) -> int:
+        """What it falls back to, now or after a reset."""
+        return max(self.share.guaranteed, self._flash)
+
+    @property
+    def extra(self) -> int:
+        return self.rate - self.share.guaranteed
 
     def reset(self) -> None:
         self._boot()
 
     def hello(self, nonce: int) -> None:
-        self._nonce, self._epoch, self._number = nonce, next(self._world.epochs), 0
+        self.share.greet(nonce)
 
     def take(self, grant: Grant, gateway: str) -> bool:
-        if grant.epoch != self._epoch or grant.number <= self._number:
+        count, hello = divmod(grant.epoch, 1 << 24)
+        numbers = (grant.number, grant.guaranteed, grant.extra, grant.until & _TICKS)
+        if not self.share.take(hello, count, *numbers):
             return False
-        if grant.until <= self._clock():
-            return False
-        self._number, self._until = grant.number, grant.until
-        self.guaranteed, self._extra, self.source = grant.guaranteed, grant.extra, gateway
+        self.source = gateway
         self._world.check(f"{self.name} took {grant}")
         return True
 
-    def report(self) -> tuple[int | None, Report]:
-        epoch = self._epoch or 0
-        return self._nonce, Report(epoch, self._number, self.guaranteed, self._clock())
+    def report(self) -> tuple[int, Report]:
+        share = self.share
+        epoch = share.count << 24 | share.hello
+        return share.hello, Report(epoch, share.number, share.guaranteed, self._clock())
 
 
 class Line:
@@ -158,10 +175,10 @@ class Line:
         nonce, report = self._board.report()
         self._send(1, lambda: self._hear(nonce, report))
 
-    def _hear(self, nonce: int | None, report: Report) -> None:
+    def _hear(self, nonce: int, report: Report) -> None:
         self._gateway.run(lambda: self._open and self._heard(nonce, report))
 
-    def _heard(self, nonce: int | None, report: Report) -> None:
+    def _heard(self, nonce: int, report: Report) -> None:
         share, board = self._gateway.share, self._board.name
         if nonce == self._nonce:
             told = share.connected if self._epoch is None else share.reported

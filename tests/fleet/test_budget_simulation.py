@@ -13,6 +13,7 @@ import budget_world
 import pytest
 from budget_world import OverBudgetError, lower_the_budget_at_the_worst_time, run_seed
 
+import sluice.budget as firmware
 from tools.budget import share as share_module
 from tools.budget.board import Board
 from tools.budget.share import Share
@@ -172,14 +173,14 @@ def ignore_that_the_budget_was_lowered(patch):
 
 
 def a_board_that_does_not_fall_back(patch):
-    patch.setattr(budget_world.Board, "extra", property(lambda self: self._extra))
+    patch.setattr(firmware.Share, "poll", lambda self, now: None)
 
 
 def _take_whatever(patch, field):
     original = budget_world.Board.take
 
     def take(self, grant, gateway):
-        own = {"epoch": self._epoch, "number": self._number + 1}[field]
+        own = {"epoch": self.report()[1].epoch, "number": self.share.number + 1}[field]
         return original(self, dataclasses.replace(grant, **{field: own}), gateway)
 
     patch.setattr(budget_world.Board, "take", take)

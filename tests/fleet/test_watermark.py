@@ -1,10 +1,10 @@
-"""The watermark's rule and depth, in tables; and that neither order nor repetition matters."""
+"""The watermark's rule, in tables; and that neither order nor repetition matters."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tools.watermark import Watermark, after, backlog, depth, lag, read, resolved, write
+from tools.watermark import Watermark, after, backlog, lag, read, resolved, write
 from tools.watermark.rule import FORGET_MS, MOST_MS
 
 NOW = 1_700_000_000_000
@@ -140,21 +140,3 @@ def test_what_is_written_is_read():
 )
 def test_what_makes_no_sense_is_no_watermark(value):
     assert read(value) == Watermark()
-
-
-@pytest.mark.parametrize(
-    ("rate", "ms", "capacity", "expected"),
-    [
-        (500, 1000, 4096, 500),
-        (500, 500, 4096, 250),
-        (3, 500, 64, 1),
-        (1, 500, 64, 1),
-        (0, 500, 64, 1),
-        (1999, 1, 64, 1),
-        (2000, 1, 64, 2),
-        (500, 600_000, 64, 64),
-        (500, 0, 64, 64),
-    ],
-)
-def test_depth(rate, ms, capacity, expected):
-    assert depth(rate, ms, capacity) == expected

@@ -2,7 +2,7 @@
 
 from bench import Bench
 
-from sluice.ring import OVERWRITE
+from sluice.ring import OVERWRITE, REJECT
 
 
 def test_records_leave_in_order_when_their_tokens_are_there():
@@ -137,3 +137,22 @@ def test_with_demand_always_waiting_the_bound_is_met_exactly():
                 bench.put(b"x")
             assert moved == burst + elapsed * rate // 1000
             bench.advance(1)
+
+
+def test_the_lag_is_how_long_the_record_in_front_has_waited():
+    for overflow in (REJECT, OVERWRITE):
+        bench = Bench(rate=10, burst=1, overflow=overflow, slots=2)
+        assert bench.pipeline.lag() == 0
+        bench.put(b"a", b"b")
+        bench.run(40)
+        assert bench.pipeline.lag() == 40
+        bench.run(80)
+        assert bench.pipeline.lag() == 0
+
+
+def test_a_lag_is_never_negative():
+    bench = Bench(rate=0, burst=1)
+    bench.put(b"a", b"b")
+    bench.run(1)
+    bench.clock.advance(1 << 29)
+    assert bench.pipeline.lag() == (1 << 29) - 1

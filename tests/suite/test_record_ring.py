@@ -126,3 +126,35 @@ def test_wrong_arguments_are_named():
         except (TypeError, ValueError) as refusal:
             said = type(refusal), str(refusal)
         assert said == (error, words)
+
+
+def test_the_backlog_is_the_bytes_that_wait():
+    ring = RecordRing(3, 8)
+    assert ring.backlog() == 0
+    for _ in range(4):
+        put(ring, b"123")
+        put(ring, b"12345678")
+        assert ring.backlog() == 11
+        take(ring)
+        assert ring.backlog() == 8
+        take(ring)
+        assert ring.backlog() == 0
+
+
+def test_a_backlog_of_more_than_64_records_is_estimated_from_the_oldest_64():
+    ring = RecordRing(100, 8)
+    for _ in range(64):
+        put(ring, b"12345")
+    for _ in range(36):
+        put(ring, b"123")
+    assert ring.backlog() == 100 * 5
+    take(ring)
+    put(ring, b"1")
+    assert ring.backlog() == 63 * 5 + 3 + 36 * 4
+
+
+def test_the_backlog_of_a_lapped_consumer_is_what_is_still_there():
+    ring = RecordRing(2, 8, OVERWRITE)
+    for record in (b"1", b"12", b"1234"):
+        put(ring, record)
+    assert ring.backlog() == 6

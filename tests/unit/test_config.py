@@ -6,7 +6,7 @@ import pytest
 
 import sluice.config
 from host_sim import FIRMWARE, TickClock
-from sluice.config import DEFAULTS, ConfigError, check, load, make_bucket
+from sluice.config import DEFAULTS, ConfigError, check, keep, load, load_share, make_bucket
 from sluice.settings import KEY_MAX
 
 
@@ -52,6 +52,13 @@ def test_the_bucket_counts_in_the_ticks_of_the_board():
         ({"cost": "bytes", "burst": 63}, "burst", "slot_size \\(64\\) or more when cost is bytes"),
         ({"source": "pin", "slot_size": 7}, "slot_size", "8 or more when source is pin"),
         ({"rate": 1, "per_ms": 86_400_000, "burst": 1000}, "burst", "from 1 to"),
+        ({"rate_from": "fleet"}, "rate_from", "config or budget"),
+        ({"rate_from": "budget", "rate": None}, "rate", "an integer when rate_from is budget"),
+        ({"rate_from": "budget", "per_ms": 999}, "per_ms", "1000 when rate_from is budget"),
+        ({"rate_from": "budget", "control": "rate"}, "control", "another when rate_from is budget"),
+        ({"rate_from": "budget", "burst": 536_871}, "burst", "from 1 to 536870 at rates up to 500"),
+        ({"rate_from": "budget", "rate": (1 << 30) - 2}, "rate", "less when rate_from is budget"),
+        ({"rate_from": "budget", "smooth_ms": 1}, "smooth_ms", "null when rate_from is budget"),
         ({"control": "pdi"}, "control", "pid or codel or rate or null"),
         ({"kp": 0.5}, "kp", "integers in a list \\[0 to 65535, 1 to 65535\\]"),
         ({"ki": [1, 0]}, "ki", "integers in a list"),
@@ -137,3 +144,25 @@ def test_an_unchanged_one_is_not_written_again(flash):
     before = (flash / "config.good.json").stat().st_mtime_ns
     load_with_reports()
     assert (flash / "config.good.json").stat().st_mtime_ns == before
+
+
+def test_a_budget_may_grant_every_rate_up_to_the_one_that_is_configured():
+    """With the largest burst that is allowed; the rates are those that reduce in every way."""
+    values = {"rate_from": "budget", "rate": 100_000, "burst": ((1 << 29) - 1) // 1000}
+    with TickClock(strict=True) as clock:
+        bucket = make_bucket(check(values, 1000), clock.ticks, 1000)
+        for rate in (0, 1, 3, 7, 999, 1000, 1001, 99_999, 100_000, 2, 0, 100_000, 1):
+            bucket.set_rate(rate)
+            bucket.try_acquire(bucket.tokens())
+            clock.advance(1)
+
+
+def test_the_guaranteed_share_is_read_as_it_was_kept(flash, monkeypatch):
+    path = flash / "share.json"
+    monkeypatch.setattr(sluice.config, "SHARE_PATH", str(path))
+    assert load_share() == 0
+    keep({"guaranteed": 70}, str(path))
+    assert load_share() == 70
+    for text in ("", "[7]", '{"guaranteed":-1}', '{"guaranteed":1073741824}', '{"guaranteed":"7"}'):
+        path.write_text(text)
+        assert load_share() == 0

@@ -32,6 +32,7 @@ def rig(monkeypatch, tmp_path):
     monkeypatch.delitem(sys.modules, "main", raising=False)
     monkeypatch.setattr(sluice.config, "PATH", str(tmp_path / "config.json"))
     monkeypatch.setattr(sluice.config, "GOOD_PATH", str(tmp_path / "config.good.json"))
+    monkeypatch.setattr(sluice.config, "SHARE_PATH", str(tmp_path / "share.json"))
     board.flash = tmp_path
     with TickClock(start=(1 << 30) - 500) as clock:
         board.ticks = clock.ticks
@@ -350,3 +351,100 @@ def test_the_load_is_what_the_turns_with_work_took(rig):
     rig.uart.write = lambda buf, n: rig.clock.advance(5) or n
     fed(rig, program, 10, 3_000)
     assert 0.3 <= float(last_stats(rig)["load"]) <= 0.5
+
+
+def grant(board, number, guaranteed, extra, for_ms, count=1):
+    until = board.clock.ticks() + for_ms & 0x3FFFFFFF
+    numbers = b"".join(n.to_bytes(4, "little") for n in (number, guaranteed, extra, until))
+    board.line.incoming += frame(b"\x89\x07\0\0" + bytes([count, 0, 0]) + numbers)
+
+
+GREET = frame(b"\x88\x07\0\0")
+BUDGETED = {"rate_from": "budget", "rate": 300, "burst": 1, "source": "pin", "sink": "null"}
+
+
+def test_a_budget_gives_the_rate_and_after_it_what_is_guaranteed_and_kept(rig):
+    program = start(rig, **BUDGETED)
+    fed(rig, program, 1, 2_000)
+    assert last_stats(rig)["rate"] == "0"
+    rig.line.incoming += GREET
+    run(rig, program, 1)
+    grant(rig, 1, 20, 80, 1_500)
+    fed(rig, program, 1, 1_000)
+    assert (last_stats(rig)["rate"], last_stats(rig)["qps"]) == ("100", "99")
+    fed(rig, program, 1, 2_000)
+    assert (last_stats(rig)["rate"], last_stats(rig)["qps"]) == ("20", "20")
+    rig.line.incoming.clear()
+    again = start(rig, **BUDGETED)  # as after a reset
+    fed(rig, again, 1, 1_000)
+    assert last_stats(rig)["rate"] == "20"
+
+
+def test_the_rate_of_the_configuration_is_the_most_that_a_budget_gives(rig):
+    program = start(rig, **BUDGETED)
+    rig.line.incoming += GREET
+    run(rig, program, 1)
+    grant(rig, 1, 0, 1000, 5_000)
+    fed(rig, program, 1, 1_000)
+    assert last_stats(rig)["rate"] == "300"
+    for rate, in_force in ((40, 40), (2000, 1000), (500, 500)):
+        rig.line.incoming += frame(
+            b"\x83" + rate.to_bytes(3, "little") + b"who=anna rate=%d" % rate
+        )
+        fed(rig, program, 1, 1_000)
+        assert last_stats(rig)["rate"] == str(in_force)
+    fed(rig, program, 1, 2_000)
+    assert last_stats(rig)["rate"] == "0"
+
+
+def test_a_board_without_a_budget_takes_no_grant(rig):
+    program = start(rig, rate=300, source="pin", sink="null")
+    rig.line.incoming += GREET
+    run(rig, program, 1)
+    grant(rig, 1, 0, 100, 5_000)
+    run(rig, program, 1_000)
+    assert last_stats(rig)["rate"] == "300"
+    assert split(rig.line.sent)[1][-1][22] == 0
+
+
+def watch(board, ms):
+    board.line.incoming += frame(b"\x8a" + ms.to_bytes(3, "little"))
+
+
+def test_a_watermark_limits_the_queue_to_what_leaves_in_that_time(rig):
+    program = start(rig, rate=100, burst=1, slots=64, source="pin", sink="null", limit=50)
+    rig.line.incoming += GREET
+    watch(rig, 250)
+    fed(rig, program, 5, 5_000)
+    line = last_stats(rig)
+    assert (line["watermark_ms"], line["limit"], line["depth"]) == ("250", "25", "24")
+    assert (line["backlog_bytes"], line["lag_ms"]) == ("144", "235")
+    rig.line.incoming += frame(b"\x83\x01\0\0who=anna rate=40")
+    fed(rig, program, 5, 1_000)
+    assert last_stats(rig)["limit"] == "10"
+    rig.line.incoming += frame(b"\x83\x02\0\0who=anna rate=400 limit=30")
+    fed(rig, program, 5, 1_000)
+    assert last_stats(rig)["limit"] == "30"
+    watch(rig, 0)
+    rig.line.incoming += frame(b"\x83\x03\0\0who=anna rate=4 limit=none")
+    fed(rig, program, 5, 2_000)
+    assert last_stats(rig)["limit"] == "64"
+
+
+def test_a_watermark_of_a_board_that_counts_bytes_is_in_its_longest_records(rig):
+    values = {"cost": "bytes", "rate": 6_000, "burst": 64, "slot_size": 60}
+    program = start(rig, **values, slots=64, source="pin", sink="null")
+    watch(rig, 250)
+    run(rig, program, 1_001)
+    assert last_stats(rig)["limit"] == "25"
+
+
+def test_what_controls_the_limit_is_followed_up_to_the_watermark(rig):
+    values = {"control": "pid", "calm": None, "rate": 100, "burst": 1, "slots": 64}
+    program = start(rig, **values, source="pin", sink="null")
+    watch(rig, 100)
+    fed(rig, program, 5, 10_000)
+    assert last_stats(rig)["limit"] == "10"
+    watch(rig, 0)
+    fed(rig, program, 5, 20_000)
+    assert 15 <= int(last_stats(rig)["limit"]) <= 25

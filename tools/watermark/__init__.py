@@ -1,6 +1,5 @@
 """The fleet's watermark: how long, in ms, what a board may keep waiting."""
 
-from tools.watermark.depth import depth
 from tools.watermark.rule import Watermark, after, backlog, lag, read, resolved, write
 from tools.watermark.store import KEY, change, follow
 
@@ -10,7 +9,6 @@ __all__ = [
     "after",
     "backlog",
     "change",
-    "depth",
     "follow",
     "lag",
     "read",
