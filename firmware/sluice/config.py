@@ -355,9 +355,9 @@ def _last_good(per_second):
 
 
 def keep(config, path):
-    """Write a configuration, or other values, to the file as JSON, if it is not there yet. OSError: it cannot be written.
+    """Write a configuration, or other values, to the file as JSON, if it is not there yet.
 
-    Cut off at any moment, the file is the old one or the new one.
+    Cut off at any moment, the file is the old one or the new one. OSError: it cannot be written.
     """
     try:
         with open(path) as file:

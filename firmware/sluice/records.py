@@ -105,7 +105,7 @@ class RecordRing(Ring):
     def backlog(self) -> int:
         """Bytes that wait; at most 2^30 - 1. Hot. For the consumer, looks at 64 records at most.
 
-        Exact for up to 64 records. Of more, those behind the oldest 64 count as these do on average.
+        Exact for up to 64 records; those behind the oldest 64 count as these do on average.
         """
         n = len(self)
         first = self._oldest() % self.capacity
