@@ -78,7 +78,7 @@ class Program:
         adopt_limit(self._ring, config)
         self._own_limit = self._ring.limit  # but for the watermark
         self._stats = Stats(ticks, second)
-        self._log = LogLine(832)
+        self._log = LogLine(1024)
         self._settings = Settings(
             config,
             second,
@@ -310,6 +310,7 @@ class Program:
 
     def _report_sojourn(self):
         log, stats, per_ms = self._log, self._stats, self._per_ms
+        log.value(b"sojourns", stats.sojourns)  # not last, where a line that is cut is whole
         log.number(b"p50_ms", -1 if stats.p50 < 0 else stats.p50 // per_ms)
         log.number(b"p95_ms", -1 if stats.p95 < 0 else stats.p95 // per_ms)
         log.number(b"p99_ms", -1 if stats.p99 < 0 else stats.p99 // per_ms)

@@ -14,6 +14,7 @@ _ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n", "\r": r"\r", "\t
 
 # Fifteen digits are what every JSON reader and spreadsheet keeps exactly.
 _WHOLE = re.compile(r"\d{1,15}", re.ASCII)
+_WHOLES = re.compile(r"\d{1,10}(?:,\d{1,10}){14}", re.ASCII)
 _DECIMAL = re.compile(r"\d{1,15}(?:\.\d{1,6})?", re.ASCII)
 _DECIMALS = ("mean_qps", "load")
 _COSTS = ("record", "bytes")
@@ -101,6 +102,20 @@ class Stats:
     """Sojourn time in the queue over the last interval; None when no record left it."""
     p95_ms: int | None
     p99_ms: int | None
+    # What follows an older firmware does not say.
+    duplicates: int | None = None
+    """Records from the host that had come before: sent again without need."""
+    repeated: int | None = None
+    """Deliveries that were sent to the host again."""
+    watermark_ms: int | None = None
+    """The fleet's watermark that is in force; 0: none."""
+    backlog_bytes: int | None = None
+    """Bytes that wait in the queue."""
+    lag_ms: int | None = None
+    """How long the oldest record has waited; 0 when none waits."""
+    sojourns: tuple[int, ...] | None = None
+    """Since the start, each modulo 2^30: records by their sojourn time in ms, up to 3, 7, 15 and
+    so on, the last ones any; and behind them the sum of the times."""
 
     @property
     def rate_per_s(self) -> float | None:
@@ -120,6 +135,9 @@ class Stats:
         return f"{round(self.rate_per_s, 2):.15g}{' bytes' if self.cost == 'bytes' else ''}/s"
 
 
+_NEWER = {field.name for field in fields(Stats) if field.default is None}
+
+
 def read_stats(line: str) -> Stats | None:
     """The sample in a statistics line; None for any other line. Keys it does not know pass.
 
@@ -135,7 +153,11 @@ def read_stats(line: str) -> Stats | None:
 def _value(pairs: dict[str, str], key: str) -> Any:
     text = pairs.get(key)
     if text is None:
+        if key in _NEWER:
+            return None
         raise ValueError(f"{key} is missing")
+    if key == "sojourns" and _WHOLES.fullmatch(text):
+        return tuple(map(int, text.split(",")))
     if (key, text) == ("rate", "none") or (key in _PERCENTILES and text == "-1"):
         return None
     if key in _DECIMALS and _DECIMAL.fullmatch(text):

@@ -1,10 +1,11 @@
 """What went through: rates, counters and sojourn times of a pipeline."""
 
 import time
+from array import array
 
 from micropython import const
 
-from sluice.histogram import LogHistogram
+from sluice.histogram import CLASSES, LogHistogram
 
 _SMALL_MAX = const((1 << 30) - 1)
 
@@ -27,6 +28,7 @@ class Stats:
       up_s       whole seconds since the start
       p50, p95, p99   sojourn ticks, from put to taken by the sink, by nearest
                  rank over the last interval; -1 when no event left in it
+      sojourns   of all events since the start, what LogHistogram.tally counts
       tried, missed   attempts on the sink in the last interval, and those of
                  them that failed
       waited     events that had to wait for tokens, in the last interval
@@ -42,6 +44,7 @@ class Stats:
         self._since = ticks()  # start of the second that runs
         self._in_second = 0
         self._sojourn = LogHistogram()
+        self.sojourns = array("i", [0] * (CLASSES + 1))
         self._mean_count = 0
         self._mean_s = 0
         self._tried = 0
@@ -153,6 +156,7 @@ class Stats:
         self.p50 = sojourn.percentile(50)
         self.p95 = sojourn.percentile(95)
         self.p99 = sojourn.percentile(99)
+        sojourn.tally(self.sojourns)
         sojourn.clear()
         tried = self._tried
         self.tried, self.missed, self.waited = tried, self._missed, self._waited

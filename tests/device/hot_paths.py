@@ -4,6 +4,7 @@ Prints `hot NAME` for each that allocated nothing, and `allocates NAME ERROR`.
 """
 
 import asyncio
+from array import array
 
 import micropython
 from line import stuffed
@@ -20,7 +21,7 @@ from sluice.crc16 import crc16
 from sluice.fleet import Member
 from sluice.frames import Frames, seal
 from sluice.frames import put as put_integer
-from sluice.histogram import LogHistogram
+from sluice.histogram import CLASSES, LogHistogram
 from sluice.keyed import KeyedBuckets
 from sluice.link import Link
 from sluice.load import LoadMeter
@@ -187,6 +188,8 @@ def statistics():
         hot("stats.Stats.admit", lambda: stats.admit(clock.now, value))
     for p in (1, 50, 99, 100):
         hot("histogram.LogHistogram.percentile", lambda: histogram.percentile(p))
+    classes = array("i", [SMALL_MAX] * (CLASSES + 1))
+    hot("histogram.LogHistogram.tally", lambda: histogram.tally(classes))
     hot("histogram.LogHistogram.clear", histogram.clear, histogram.clear)
     hot("stats.Stats.deny", stats.deny)
     hot("stats.Stats.retry", stats.retry)

@@ -1,7 +1,8 @@
 """The histogram's scale, and percentiles by nearest rank on it."""
 
-from sluice.histogram import LogHistogram, _bucket_of, _value_of
+from sluice.histogram import CLASSES, LogHistogram, _bucket_of, _value_of
 
+LAST = 0x3FFFFFFF
 LARGEST = (1 << 29) - 1
 
 
@@ -51,3 +52,28 @@ def test_percentiles_are_nearest_ranks():
         assert found == (p50, p95, p100)
         histogram.clear()
         assert (histogram.count, histogram.percentile(50)) == (0, -1)
+
+
+def test_a_tally_adds_up_by_octaves_and_wraps():
+    classes = [0] * (CLASSES + 1)
+    histogram = LogHistogram()
+    for value in (0, 3, 4, 7, 8, 15, 16, 16383, 16384, LAST):
+        histogram.add(value)
+    histogram.tally(classes)
+    assert classes[:CLASSES] == [2, 2, 2, 1] + [0] * 8 + [1, 2]
+    classes[0] = LAST
+    histogram.clear()
+    for _ in range(3):
+        histogram.add(2)
+    classes[CLASSES] = LAST - 1
+    histogram.tally(classes)
+    assert (classes[0], classes[1], classes[CLASSES]) == (2, 2, 4)
+
+
+def test_the_sum_of_a_tally_is_that_of_the_values():
+    classes = [0] * (CLASSES + 1)
+    histogram = LogHistogram()
+    for value in range(1000):
+        histogram.add(value)
+    histogram.tally(classes)
+    assert abs(classes[CLASSES] - 499500) < 499500 * 6 // 100

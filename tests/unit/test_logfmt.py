@@ -96,7 +96,18 @@ def test_sample_has_every_value_of_its_line():
         "p50_ms": 61,
         "p95_ms": 64,
         "p99_ms": 66,
+        "duplicates": 3,
+        "repeated": 4,
+        "watermark_ms": 500,
+        "backlog_bytes": 1984,
+        "lag_ms": 62,
+        "sojourns": (1, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 900),
     }
+
+
+def test_what_an_older_firmware_does_not_say_is_none():
+    sample = stats(lag_ms=None, sojourns=None)
+    assert (sample.lag_ms, sample.sojourns, sample.backlog_bytes) == (None, None, 1984)
 
 
 def test_unlimited_rate_and_idle_interval_are_none():
@@ -130,6 +141,8 @@ DAMAGED = [
     ({"mean_qps": "1e9"}, 'mean_qps="1e9"'),
     ({"per_ms": "0"}, 'per_ms="0"'),
     ({"p50_ms": "-2"}, 'p50_ms="-2"'),
+    ({"sojourns": "1,2"}, 'sojourns="1,2"'),
+    ({"lag_ms": "none"}, 'lag_ms="none"'),
 ]
 
 
@@ -151,7 +164,7 @@ def test_line_cut_off_anywhere_is_damaged_or_no_sample():
 
 
 def test_largest_numbers_survive_json():
-    sample = asdict(stats(admitted="9" * 15, rate="9" * 15))
+    sample = asdict(stats(admitted="9" * 15, rate="9" * 15, sojourns=None))
     assert json.loads(json.dumps(sample)) == sample
     assert sample["admitted"] == 10**15 - 1
 
