@@ -10,6 +10,7 @@ from tools.demo import demo
 from tools.experiments.command import experiment
 from tools.feed.command import feed
 from tools.flash.command import flash
+from tools.gateway.command import gateway
 from tools.operator.command import operator
 from tools.settings.command import audit, change
 from tools.vboard.command import vboard
@@ -32,6 +33,7 @@ main.add_command(experiment)
 main.add_command(explore)
 main.add_command(feed)
 main.add_command(flash)
+main.add_command(gateway)
 main.add_command(operator)
 main.add_command(vboard)
 main.add_command(web)

@@ -6,13 +6,14 @@ even without a word, one of the guests goes on with it, and the board does not n
 """
 
 import contextlib
+import math
 import os
 import select
 import socket
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from tools.errors import UserError
@@ -52,8 +53,8 @@ class Port:
               frame.
     on_state: given each new state.
 
-    Both are called from the port's own thread (the first state: from `start`) and must return
-    soon, because the guests get their data from the same thread.
+    Both are called from the port's own thread (`start` calls the first state itself) and must
+    return soon, because the guests get their data from the same thread.
     """
 
     def __init__(
@@ -79,6 +80,14 @@ class Port:
                 if time.monotonic() >= deadline:
                     raise UserError(f"{self.url}: in use by another sluice, which does not answer")
                 time.sleep(_JOIN_AGAIN_S)
+        self._thread.start()
+
+    def start_patiently(self) -> None:
+        """As `start`, but returns at once: a line that cannot be opened is one that was lost.
+
+        `on_state` says so, and the port tries again. UserError: ports cannot be shared here.
+        """
+        self._meeting = Rendezvous(self.url)
         self._thread.start()
 
     def write(self, data: bytes) -> None:
@@ -183,7 +192,7 @@ class _Guest:
         What was not sent by then is left for the next role.
         """
         owner = self._owner
-        select.select([owner, self._port._writes], [owner] if owner.pending else [], [], timeout_s)
+        _wait([owner, self._port._writes], [owner] if owner.pending else [], timeout_s)
         try:
             for kind, data in owner.receive():
                 self._take(kind, data)
@@ -198,7 +207,7 @@ class _Guest:
         deadline = time.monotonic() + _LEAVE_S
         self._send()
         while self._owner.pending and time.monotonic() < deadline:
-            select.select([], [self._owner], [], _LEAVE_S)
+            _wait([], [self._owner], _LEAVE_S)
             self._send()
         self._owner.close()
 
@@ -280,7 +289,7 @@ class _Owner:
             readers.append(line)
         if line is not None and self._outgoing:
             writers.append(line)
-        readable, _, _ = select.select(readers, writers, [], timeout_s)
+        readable = _wait(readers, writers, timeout_s)
         self._outgoing += writes.take()
         for guest in readable:
             if isinstance(guest, Peer):
@@ -380,3 +389,27 @@ class _Owner:
     def _report_lost(self, reason: str) -> None:
         self._tell_all(_LOST, reason.encode())
         self._port._set_state(State(connected=False, owner=True, reason=reason))
+
+
+def _wait(
+    readers: Sequence["Peer | _Writes | socket.socket | int"],
+    writers: Sequence[Peer | int],
+    timeout_s: float | None,
+) -> list["Peer | _Writes | socket.socket | int"]:
+    """Waits until one can be read or written; those that can be read, or have ended.
+
+    Not `select`, which cannot wait for the descriptors that a process with hundreds of ports has.
+    """
+    poll = select.poll()
+    events = {_descriptor(each): select.POLLIN for each in readers}
+    for each in writers:
+        events[_descriptor(each)] = events.get(_descriptor(each), 0) | select.POLLOUT
+    for descriptor, wanted in events.items():
+        poll.register(descriptor, wanted)
+    ready = dict(poll.poll(None if timeout_s is None else max(0, math.ceil(timeout_s * 1000))))
+    ended = select.POLLIN | select.POLLHUP | select.POLLERR
+    return [each for each in readers if ready.get(_descriptor(each), 0) & ended]
+
+
+def _descriptor(each: "Peer | _Writes | socket.socket | int") -> int:
+    return each if isinstance(each, int) else each.fileno()

@@ -1,0 +1,158 @@
+"""Boards that run firmware/main.py itself on CPython, each behind a TCP port."""
+
+import importlib.util
+import selectors
+import socket
+import sys
+import time
+import types
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from host_sim import FIRMWARE
+from sluice.config import check
+
+_TURN_S = 0.01
+"""A board that nothing comes to looks at its clock so often: it is as exact as that."""
+
+_AT_ONCE = 64  # turns of one board before the next one has its own
+
+
+class SocketLine:
+    """What the firmware calls a line, on a TCP port. One host at a time; the last one wins.
+
+    What nobody takes is lost, as on a serial line.
+    """
+
+    def __init__(self, port: int = 0) -> None:
+        self.listener = socket.create_server(("127.0.0.1", port))
+        self.listener.setblocking(False)
+        self.connection: socket.socket | None = None
+
+    @property
+    def url(self) -> str:
+        return f"socket://127.0.0.1:{self.listener.getsockname()[1]}"
+
+    def readinto(self, buf: bytearray) -> int:
+        if self.connection is None:
+            return 0
+        try:
+            n = self.connection.recv_into(buf)
+        except BlockingIOError:
+            return 0
+        except OSError:
+            n = 0
+        if n == 0:
+            self.hang_up()
+        return n
+
+    def write(self, buf: bytes | bytearray, n: int) -> int:
+        if self.connection is not None:
+            try:
+                return self.connection.send(memoryview(buf)[:n])
+            except OSError:  # it does not take it: lost
+                pass
+        return n
+
+    def accept(self) -> socket.socket:
+        self.hang_up()
+        self.connection, _ = self.listener.accept()
+        self.connection.setblocking(False)
+        self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return self.connection
+
+    def hang_up(self) -> None:
+        if self.connection is not None:
+            self.connection.close()
+            self.connection = None
+
+
+class SimulatedBoard:
+    """The firmware's program with a configuration, its ring and a sink that can be slowed down.
+
+    put:   records that come to it each second, as from a pin; 0 with the source `link`.
+    Its flash holds the guaranteed share alone, and outlives `reset`.
+    """
+
+    def __init__(self, values: dict[str, Any], put_per_s: float = 0, port: int = 0) -> None:
+        self.line = SocketLine(port)
+        self.put_per_s = put_per_s
+        self.guaranteed = 0
+        self._values = values
+        self._main = _load_program(self.line)
+        self._main.load_share = lambda: self.guaranteed
+        self._main._keep_share = self._keep
+        self.reset()
+
+    def reset(self) -> None:
+        """All but the flash is gone."""
+        self.program = self._main.Program(check(self._values, 1000), self.line)
+        self._main.say(self.line, "event=start version=0 board=simulated")
+        self._put_at = time.monotonic()
+
+    def turn(self) -> None:
+        """What there is to do now."""
+        self._put_due()
+        for _ in range(_AT_ONCE):
+            if not self.program.turn():
+                return
+
+    def _put_due(self) -> None:
+        if not self.put_per_s:
+            return
+        now = time.monotonic()
+        due = int((now - self._put_at) * self.put_per_s)
+        self._put_at += due / self.put_per_s
+        for _ in range(due):
+            self.program._ring.put(b"simulated", 9)
+
+    def _keep(self, guaranteed: int) -> None:
+        self.guaranteed = guaranteed
+
+
+def _load_program(line: SocketLine) -> Any:
+    """firmware/main.py as a module of its own, with a module `board` of its own."""
+    board: Any = types.ModuleType("board")
+    board.NAME = "simulated"
+    board.TICKS_PER_S = 1000
+    board.ticks = time.ticks_ms  # type: ignore[attr-defined]
+    board.open_line = lambda: line
+    board.pulse_irq = lambda handler: None
+    before = sys.modules.get("board")
+    sys.modules["board"] = board
+    try:
+        spec = importlib.util.spec_from_file_location("sluice_program", FIRMWARE / "main.py")
+        assert spec is not None and spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+    finally:
+        if before is None:
+            del sys.modules["board"]
+        else:
+            sys.modules["board"] = before
+    return module
+
+
+def serve(boards: Sequence[SimulatedBoard], goes_on: Callable[[], bool]) -> None:
+    """Runs the boards while `goes_on` says so, which is asked some 100 times a second."""
+    selector = selectors.DefaultSelector()
+    for board in boards:
+        selector.register(board.line.listener, selectors.EVENT_READ, board)
+    turn_at = time.monotonic()
+    while goes_on():
+        for key, _ in selector.select(max(0.0, turn_at - time.monotonic())):
+            board = key.data
+            if key.fileobj is board.line.listener:
+                old = board.line.connection
+                if old is not None:
+                    selector.unregister(old)
+                selector.register(board.line.accept(), selectors.EVENT_READ, board)
+                continue
+            connection = board.line.connection
+            board.turn()
+            if board.line.connection is None and connection is not None:
+                selector.unregister(connection)
+        if time.monotonic() >= turn_at:
+            turn_at = time.monotonic() + _TURN_S
+            for board in boards:
+                board.turn()

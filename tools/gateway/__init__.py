@@ -1,0 +1,1 @@
+"""`sluice gateway`: joins the boards of a host to Prometheus and etcd."""

@@ -1,0 +1,92 @@
+"""A gateway from its start to its end."""
+
+import asyncio
+import logging
+import signal
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack
+
+from aiohttp import web
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import choose_encoder
+
+from tools.errors import UserError
+from tools.etcd import Etcd
+from tools.gateway.board import TICK_S, Board
+from tools.gateway.config import GatewayConfig
+from tools.gateway.fleet import Alone, Fleet
+from tools.gateway.metrics import BoardMetrics
+from tools.logs import event
+
+log = logging.getLogger(__name__)
+
+
+async def run(config: GatewayConfig) -> None:
+    """Runs until SIGTERM or SIGINT. UserError: it cannot listen, or cannot share ports."""
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with AsyncExitStack() as stack:
+        fleet = None
+        if config.etcd is not None:
+            etcd = await stack.enter_async_context(Etcd(config.etcd.endpoints))
+            fleet = Fleet(etcd, config)
+        listener = fleet or Alone()
+        boards = [Board(each, listener) for each in config.boards]
+        await _serve(stack, config, boards)
+        stack.push_async_callback(_close, boards)
+        for board in boards:
+            board.start()
+        async with asyncio.TaskGroup() as tasks:
+            ticker = tasks.create_task(_tick(boards))
+            if fleet is None:
+                await stop.wait()
+            else:
+                await fleet.run(boards, stop)
+            ticker.cancel()
+    event(log, logging.INFO, "stopped")
+
+
+async def _tick(boards: Sequence[Board]) -> None:
+    while True:
+        await asyncio.sleep(TICK_S)
+        for board in boards:
+            board.tick()
+
+
+async def _close(boards: Sequence[Board]) -> None:
+    """Leaves all ports at the same time: one that is being opened takes its while."""
+    loop = asyncio.get_running_loop()
+    with ThreadPoolExecutor(len(boards)) as threads:
+        await asyncio.gather(*(loop.run_in_executor(threads, board.close) for board in boards))
+
+
+async def _serve(stack: AsyncExitStack, config: GatewayConfig, boards: Sequence[Board]) -> None:
+    registry = CollectorRegistry()
+    registry.register(BoardMetrics(boards))
+
+    async def metrics(request: web.Request) -> web.Response:
+        encode, content_type = choose_encoder(request.headers.get("Accept", ""))
+        return web.Response(body=encode(registry), headers={"Content-Type": content_type})
+
+    app = web.Application()
+    app.router.add_get("/metrics", metrics)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+    await runner.setup()
+    stack.push_async_callback(runner.cleanup)
+    host, port = config.listen
+    try:
+        await web.TCPSite(runner, host, port).start()
+    except OSError as error:
+        raise UserError(f"listen {host}:{port}: {error.strerror or error}")
+    address = runner.addresses[0]
+    event(
+        log,
+        logging.INFO,
+        "listening",
+        gateway=config.name,
+        host=address[0],
+        port=address[1],
+        boards=len(boards),
+    )
