@@ -11,7 +11,6 @@ import board
 import micropython
 
 from sluice import OVERWRITE, REJECT, Pipeline, RecordRing, Stats, __version__
-from sluice import config as configuration
 from sluice.budget import Share
 from sluice.config import (
     adopt_bucket,
@@ -19,7 +18,7 @@ from sluice.config import (
     adopt_limit,
     adopt_pid,
     adopt_tuner,
-    keep,
+    keep_share,
     load,
     load_share,
     make_bucket,
@@ -68,7 +67,7 @@ class Program:
         self._ticks = ticks
         budgeted = config["rate_from"] == "budget"
         adopt = self._adopt_share if budgeted else None
-        self._share = Share(load_share(), adopt, _keep_share, ticks)
+        self._share = Share(load_share(), adopt, keep_share, ticks)
         self._frames = Frames(line, ticks, second // 10)
         self._bucket = make_bucket(config, self._share.clock if budgeted else ticks, second)
         self._most_rate = config["rate"]  # of a budget
@@ -314,10 +313,6 @@ class Program:
         log.number(b"p50_ms", -1 if stats.p50 < 0 else stats.p50 // per_ms)
         log.number(b"p95_ms", -1 if stats.p95 < 0 else stats.p95 // per_ms)
         log.number(b"p99_ms", -1 if stats.p99 < 0 else stats.p99 // per_ms)
-
-
-def _keep_share(guaranteed):
-    keep({"guaranteed": guaranteed}, configuration.SHARE_PATH)
 
 
 def say(line, text):

@@ -312,10 +312,7 @@ def _check_budget(config, per_second):
 
 
 def load_share():
-    """Tokens a second that are guaranteed to this board of a fleet's budget; 0 if it was told none.
-
-    The file is written by `keep`.
-    """
+    """Tokens a second that a fleet's budget guarantees to this board; 0: it was told none."""
     try:
         with open(SHARE_PATH) as file:
             share = json.load(file)
@@ -323,6 +320,11 @@ def load_share():
     except (OSError, ValueError):  # never told, or the file is torn
         return 0
     return guaranteed if _is_int(guaranteed, 0, _SMALL_MAX) else 0
+
+
+def keep_share(guaranteed):
+    """Write what `load_share` reads; see `keep`."""
+    keep({"guaranteed": guaranteed}, SHARE_PATH)
 
 
 def load(per_second, report):

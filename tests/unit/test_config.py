@@ -6,7 +6,7 @@ import pytest
 
 import sluice.config
 from host_sim import FIRMWARE, TickClock
-from sluice.config import DEFAULTS, ConfigError, check, keep, load, load_share, make_bucket
+from sluice.config import DEFAULTS, ConfigError, check, keep_share, load, load_share, make_bucket
 from sluice.settings import KEY_MAX
 
 
@@ -161,7 +161,7 @@ def test_the_guaranteed_share_is_read_as_it_was_kept(flash, monkeypatch):
     path = flash / "share.json"
     monkeypatch.setattr(sluice.config, "SHARE_PATH", str(path))
     assert load_share() == 0
-    keep({"guaranteed": 70}, str(path))
+    keep_share(70)
     assert load_share() == 70
     for text in ("", "[7]", '{"guaranteed":-1}', '{"guaranteed":1073741824}', '{"guaranteed":"7"}'):
         path.write_text(text)

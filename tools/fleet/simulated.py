@@ -81,7 +81,7 @@ class SimulatedBoard:
         self._values = values
         self._main = _load_program(self.line)
         self._main.load_share = lambda: self.guaranteed
-        self._main._keep_share = self._keep
+        self._main.keep_share = self._keep
         self.reset()
 
     def reset(self) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import signal
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -79,7 +80,8 @@ async def _serve(stack: AsyncExitStack, config: GatewayConfig, boards: Sequence[
     try:
         await web.TCPSite(runner, host, port).start()
     except OSError as error:
-        raise UserError(f"listen {host}:{port}: {error.strerror or error}")
+        reason = os.strerror(error.errno) if error.errno else error  # asyncio's own is long
+        raise UserError(f"listen {host}:{port}: {reason}")
     address = runner.addresses[0]
     event(
         log,

@@ -1,0 +1,81 @@
+"""`sluice gateway` as a process, the boards that it has, and what it tells."""
+
+import json
+import shutil
+import threading
+import urllib.request
+from pathlib import Path
+
+from prometheus_client.parser import text_string_to_metric_families
+from server_process import ServerProcess, free_ports
+
+from tools.fleet.simulated import SimulatedBoard, serve
+
+VALUES = {"source": "pin", "sink": "null", "rate": 1000, "burst": 1, "slots": 64}
+
+
+def rates(*boards: SimulatedBoard) -> list[int]:
+    return [board.program._bucket.rate for board in boards]
+
+
+class Boards:
+    """Simulated boards in a thread of this process; a context manager that gives `self`.
+
+    most: the largest sum of their rates so far. It is looked at between two turns of all boards.
+    """
+
+    def __init__(self, *boards: SimulatedBoard) -> None:
+        self.most = 0
+        self._boards = boards
+        self._on = True
+        self._thread = threading.Thread(target=serve, args=(boards, self._goes_on))
+
+    def _goes_on(self) -> bool:
+        self.most = max(self.most, sum(rates(*self._boards)))
+        return self._on
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._on = False
+        self._thread.join()
+        for board in self._boards:
+            board.line.hang_up()
+            board.line.listener.close()
+
+
+class GatewayProcess(ServerProcess):
+    """A gateway; `text` is its configuration but for `listen`."""
+
+    def __init__(self, folder: Path, text: str, name: str = "gateway") -> None:
+        (port,) = free_ports(1)
+        path = folder / f"{name}.toml"
+        path.write_text(f'listen = "127.0.0.1:{port}"\n{text}')
+        sluice = shutil.which("sluice")
+        assert sluice is not None
+        super().__init__(name, folder, port, [sluice, "gateway", "--config", path])
+
+    def scrape(self) -> dict[tuple[str, ...], float]:
+        """The samples by name, board, topic and, of a histogram, bound."""
+        with urllib.request.urlopen(f"http://{self.address}/metrics", timeout=10) as answer:
+            text = answer.read().decode()
+        found = {}
+        for family in text_string_to_metric_families(text):
+            for sample in family.samples:
+                labels = sample.labels
+                key = (sample.name, labels["board"], labels["topic"])
+                found[key + ((labels["le"],) if "le" in labels else ())] = sample.value
+        return found
+
+    def value(self, name: str, board: str, topic: str = "default") -> float | None:
+        return self.scrape().get((name, board, topic))
+
+    def events(self, name: str) -> list[str]:
+        return [line for line in self._log.read_text().splitlines() if f" event={name} " in line]
+
+
+def board_table(name: str, url: str, **more: object) -> str:
+    keys = {"name": name, "port": url} | more
+    return "[[board]]\n" + "".join(f"{key} = {json.dumps(v)}\n" for key, v in keys.items())

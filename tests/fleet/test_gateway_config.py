@@ -1,0 +1,88 @@
+"""gateway.toml: what is allowed, and one line for whatever is not."""
+
+import pytest
+from click.testing import CliRunner
+
+from tools.gateway.command import gateway
+from tools.gateway.config import LISTEN, BoardConfig, EtcdConfig, load
+from tools.listen import parse_listen
+
+BOARD = '[[board]]\nname = "b1"\nport = "/dev/ttyACM0"\n'
+
+
+@pytest.fixture
+def file(tmp_path):
+    return tmp_path / "gateway.toml"
+
+
+def test_what_is_not_given_has_its_default(file):
+    file.write_text(BOARD)
+    config = load(file)
+    assert config.listen == parse_listen(LISTEN)
+    assert config.etcd is None
+    assert config.boards == (BoardConfig("b1", "/dev/ttyACM0", "default", 0),)
+    assert config.name
+
+
+def test_all_that_can_be_given(file):
+    file.write_text(
+        'name = "hall-3"\nlisten = "[::1]:9200"\n'
+        '[etcd]\nendpoints = ["10.0.0.1:2379", "etcd-b:2379"]\nbudget = "qps"\n'
+        '[[board]]\nname = "b1"\nport = "socket://h:1"\ntopic = "a b"\nguaranteed = 5\n'
+        + BOARD[:10]
+        + 'name = "b2"\nport = "/dev/pts/3"\n'
+    )
+    config = load(file)
+    assert (config.name, config.listen) == ("hall-3", ("::1", 9200))
+    assert config.etcd == EtcdConfig(("10.0.0.1:2379", "etcd-b:2379"), "qps")
+    assert config.boards[0] == BoardConfig("b1", "socket://h:1", "a b", 5)
+    assert config.boards[1].name == "b2"
+
+
+ETCD = '[etcd]\nendpoints = ["h:1"]\n'
+BAD = [
+    ("", "board: missing, allowed: one table [[board]] or more"),
+    ("board = 5", "board: 5, allowed: one table [[board]] or more"),
+    ("board = []", "board: [], allowed: one table [[board]] or more"),
+    ("bord = 1\n" + BOARD, "bord: 1, allowed: one of the keys name listen etcd board"),
+    ("name = 5\n" + BOARD, "name: 5, allowed: text of 1 to 100 printable characters"),
+    ('name = "a b"\n' + BOARD, "name: gateway 'a b': expected 1 to 100 of A-Z a-z 0-9 _ . : -"),
+    ('listen = "9108"\n' + BOARD, "listen: listen '9108': expected host:port"),
+    ("listen = 9108\n" + BOARD, "listen: 9108, allowed: text"),
+    ("etcd = 7\n" + BOARD, "etcd: 7, allowed: a table [etcd]"),
+    ("[etcd]\n" + BOARD, "etcd.endpoints: missing, allowed: a list of text"),
+    ("[etcd]\nendpoints = []\n" + BOARD, "etcd.endpoints: etcd: no endpoint"),
+    ('[etcd]\nendpoints = "h:1"\n' + BOARD, "etcd.endpoints: 'h:1', allowed: a list of text"),
+    ('[etcd]\nendpoints = ["h"]\n' + BOARD, "etcd.endpoints: etcd endpoint 'h': expected host:"),
+    (ETCD + "ttl = 5\n" + BOARD, "etcd.ttl: 5, allowed: one of the keys endpoints budget"),
+    (ETCD + 'budget = ""\n' + BOARD, "etcd.budget: '', allowed: text of 1 to 100"),
+    (ETCD + 'budget = "a/b"\n' + BOARD, "etcd.budget: budget 'a/b': expected 1 to 100"),
+    ('[[board]]\nport = "p"\n', "board 1.name: missing, allowed: text"),
+    ('[[board]]\nname = "b1"\n', "board 1.port: missing, allowed: text"),
+    (BOARD + "baud = 9600\n", "board 1.baud: 9600, allowed: one of the keys name port topic guar"),
+    (BOARD + 'topic = "a\\nb"\n', "board 1.topic: 'a\\nb', allowed: text of 1 to 100 printable"),
+    (BOARD + "guaranteed = -1\n", "board 1.guaranteed: -1, allowed: an integer from 0 to 10737418"),
+    (BOARD + "guaranteed = true\n", "board 1.guaranteed: True, allowed: an integer from 0"),
+    (BOARD + "guaranteed = 5\n", "board 1.guaranteed: 5, allowed: 0 without an etcd.budget"),
+    (BOARD + BOARD, "board 2.name: 'b1', allowed: another for each board"),
+    (BOARD + BOARD.replace("b1", "b2"), "board 2.port: '/dev/ttyACM0', allowed: another for each"),
+    ("name = ", "no TOML: Invalid value"),
+]
+
+
+@pytest.mark.parametrize(("text", "message"), BAD)
+def test_a_bad_file_is_one_line_with_file_key_reason_and_status_2(file, text, message):
+    file.write_text(text)
+    result = CliRunner().invoke(gateway, ["--config", str(file)])
+    assert result.exit_code == 2
+    assert result.output.startswith(f"Error: {file}: {message}")
+    assert result.output.count("\n") == 1
+
+
+def test_a_file_that_cannot_be_read_is_one_line(file):
+    assert CliRunner().invoke(gateway, ["--config", str(file)]).output == (
+        f"Error: {file}: No such file or directory\n"
+    )
+    file.write_bytes(b'name = "\xff"')
+    result = CliRunner().invoke(gateway, ["--config", str(file)])
+    assert (result.exit_code, result.output) == (2, f"Error: {file}: byte 8 is not UTF-8\n")

@@ -1,0 +1,154 @@
+"""Gateways on a real etcd: the watermark comes to every board, and the budget is kept."""
+
+import asyncio
+import json
+import signal
+import time
+
+import pytest
+from etcd_servers import EtcdServers, needs_etcd, put_until_it_stands, read_until_answered
+from gateways import VALUES, Boards, GatewayProcess, board_table, rates
+from monitoring import until
+
+from tools.budget.terms import EXPIRED_MS, LEASE_MS
+from tools.etcd import Etcd
+from tools.fleet.simulated import SimulatedBoard
+from tools.gateway.thresholds import LEASE_S, PREFIX
+from tools.watermark import KEY, Watermark, write
+
+pytestmark = [needs_etcd, pytest.mark.timeout(240)]
+
+
+def put(endpoints, key, value):
+    async def go():
+        async with Etcd(endpoints) as etcd:
+            await put_until_it_stands(etcd, key, value)
+
+    asyncio.run(go())
+
+
+def set_watermark(endpoints, ms):
+    put(endpoints, KEY, write(Watermark(ms, 0)))
+
+
+def thresholds(endpoints):
+    async def go():
+        async with Etcd(endpoints) as etcd:
+            await read_until_answered(etcd, KEY)
+            kvs = (await etcd.range(PREFIX)).kvs
+            return {kv.key[len(PREFIX) :]: (json.loads(kv.value), kv.lease) for kv in kvs}
+
+    return asyncio.run(go())
+
+
+def in_force(endpoints):
+    return {name: (v["watermark_ms"], v["limit"]) for name, (v, _) in thresholds(endpoints).items()}
+
+
+def etcd_table(endpoints, budget=None):
+    named = f'budget = "{budget}"\n' if budget else ""
+    return f"[etcd]\nendpoints = {json.dumps(endpoints)}\n{named}"
+
+
+def limits(*boards):
+    return [board.program._ring.limit for board in boards]
+
+
+@pytest.fixture
+def etcd(tmp_path):
+    with EtcdServers(tmp_path, 1) as servers:
+        yield servers
+
+
+def test_the_watermark_comes_to_every_board_and_the_threshold_back(tmp_path, etcd):
+    slow, fast = SimulatedBoard(VALUES | {"rate": 20}), SimulatedBoard(VALUES | {"rate": 50})
+    text = etcd_table(etcd.endpoints)
+    text += board_table("slow", slow.line.url) + board_table("fast", fast.line.url)
+    set_watermark(etcd.endpoints, 500)
+    with Boards(slow, fast), GatewayProcess(tmp_path, text) as gateway:
+        expected = {"slow": (500, 10), "fast": (500, 25)}
+        until(lambda: in_force(etcd.endpoints) == expected)
+        assert limits(slow, fast) == [10, 25]
+        assert all(lease for _, lease in thresholds(etcd.endpoints).values())
+        set_watermark(etcd.endpoints, 100)
+        until(lambda: in_force(etcd.endpoints) == {"slow": (100, 2), "fast": (100, 5)})
+        slow.reset()
+        assert limits(slow) == [64]
+        until(lambda: limits(slow) == [2])
+        set_watermark(etcd.endpoints, 0)
+        until(lambda: limits(slow, fast) == [64, 64])
+        fast.line.hang_up()
+        fast.line.listener.close()
+        until(lambda: "fast" not in thresholds(etcd.endpoints))
+        gateway.process.send_signal(signal.SIGTERM)
+        assert gateway.process.wait(10) == 0
+        assert thresholds(etcd.endpoints) == {}
+
+
+def test_boards_keep_their_limits_while_etcd_is_away_and_follow_it_again(tmp_path, etcd):
+    board = SimulatedBoard(VALUES | {"rate": 20})
+    text = etcd_table(etcd.endpoints) + board_table("b1", board.line.url)
+    set_watermark(etcd.endpoints, 500)
+    with Boards(board), GatewayProcess(tmp_path, text) as gateway:
+        until(lambda: limits(board) == [10])
+        etcd.nodes[0].kill()
+        time.sleep(1)
+        assert limits(board) == [10]
+        board.reset()
+        until(lambda: limits(board) == [10])  # the gateway knows it
+        etcd.start(etcd.nodes[0])
+        set_watermark(etcd.endpoints, 1000)
+        until(lambda: limits(board) == [20])
+        until(lambda: in_force(etcd.endpoints) == {"b1": (1000, 20)})
+        assert gateway.process.poll() is None
+
+
+def test_the_threshold_of_a_gateway_that_was_killed_goes_with_its_lease(tmp_path, etcd):
+    board = SimulatedBoard(VALUES)
+    text = etcd_table(etcd.endpoints) + board_table("b1", board.line.url)
+    with Boards(board), GatewayProcess(tmp_path, text) as gateway:
+        until(lambda: in_force(etcd.endpoints))
+        gateway.kill()
+        until(lambda: thresholds(etcd.endpoints) == {}, LEASE_S + 20)
+
+
+BUDGETED = VALUES | {"rate_from": "budget", "rate": 10_000}
+
+
+def test_a_budget_is_shared_by_demand_and_falls_back_when_the_gateway_dies(tmp_path, etcd):
+    put(etcd.endpoints, "/budget/qps", b"300")
+    a, b, c = boards = [SimulatedBoard(BUDGETED, put_per_s=1000) for _ in range(3)]
+    b.put_per_s = 0
+    texts = [f'name = "g{i}"\n' + etcd_table(etcd.endpoints, "qps") for i in range(2)]
+    texts[0] += board_table("a", a.line.url, guaranteed=40) + board_table("b", b.line.url)
+    texts[1] += board_table("c", c.line.url, guaranteed=20)
+    with (
+        Boards(*boards) as running,
+        GatewayProcess(tmp_path, texts[0], "g0") as first,
+        GatewayProcess(tmp_path, texts[1], "g1") as second,
+    ):
+        until(lambda: rates(a, b, c) == [150, 1, 149], 40)
+        assert (a.guaranteed, c.guaranteed) == (40, 20)
+        b.put_per_s = 1000  # what b did not need comes back to it
+        until(lambda: rates(a, b, c) == [100, 100, 100], 40)
+        begun = time.monotonic()
+        first.kill()
+        until(lambda: rates(a, b) == [40, 0], 20)
+        assert time.monotonic() - begun < LEASE_MS / 1000 + 2
+        until(lambda: rates(c) == [260], EXPIRED_MS / 1000 + 20)
+        a.reset()
+        assert rates(a) == [40]  # what is guaranteed is on its flash
+        second.process.send_signal(signal.SIGTERM)
+        assert second.process.wait(10) == 0
+        until(lambda: rates(c) == [20], 1)  # it was told, and need not wait for the lease
+        assert running.most <= 300
+
+
+def test_a_board_whose_rate_is_its_own_is_left_alone(tmp_path, etcd):
+    put(etcd.endpoints, "/budget/qps", b"300")
+    board = SimulatedBoard(VALUES | {"rate": 70}, put_per_s=500)
+    text = etcd_table(etcd.endpoints, "qps") + board_table("b1", board.line.url, guaranteed=5)
+    with Boards(board), GatewayProcess(tmp_path, text) as gateway:
+        until(lambda: gateway.events("not_in_budget"))
+        time.sleep(1.5)
+        assert rates(board) == [70]
