@@ -242,6 +242,7 @@ class Program:
         self._load = self._meter.close_interval()
         self._control()
         self._report()
+        self._member.report(self._ticks())  # then it comes with the line, and not by itself
 
     def _control(self):
         stats = self._stats

@@ -19,6 +19,7 @@ _DECIMAL = re.compile(r"\d{1,15}(?:\.\d{1,6})?", re.ASCII)
 _DECIMALS = ("mean_qps", "load")
 _COSTS = ("record", "bytes")
 _PERCENTILES = ("p50_ms", "p95_ms", "p99_ms")
+_NOT_WHOLE = (*_DECIMALS, "cost", "per_ms", "sojourns")
 
 
 def parse(line: str) -> dict[str, str]:
@@ -29,14 +30,13 @@ def parse(line: str) -> dict[str, str]:
     line = line.strip()
     pairs = {}
     at = 0
-    while at < len(line):
-        pair = _PAIR.match(line, at)
-        if pair is None:
+    for pair in _PAIR.finditer(line):
+        if pair.start() != at:
             return {}
         key, quoted, bare = pair.groups()
         pairs[key] = bare if quoted is None else _ESCAPE.sub(_unescape, quoted)
         at = pair.end()
-    return pairs
+    return pairs if at == len(line) else {}
 
 
 def write(pairs: Mapping[str, object]) -> str:
@@ -135,6 +135,7 @@ class Stats:
         return f"{round(self.rate_per_s, 2):.15g}{' bytes' if self.cost == 'bytes' else ''}/s"
 
 
+_KEYS = tuple(field.name for field in fields(Stats))
 _NEWER = {field.name for field in fields(Stats) if field.default is None}
 
 
@@ -147,7 +148,7 @@ def read_stats(line: str) -> Stats | None:
     pairs = parse(line)
     if pairs.get("event") != "stats":
         return None
-    return Stats(**{field.name: _value(pairs, field.name) for field in fields(Stats)})
+    return Stats(*[_value(pairs, key) for key in _KEYS])
 
 
 def _value(pairs: dict[str, str], key: str) -> Any:
@@ -156,6 +157,8 @@ def _value(pairs: dict[str, str], key: str) -> Any:
         if key in _NEWER:
             return None
         raise ValueError(f"{key} is missing")
+    if key not in _NOT_WHOLE and _WHOLE.fullmatch(text):
+        return int(text)  # nearly always
     if key == "sojourns" and _WHOLES.fullmatch(text):
         return tuple(map(int, text.split(",")))
     if (key, text) == ("rate", "none") or (key in _PERCENTILES and text == "-1"):
@@ -164,6 +167,6 @@ def _value(pairs: dict[str, str], key: str) -> Any:
         return float(text)
     if key == "cost" and text in _COSTS:
         return text
-    if not _WHOLE.fullmatch(text) or (key == "per_ms" and int(text) == 0):
-        raise ValueError(f'{key}="{text}" is not a value that it can have')
-    return int(text)
+    if key == "per_ms" and _WHOLE.fullmatch(text) and int(text) > 0:
+        return int(text)
+    raise ValueError(f'{key}="{text}" is not a value that it can have')

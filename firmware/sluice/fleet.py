@@ -52,8 +52,8 @@ class Member:
         To be called in each turn of the loop, with the present tick.
         """
         self._share.poll(now)
-        if self._greeted and _ticks_diff(now, self._reported) >= self._per_second:
-            self._report(now)
+        if _ticks_diff(now, self._reported) >= self._per_second:
+            self.report(now)
 
     def take(self, end) -> bool:
         """Obey the frame whose content is in frames.received[1:end]; False: not known here."""
@@ -68,7 +68,7 @@ class Member:
             self._set_watermark(self.watermark_ms)
         else:
             return False
-        self._report(self._ticks())
+        self.report(self._ticks())
         return True
 
     def _take_grant(self):
@@ -81,12 +81,15 @@ class Member:
         if self._share.take(
             hello, count, number(8, 4), number(12, 4), number(16, 4), number(20, 4)
         ):
-            self._report(self._ticks())
+            self.report(self._ticks())
         return True
 
-    def _report(self, now):
-        share, ring = self._share, self._ring
+    def report(self, now) -> None:
+        """Report at tick `now` what is in force, if a gateway has ever greeted this board. Hot."""
         self._reported = now
+        if not self._greeted:
+            return
+        share, ring = self._share, self._ring
         out = self._frames.sent
         out[2] = REPORT
         put(out, 3, share.hello, 3)

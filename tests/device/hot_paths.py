@@ -415,6 +415,7 @@ def shares():
             clock.now = clock.now + step & SMALL_MAX
             hot("budget.Share.clock", share.clock)
             hot("fleet.Member.poll", lambda: member.poll(clock.now))
+            hot("fleet.Member.report", lambda: member.report(clock.now))
         share.take(7, share.count, 2, 0, extra, clock.now + 500 & SMALL_MAX)
         clock.now = clock.now + 600 & SMALL_MAX
         hot("budget.Share.clock", share.clock)

@@ -54,12 +54,11 @@ class SocketLine:
                 pass
         return n
 
-    def accept(self) -> socket.socket:
+    def accept(self) -> None:
         self.hang_up()
         self.connection, _ = self.listener.accept()
         self.connection.setblocking(False)
         self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return self.connection
 
     def hang_up(self) -> None:
         if self.connection is not None:
@@ -136,6 +135,18 @@ def _load_program(line: SocketLine) -> Any:
 def serve(boards: Sequence[SimulatedBoard], goes_on: Callable[[], bool]) -> None:
     """Runs the boards while `goes_on` says so, which is asked some 100 times a second."""
     selector = selectors.DefaultSelector()
+    heard: dict[SimulatedBoard, socket.socket | None] = dict.fromkeys(boards)
+
+    def turn(board: SimulatedBoard) -> None:
+        board.turn()
+        old, new = heard[board], board.line.connection
+        if new is not old:
+            if old is not None:
+                selector.unregister(old)
+            if new is not None:
+                selector.register(new, selectors.EVENT_READ, board)
+            heard[board] = new
+
     for board in boards:
         selector.register(board.line.listener, selectors.EVENT_READ, board)
     turn_at = time.monotonic()
@@ -143,16 +154,9 @@ def serve(boards: Sequence[SimulatedBoard], goes_on: Callable[[], bool]) -> None
         for key, _ in selector.select(max(0.0, turn_at - time.monotonic())):
             board = key.data
             if key.fileobj is board.line.listener:
-                old = board.line.connection
-                if old is not None:
-                    selector.unregister(old)
-                selector.register(board.line.accept(), selectors.EVENT_READ, board)
-                continue
-            connection = board.line.connection
-            board.turn()
-            if board.line.connection is None and connection is not None:
-                selector.unregister(connection)
+                board.line.accept()
+            turn(board)
         if time.monotonic() >= turn_at:
             turn_at = time.monotonic() + _TURN_S
             for board in boards:
-                board.turn()
+                turn(board)

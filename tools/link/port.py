@@ -170,6 +170,9 @@ class _Writes:
         self._writer.close()
 
 
+_Source = Peer | _Writes | socket.socket | int
+
+
 class _Guest:
     """A program's part while another one owns the port."""
 
@@ -263,8 +266,9 @@ class _Owner:
             self._try_to_open_line()
         act_in_s = self._act_at - time.monotonic()
         acting = act_in_s <= 0
-        self._exchange(read_line=acting, timeout_s=None if acting else act_in_s)
-        self._welcome_guests()
+        readable = self._exchange(read_line=acting, timeout_s=None if acting else act_in_s)
+        if self._listener in readable:
+            self._welcome_guests()
         return True
 
     def leave(self) -> None:
@@ -280,8 +284,11 @@ class _Owner:
     def _pending(self) -> bool:
         return bool(self._outgoing) or any(guest.pending for guest in self._guests)
 
-    def _exchange(self, read_line: bool, timeout_s: float | None) -> None:
-        """Moves what can be moved now, or as soon as anything can within the timeout."""
+    def _exchange(self, read_line: bool, timeout_s: float | None) -> "list[_Source]":
+        """Moves what can be moved now, or as soon as anything can within the timeout.
+
+        Returns what could be read.
+        """
         line, writes = self._port._line, self._port._writes
         readers = [self._listener, writes, *self._guests]
         writers: list[Peer | int] = [guest for guest in self._guests if guest.pending]
@@ -290,7 +297,8 @@ class _Owner:
         if line is not None and self._outgoing:
             writers.append(line)
         readable = _wait(readers, writers, timeout_s)
-        self._outgoing += writes.take()
+        if writes in readable:
+            self._outgoing += writes.take()
         for guest in readable:
             if isinstance(guest, Peer):
                 self._hear(guest)
@@ -299,6 +307,7 @@ class _Owner:
         self._write()
         for guest in self._guests[:]:
             self._tell(guest)
+        return readable
 
     def _welcome_guests(self) -> None:
         with contextlib.suppress(BlockingIOError):
@@ -392,10 +401,8 @@ class _Owner:
 
 
 def _wait(
-    readers: Sequence["Peer | _Writes | socket.socket | int"],
-    writers: Sequence[Peer | int],
-    timeout_s: float | None,
-) -> list["Peer | _Writes | socket.socket | int"]:
+    readers: "Sequence[_Source]", writers: Sequence[Peer | int], timeout_s: float | None
+) -> "list[_Source]":
     """Waits until one can be read or written; those that can be read, or have ended.
 
     Not `select`, which cannot wait for the descriptors that a process with hundreds of ports has.
@@ -411,5 +418,5 @@ def _wait(
     return [each for each in readers if ready.get(_descriptor(each), 0) & ended]
 
 
-def _descriptor(each: "Peer | _Writes | socket.socket | int") -> int:
+def _descriptor(each: "_Source") -> int:
     return each if isinstance(each, int) else each.fileno()
