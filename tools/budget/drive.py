@@ -12,6 +12,8 @@ from tools.etcd import Etcd, EtcdUnavailable, Transaction
 # Linux stops its monotonic clock while the machine sleeps; a lease goes on meanwhile.
 _CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
+_GATHER_S = 0.02  # what a hundred boards report at once is looked at once
+
 
 def clock_ms() -> int:
     """The clock of tools/budget/terms.py."""
@@ -47,6 +49,7 @@ class Driver:
                         self._on_grant(todo)
                     else:
                         tasks.create_task(self._ask(todo))
+                await asyncio.sleep(_GATHER_S)
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._news.wait(), POLL_MS / 1000)
             follower.cancel()

@@ -16,6 +16,7 @@ PREFIX = "/threshold/"
 LEASE_S = 10
 
 _AGAIN_S = 0.5
+_GATHER_S = 0.02  # what many boards confirm at once is one transaction
 _AT_ONCE = 100  # etcd takes 128 operations in a transaction
 
 
@@ -53,22 +54,25 @@ class Thresholds:
             self._news.set()
 
     async def run(self) -> None:
-        """Publishes for ever, through every outage. EtcdError: etcd refuses it otherwise."""
+        """Publishes for ever, through every outage."""
         while True:
             with suppress(EtcdUnavailable):
-                lease = await self._etcd.grant(LEASE_S)
-                self._dirty = dict.fromkeys(self._wanted)
-                try:
-                    async with asyncio.TaskGroup() as tasks:
-                        tasks.create_task(self._keep(lease))
-                        tasks.create_task(self._publish(lease))
-                except* EtcdError:  # the lease has ended, or may have
-                    pass
-                except* asyncio.CancelledError:
-                    with suppress(EtcdError):
-                        await self._etcd.revoke(lease)
-                    raise
+                await self._run_with(await self._etcd.grant(LEASE_S))
             await asyncio.sleep(_AGAIN_S)
+
+    async def _run_with(self, lease: int) -> None:
+        """Returns when the lease has ended, or may have."""
+        self._dirty = dict.fromkeys(self._wanted)
+        self._news.set()
+        works = [asyncio.create_task(self._keep(lease)), asyncio.create_task(self._publish(lease))]
+        try:
+            await asyncio.wait(works, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for work in works:
+                work.cancel()
+            await asyncio.gather(*works, return_exceptions=True)
+            with suppress(EtcdError):
+                await self._etcd.revoke(lease)
 
     async def _keep(self, lease: int) -> None:
         loop = asyncio.get_running_loop()
@@ -89,6 +93,7 @@ class Thresholds:
     async def _publish(self, lease: int) -> None:
         while True:
             await self._news.wait()
+            await asyncio.sleep(_GATHER_S)
             self._news.clear()
             while self._dirty or self._lost:
                 try:
