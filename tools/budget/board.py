@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from tools.budget.terms import on_board
+from tools.budget.terms import RENEW_MS, on_board
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,13 +94,17 @@ class Board:
         return grant
 
     def needs(self, guaranteed: int, extra: int, ends_at: int, now: int, again_ms: int) -> bool:
-        """Whether it has to be told: it is something else, it runs out, or it may be lost."""
+        """Whether it has to be told: it is something else, it runs out, or it may be lost.
+
+        Not for every turn of a busy gateway: what it has may end up to half a renewal before the
+        lease, when there are still several seconds to go.
+        """
         if not self._sent:
             return extra > 0 or guaranteed != self._reported.guaranteed
         last = self._sent[-1]
         if (last.grant.guaranteed, last.grant.extra) != (guaranteed, extra):
             return True
-        if last.grant.epoch != self.epoch or (extra and last.ends_at < ends_at):
+        if last.grant.epoch != self.epoch or (extra and last.ends_at + RENEW_MS // 2 <= ends_at):
             return True
         return last.grant.number > self._reported.number and now - last.at >= again_ms
 

@@ -56,6 +56,7 @@ class Fleet:
         self._thresholds = Thresholds(etcd, _new_id(config))
         self._share: Share | None = None
         self._driver: Driver | None = None
+        self._asked: dict[str, int] = {}  # of the share, by board
 
     # What the boards do.
 
@@ -84,8 +85,11 @@ class Fleet:
 
     def measured(self, board: Board, before: Stats | None, stats: Stats) -> None:
         if self._share is not None and board.report is not None and board.report.in_budget:
-            self._share.ask(board.name, demand(before, stats))
-            self._wake()
+            asked = self._asked.get(board.name, 0)
+            self._asked[board.name] = demand(before, stats, asked)
+            if self._asked[board.name] != asked:
+                self._share.ask(board.name, self._asked[board.name])
+                self._wake()
 
     # What etcd says.
 
@@ -131,6 +135,7 @@ class Fleet:
         for board in self._config.boards:
             share.join(board.name, board.guaranteed)
         self._share = share
+        self._asked.clear()
         self._driver = Driver(share, self._etcd, self._tell)
         for board in self._boards.values():
             board.greet_anew()
