@@ -78,7 +78,7 @@ def test_what_has_another_length_or_is_out_of_bounds_is_not_known():
     desk = Desk()
     desk.hear(b"\x88\x07\x08\x09")
     beyond = [GRANT[:at] + b"\x40" + GRANT[at + 1 :] for at in (10, 14, 18, 22)]
-    for content in (
+    for content in beyond + [
         b"\x88\x07\x08",
         b"\x88\x07\x08\x09\x0a",
         GRANT[:-1],
@@ -86,7 +86,6 @@ def test_what_has_another_length_or_is_out_of_bounds_is_not_known():
         b"\x8a\0\0",
         b"\x8a\xc1\x27\x09",  # 600,001 ms
         b"\x8b\0\0\0",
-        *beyond,
-    ):
+    ]:
         assert desk.hear(content) == (False, []), content
     assert (desk.rates, desk.watermarks) == ([], [])
