@@ -65,6 +65,8 @@ class Queue:
                 right = state.deepest <= result <= state.deepest + 1
             case "len":
                 right = result == depth
+            case "backlog":  # items are (tick, record)
+                right = result == sum(len(record) for _, record in state.items)
             case "may_rest":
                 right = result == (depth == 0)
             case "free":

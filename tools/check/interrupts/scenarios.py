@@ -187,6 +187,15 @@ def copied_out(ring: RecordRing, view: memoryview) -> Any:
     return (tick, bytes(record)) if ring.release() else LOST
 
 
+def backlog(world: World) -> None:
+    world.call("backlog", world.ring.backlog)
+
+
+def some_backlog(world: World) -> None:
+    """Of an overwriting ring it may be a mix of what was there and what came meanwhile."""
+    world.call("holds", lambda: 0 < world.ring.backlog() <= 2 * 2, "bytes of two records")
+
+
 def drain_records(world: World) -> None:
     length(world)
     while len(world.ring):
@@ -237,6 +246,10 @@ def step(world: World) -> None:
 
     if world.call("step", one) is not None:
         world.left += 1
+
+
+def lag(world: World) -> None:
+    world.call("holds", lambda: world.pipeline.lag() >= 0, "a lag is never negative")
 
 
 def retry(world: World) -> None:
@@ -601,6 +614,22 @@ SCENARIOS = (
         Queue(2),
     ),
     Scenario(
+        "records: main asks for the backlog, an interrupt fills in place",
+        of_records(3, REJECT, publish, publish),
+        backlog,
+        (Interrupt(publish),),
+        drain_records,
+        Queue(3),
+    ),
+    Scenario(
+        "overwriting records: main asks for the backlog, an interrupt fills in place",
+        of_records(2, OVERWRITE, publish, publish),
+        some_backlog,
+        (Interrupt(publish), Interrupt(steps(publish, publish, publish))),
+        drain_records,
+        Queue(2, overwrite=True),
+    ),
+    Scenario(
         "overwriting records: main takes, an interrupt fills in place",
         of_records(2, OVERWRITE, publish, publish),
         take_record,
@@ -650,6 +679,14 @@ SCENARIOS = (
         drain_pipeline,
         Queue(2),
         most=1,
+    ),
+    Scenario(
+        "pipeline: main asks for the lag, an interrupt pulses",
+        of_pipeline(REJECT, RECORD),
+        steps(lag, lag),
+        (Interrupt(pulse),),
+        drain_pipeline,
+        Queue(2),
     ),
     Scenario(
         "pipeline: main asks whether it may rest, an interrupt pulses",
@@ -795,11 +832,13 @@ SCENARIOS = (
 EXEMPT = {
     "adaptive": "the main loop's own; the limit is one store",
     "backoff": "the main loop's own",
+    "budget": "the main loop's own",
     "channel": "the tasks' own, but for try_put: an interrupt at each opcode of a get is in"
     " tests/unit/test_channel_interrupts.py",
     "cobs": "on buffers of the link",
     "codel": "the pipeline's own",
     "crc16": "on buffers of the link",
+    "fleet": "the main loop's own",
     "frames": "the link's own",
     "histogram": "the statistics' own",
     "keyed": "one owner",
@@ -817,4 +856,5 @@ EXEMPT = {
     "trial": "the main loop's own",
     "tunable": "tune is the main loop's own; the rest is TokenBucket's",
     "tuning": "the main loop's own",
+    "watermark": "without state",
 }
