@@ -139,6 +139,13 @@ def test_a_device_both_ways(terminal):
         assert os.read(master, 100) == b"\x03\x00\n"
 
 
+def test_what_is_written_to_a_port_that_was_left_is_dropped(terminal):
+    _, name = terminal
+    with program(name) as one:
+        one.port.close()
+        one.port.write(b"too late")
+
+
 def test_all_programs_hear_the_board_and_all_can_write_to_it(board):
     with program(board.url) as one, program(board.url) as two, program(board.url) as three:
         board.accept()

@@ -93,7 +93,7 @@ class Port:
     def write(self, data: bytes) -> None:
         """Sends whole frames or key strokes; nothing of other programs comes in between.
 
-        Returns at once. What is written while the line is not open is dropped.
+        Returns at once. What is written while the line is not open, or after `close`, is dropped.
         """
         self._writes.put(data)
 
@@ -142,6 +142,8 @@ class _Writes:
 
     def __init__(self) -> None:
         self._data: deque[bytes] = deque()
+        self._lock = threading.Lock()
+        self._closed = False
         self._reader, self._writer = socket.socketpair()
         self._reader.setblocking(False)
         self._writer.setblocking(False)
@@ -150,8 +152,10 @@ class _Writes:
         return self._reader.fileno()
 
     def put(self, data: bytes) -> None:
-        self._data.append(data)
-        self.wake()
+        with self._lock:
+            if not self._closed:
+                self._data.append(data)
+                self.wake()
 
     def wake(self) -> None:
         with contextlib.suppress(BlockingIOError):  # there are more than enough
@@ -166,8 +170,10 @@ class _Writes:
         return b"".join(data)
 
     def close(self) -> None:
-        self._reader.close()
-        self._writer.close()
+        with self._lock:
+            self._closed = True
+            self._reader.close()
+            self._writer.close()
 
 
 _Source = Peer | _Writes | socket.socket | int
