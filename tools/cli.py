@@ -11,6 +11,7 @@ from tools.experiments.command import experiment
 from tools.feed.command import feed
 from tools.flash.command import flash
 from tools.gateway.command import gateway
+from tools.mip.command import package
 from tools.operator.command import operator
 from tools.settings.command import audit, change
 from tools.vboard.command import vboard
@@ -35,5 +36,6 @@ main.add_command(feed)
 main.add_command(flash)
 main.add_command(gateway)
 main.add_command(operator)
+main.add_command(package)
 main.add_command(vboard)
 main.add_command(web)

@@ -13,6 +13,7 @@ from tools.boards import Board
 from tools.errors import UserError
 
 LOADER = "/main.py"
+KERNELS = "sluice/native/"
 FOLDER = re.compile(r"/app_[0-9a-f]{8}\b")
 
 # The first line tells a loader from a main.py that someone wrote.
@@ -56,8 +57,7 @@ def build(board: Board, firmware: Path) -> Release:
     UserError, in one line, for the first file that does not compile.
     """
     sources = {"main.py": firmware / "main.py", "board.py": board.program}
-    for path in sorted((firmware / "sluice").rglob("*.py")):
-        sources[path.relative_to(firmware).as_posix()] = path
+    sources |= library(firmware, board.arch)
 
     compiled = {}
     for name, path in sorted(sources.items()):
@@ -68,6 +68,18 @@ def build(board: Board, firmware: Path) -> Release:
         whole.update(f"{name}\0{len(data)}\0".encode() + data)
     folder = f"/app_{whole.hexdigest()[:8]}"
     return Release(folder, {f"{folder}/{name}": data for name, data in compiled.items()})
+
+
+def library(firmware: Path, arch: str) -> dict[str, Path]:
+    """The library's files for a board, by their names below firmware.
+
+    arch: of the board's machine code; empty for one that runs bytecode only, which gets no kernels.
+    """
+    found = {
+        path.relative_to(firmware).as_posix(): path
+        for path in sorted((firmware / "sluice").rglob("*.py"))
+    }
+    return {name: path for name, path in found.items() if arch or not name.startswith(KERNELS)}
 
 
 def compile_file(path: Path, name: str, arch: str) -> bytes:

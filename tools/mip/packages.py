@@ -1,0 +1,97 @@
+"""What each package installs: derived from the imports, with no list of modules anywhere.
+
+A package holds all that its module imports, also inside functions, because mip cannot name
+another package by a relative path: its `deps` are looked up in an index. So each file that
+a package names stands beside it or below, which works from a checkout, from a repository
+and from a plain web server.
+"""
+
+import ast
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from tools.errors import UserError
+from tools.flash.release import KERNELS, compile_file, library
+
+WHOLE = "package.json"  # what mip looks for in a folder
+SOURCE = "source"  # an architecture that no mpy-cross knows: the files as they are
+_NAMESPACE = "sluice/"
+_INIT = "__init__.py"
+
+
+def files(firmware: Path, arch: str) -> dict[str, bytes]:
+    """A folder that mip can install from: every package, and all that they install.
+
+    arch: SOURCE, "" for bytecode, or what mpy-cross takes as -march.
+    """
+    modules = library(firmware, arch)
+    found = {}
+    for name, path in modules.items():
+        if arch == SOURCE:
+            found[name] = path.read_bytes()
+        else:
+            found[name.removesuffix(".py") + ".mpy"] = compile_file(path, name, arch)
+    suffix = ".py" if arch == SOURCE else ".mpy"
+    return found | {name: text.encode() for name, text in packages(modules, suffix).items()}
+
+
+def packages(modules: Mapping[str, Path], suffix: str) -> dict[str, str]:
+    """The JSON of each package, by its place in the folder.
+
+    modules: the library's files by their names below the folder.  suffix: of what is installed.
+    """
+    version = _version(modules[_NAMESPACE + _INIT])
+    found = {WHOLE: _json(version, "", sorted(modules), suffix)}
+    for name in modules:
+        if name.startswith(KERNELS) or name.endswith(_INIT):
+            continue  # installed with what they belong to
+        package = name.removesuffix(".py") + ".json"
+        found[package] = _json(version, _NAMESPACE, sorted(needed(name, modules)), suffix)
+    return found
+
+
+def needed(name: str, modules: Mapping[str, Path]) -> set[str]:
+    """The files that a module needs: itself, its packages, and what they import in turn."""
+    found = set()
+    open_ends = {name}
+    while open_ends:
+        at = open_ends.pop()
+        found.add(at)
+        parents = at.split("/")[:-1]
+        inits = {"/".join([*parents[: n + 1], _INIT]) for n in range(len(parents))}
+        open_ends |= (inits | set(_imports(modules[at], modules))) - found
+    return found
+
+
+def _imports(path: Path, modules: Mapping[str, Path]) -> Iterator[str]:
+    """The library's files that a module imports by name, in whatever function it does so."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            targets = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            targets = [node.module or ""]  # and what it names there may be a module itself
+            targets += [f"{node.module}.{alias.name}" for alias in node.names]
+        else:
+            continue
+        for target in targets:
+            place = target.replace(".", "/")
+            yield from {f"{place}.py", f"{place}/{_INIT}"} & modules.keys()
+
+
+def _version(init: Path) -> str:
+    """`__version__`, which stands in the library and nowhere else."""
+    for node in ast.parse(init.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant):
+            target = node.targets[0]
+            if isinstance(target, ast.Name) and target.id == "__version__":
+                return str(node.value.value)
+    raise UserError(f"{init}: no __version__")
+
+
+def _json(version: str, base: str, names: list[str], suffix: str) -> str:
+    """A package whose file lies in the folder `base`."""
+    targets = [name.removesuffix(".py") + suffix for name in names]
+    urls = [[target, target.removeprefix(base)] for target in targets]
+    lines = ",\n".join("    " + json.dumps(pair) for pair in urls)
+    return f'{{\n  "version": "{version}",\n  "deps": [],\n  "urls": [\n{lines}\n  ]\n}}\n'
