@@ -48,7 +48,8 @@ def demo(log: Path | None) -> None:
 
 
 def _sluice(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "tools", *arguments]
+    # -P: a folder of the user that is called tools is not ours.
+    return [sys.executable, "-P", "-m", "tools", *arguments]
 
 
 def _feed_and_watch(log: Path, pace: list[str], port: str, account: IO[str]) -> int:

@@ -232,7 +232,10 @@ def _flash(board: VirtualBoard, folder: Path, settings: Mapping[str, object]) ->
 
 def _sluice(*arguments: str) -> str:
     done = subprocess.run(
-        [sys.executable, "-m", "tools", *arguments], capture_output=True, text=True, check=False
+        [sys.executable, "-P", "-m", "tools", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if done.returncode:
         raise UserError(f"sluice {arguments[0]}: {(done.stderr or done.stdout).strip()}")

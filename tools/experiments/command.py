@@ -15,6 +15,7 @@ NAMES = ("capacity", "shapes", "control", "garbage", "agreement")
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs" / "experiments"
+CHECKOUT = (ROOT / "pyproject.toml").is_file()
 TRACE = ROOT.parent / "shared" / "traces" / "web-requests-2015.csv"
 
 _SEED = 2026
@@ -26,7 +27,7 @@ _SEED = 2026
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
     help="The folder for figures, CSV and page; default: docs/experiments, or build/experiments "
-    "with --quick.",
+    "with --quick; without a checkout: ./experiments.",
 )
 @click.option("--seed", type=click.IntRange(0), default=_SEED, show_default=True)
 @click.option(
@@ -51,7 +52,8 @@ def experiment(
     if trace is None and TRACE.is_file():
         trace = TRACE
     if out is None:
-        out = ROOT / "build" / "experiments" if quick else DOCS
+        in_checkout = ROOT / "build" / "experiments" if quick else DOCS
+        out = in_checkout if CHECKOUT else Path("experiments")
     failed = False
     for each in NAMES if name == "all" else (name,):
         run: Callable[[Setup], Result] = import_module(f"tools.experiments.{each}").run

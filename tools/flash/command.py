@@ -22,7 +22,14 @@ _BROKEN_OFF = "the board still starts a whole release, the old one or the new: f
 
 
 @click.command()
-@click.option("--board", "board_name", required=True, metavar="BOARD", help="A folder of boards/.")
+@click.option(
+    "--board",
+    "board_name",
+    required=True,
+    metavar="BOARD",
+    shell_complete=lambda _, __, begun: [n for n in boards.names() if n.startswith(begun)],
+    help="One of " + ", ".join(boards.names()) + ".",
+)
 @click.option("--port", required=True, help="A serial port, or a URL like socket://127.0.0.1:2323.")
 @click.option(
     "--config",

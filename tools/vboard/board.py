@@ -8,10 +8,18 @@ import tty
 from pathlib import Path
 
 from tools.errors import UserError
-from tools.vboard.node import NodeProcess
+from tools.vboard.node import NodeProcess, install
 
 _HERE = Path(__file__).resolve().parent
 _PACKAGE = _HERE / "node_modules" / "@micropython" / "micropython-webassembly-pyscript"
+
+
+def install_micropython() -> None:
+    """Fetch the MicroPython that virtual boards run, from the npm registry.
+
+    UserError says why it cannot be.
+    """
+    install(_HERE)
 
 
 class VirtualBoard:
@@ -103,7 +111,9 @@ class VirtualBoard:
 
     def _check_files(self) -> None:
         if not _PACKAGE.is_dir():
-            raise UserError(f"{_PACKAGE.name} is not installed in {_HERE}; `make setup` does it")
+            raise UserError(
+                f"{_PACKAGE.name} is not installed; `sluice vboard --install` fetches it, once"
+            )
         try:
             self.flash_dir.mkdir(parents=True, exist_ok=True)
             if self._uart1:

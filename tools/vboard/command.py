@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from tools.vboard.board import VirtualBoard
+from tools.vboard.board import VirtualBoard, install_micropython
 
 
 @click.command()
@@ -23,6 +23,7 @@ from tools.vboard.board import VirtualBoard
     type=click.Path(dir_okay=False, writable=True, path_type=Path),
     help="The file that takes what the board sends on UART(1).",
 )
+@click.option("--install", is_flag=True, help="Fetch its MicroPython (0.5 MB, by npm), and end.")
 def vboard(
     port: int | None,
     pty: bool,
@@ -30,12 +31,16 @@ def vboard(
     flash_kb: int,
     heap_kb: int,
     uart1: Path | None,
+    install: bool,
 ) -> None:
     """Run a virtual board: real MicroPython on a serial line.
 
     It prints its address, for mpremote and for the other commands' --port, and
     runs until Ctrl-C.
     """
+    if install:
+        install_micropython()
+        return
     if pty and port:
         raise click.UsageError("--pty and --port: the board has one line, on either of them")
     signal.signal(signal.SIGTERM, signal.default_int_handler)

