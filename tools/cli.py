@@ -7,6 +7,7 @@ from tools.check.command import check
 from tools.check.interrupts.command import explore
 from tools.console.command import console
 from tools.demo import demo
+from tools.doctor.command import doctor
 from tools.experiments.command import experiment
 from tools.feed.command import feed
 from tools.flash.command import flash
@@ -30,6 +31,7 @@ main.add_command(change)
 main.add_command(check)
 main.add_command(console)
 main.add_command(demo)
+main.add_command(doctor)
 main.add_command(experiment)
 main.add_command(explore)
 main.add_command(feed)

@@ -119,13 +119,7 @@ def install(device: Device, compiled: Release, settings: bytes, replace_config: 
     if not todo.changes:
         click.echo(f"{compiled.folder} is in force already: nothing sent")
         return
-    block, free = device.space()
-    needed = bytes_needed(todo, wanted, block)
-    if needed > free:
-        raise UserError(
-            f"{device.port}: too little space: {needed} bytes needed beside what is there,"
-            f" {free} free"
-        )
+    check_space(device, todo, wanted)
     _transfer(device, todo, wanted, data)
     if in_force not in ("", compiled.folder):
         device.remove(in_force)
@@ -139,6 +133,17 @@ def install(device: Device, compiled: Release, settings: bytes, replace_config: 
         click.echo(f"{CONFIG}: left as it is")
     if OLD_MAIN in wanted:
         click.echo(f"{LOADER} was not Sluice's: kept as {OLD_MAIN}")
+
+
+def check_space(device: Device, todo: Plan, wanted: dict[str, Content]) -> None:
+    """UserError unless all that has to move finds room beside what is on the board."""
+    block, free = device.space()
+    needed = bytes_needed(todo, wanted, block)
+    if needed > free:
+        raise UserError(
+            f"{device.port}: too little space: {needed} bytes needed beside what is there,"
+            f" {free} free"
+        )
 
 
 def _cleaned(device: Device, compiled: Release, folders: set[str]) -> dict[str, Content]:

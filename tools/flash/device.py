@@ -31,6 +31,17 @@ class LinkError(UserError):
     """The line to the board failed."""
 
 
+class NoAnswer(LinkError):
+    """Whatever is at the port, it is no MicroPython, or something keeps it from answering.
+
+    cut_off: the line was closed while it was asked, as when another program has it.
+    """
+
+    def __init__(self, message: str, cut_off: bool) -> None:
+        super().__init__(message)
+        self.cut_off = cut_off
+
+
 @dataclass(frozen=True)
 class Facts:
     """What a board says of itself: mpy is the .mpy version that it reads, with its sub-version."""
@@ -84,10 +95,13 @@ class Device:
         """Interrupt what runs and enter the raw REPL."""
         # Asked twice: a running program may take the whole first request for its own input.
         if not (self._enter_raw_repl() or self._enter_raw_repl()):
-            raise LinkError(f"{self.port}: no MicroPython answers there ({self._instead})")
+            raise NoAnswer(
+                f"{self.port}: no MicroPython answers there ({self._instead})", self._cut_off
+            )
 
     def _enter_raw_repl(self) -> bool:
         heard = StringIO()  # mpremote prints what came instead of the answer
+        self._cut_off = False
         try:
             with redirect_stdout(heard):
                 self._transport.enter_raw_repl(soft_reset=False, timeout_overall=_ANSWER_S)
@@ -96,6 +110,7 @@ class Device:
             self._instead = f"it sent {came[:60]}" if came != "b''" else "it sends nothing"
             return False
         except OSError as error:
+            self._cut_off = True
             self._instead = f"{error}; does another program have it?"
             return False
         return True

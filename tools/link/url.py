@@ -34,6 +34,14 @@ _REASONS = {
 }
 
 
+class PortError(UserError):
+    """A port that cannot be opened; `code` is the system's error number, None when it has none."""
+
+    def __init__(self, message: str, code: int | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+
+
 def canonical(url: str) -> str:
     """The one name of a port that can be written in several ways: links, case, localhost."""
     if not _SCHEME.match(url):
@@ -46,20 +54,20 @@ def canonical(url: str) -> str:
 def open_port(url: str) -> int:
     """Opens a device, a pty or a pyserial URL and returns a descriptor that does not block.
 
-    UserError names the port and the reason.
+    PortError names the port and the reason.
     """
     try:
         return _open(url)
     except TimeoutError:
-        raise UserError(f"{url}: no answer within {_CONNECT_S:.0f} s") from None
+        raise PortError(f"{url}: no answer within {_CONNECT_S:.0f} s", errno.ETIMEDOUT) from None
     except socket.gaierror:
-        raise UserError(f"{url}: no such host") from None
+        raise PortError(f"{url}: no such host", errno.EHOSTUNREACH) from None
     except serial.SerialException as error:
         # The handlers of URLs wrap the error of the system, and keep only its text.
         cause = error if error.errno is not None else error.__context__
-        raise UserError(f"{url}: {_reason(cause or error)}") from error
+        raise _port_error(url, cause or error) from error
     except (OSError, ValueError) as error:
-        raise UserError(f"{url}: {_reason(error)}") from error
+        raise _port_error(url, error) from error
 
 
 def _open(url: str) -> int:
@@ -118,8 +126,8 @@ def _pump(line: serial.Serial) -> int:
     return theirs.detach()
 
 
-def _reason(error: BaseException) -> str:
+def _port_error(url: str, error: BaseException) -> PortError:
     code = error.args[0] if error.args else None  # of an OSError or a termios.error
     if isinstance(code, int):
-        return _REASONS.get(code, os.strerror(code))
-    return " ".join(str(error).split()) or type(error).__name__
+        return PortError(f"{url}: {_REASONS.get(code, os.strerror(code))}", code)
+    return PortError(f"{url}: {' '.join(str(error).split()) or type(error).__name__}")

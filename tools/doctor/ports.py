@@ -1,0 +1,46 @@
+"""The serial ports of this machine, who may use them and who does."""
+
+import os
+from pathlib import Path
+
+from serial.tools import list_ports
+
+try:
+    import grp
+except ImportError:  # Windows, where nobody needs a group for a port
+    grp = None
+
+_PROCESSES = Path("/proc")
+
+
+def boards_ports() -> list[str]:
+    """The ports that a board may be on: those of USB devices."""
+    return sorted(port.device for port in list_ports.comports() if port.vid is not None)
+
+
+def holders(port: str) -> list[str]:
+    """The programs that have the port open, as far as this user may see them: `name (pid)`."""
+    device = os.path.realpath(port)
+    found = []
+    for process in _PROCESSES.glob("[0-9]*"):
+        try:
+            links = [os.readlink(fd) for fd in (process / "fd").iterdir()]
+            if device in links and int(process.name) != os.getpid():
+                found.append(f"{(process / 'comm').read_text().strip()} ({process.name})")
+        except OSError:
+            continue  # it has ended, or is another user's
+    return sorted(found)
+
+
+def how_to_get_permission(port: str) -> str:
+    """What lets this user read and write the port."""
+    try:
+        facts = os.stat(port)
+        group = grp.getgrgid(facts.st_gid).gr_name if grp else ""
+    except (KeyError, OSError):
+        group = ""
+    if not group:
+        return "let your user read and write it"
+    if facts.st_gid != 0 and facts.st_mode & 0o060 == 0o060:
+        return f"sudo usermod -aG {group} $USER, then log out and in again"
+    return f"sudo chmod a+rw {port}, or a udev rule that does so for good"
