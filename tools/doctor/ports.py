@@ -36,11 +36,9 @@ def how_to_get_permission(port: str) -> str:
     """What lets this user read and write the port."""
     try:
         facts = os.stat(port)
-        group = grp.getgrgid(facts.st_gid).gr_name if grp else ""
+        group = grp.getgrgid(facts.st_gid).gr_name if grp else None
     except (KeyError, OSError):
-        group = ""
-    if not group:
         return "let your user read and write it"
-    if facts.st_gid != 0 and facts.st_mode & 0o060 == 0o060:
+    if group and facts.st_gid != 0 and facts.st_mode & 0o060 == 0o060:
         return f"sudo usermod -aG {group} $USER, then log out and in again"
     return f"sudo chmod a+rw {port}, or a udev rule that does so for good"

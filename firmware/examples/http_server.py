@@ -1,0 +1,54 @@
+"""An HTTP server on a board that limits each of its clients, by address.
+
+On a board with Wi-Fi:
+
+    mpremote mip install firmware/sluice/keyed.json
+    mpremote mip install github:miguelgrinberg/microdot/src/microdot/microdot.py
+    mpremote cp firmware/examples/http_server.py :main.py
+
+A client may ask 5 times at once and then 2 times a second; what is more gets
+status 429 and how long to wait. 32 clients are told apart in 1 KB.
+"""
+
+import time
+
+from microdot import Microdot
+
+from sluice import KeyedBuckets
+
+SSID, PASSWORD = "your network", "its password"
+RATE, BURST, CLIENTS = 2, 5, 32
+
+app = Microdot()
+clients = KeyedBuckets(CLIENTS, RATE, BURST)
+
+
+@app.before_request
+async def limit(request):
+    """Answers in place of the route when the client has used up its tokens."""
+    address = request.client_addr[0]
+    if not clients.try_acquire(address):
+        return "too many requests\n", 429, {"Retry-After": "1"}
+    return None
+
+
+@app.get("/")
+async def index(request):
+    return {"up_ms": time.ticks_ms(), "evicted": clients.evicted}
+
+
+def connect():
+    """Join the network; returns the board's own address."""
+    import network
+
+    wlan = network.WLAN(network.STA_IF)
+    wlan.active(True)
+    wlan.connect(SSID, PASSWORD)
+    while not wlan.isconnected():
+        time.sleep_ms(100)
+    return wlan.ifconfig()[0]
+
+
+if __name__ in ("__main__", "main"):
+    print("http://%s/" % connect())
+    app.run(port=80)
