@@ -63,6 +63,7 @@ class Program:
         ticks, second = board.ticks, board.TICKS_PER_S
         overflow = OVERWRITE if config["overflow"] == "overwrite" else REJECT
         self._config = config  # as it was at the start
+        self._uart = None
         self._line = line
         self._ticks = ticks
         budgeted = config["rate_from"] == "budget"
@@ -113,6 +114,8 @@ class Program:
         self._report_every = config["stats_ms"] * second // 1000
         self._reported = ticks()
         self._per_ms = second // 1000
+        self._watchdog = None
+        self._sleep_most = self._longest_sleep()
         if budgeted:
             self._adopt_share(self._share.guaranteed)
 
@@ -123,9 +126,11 @@ class Program:
         and for the end of a change's trial.
         """
         self._open_source()
+        if self._config["watchdog_ms"] is not None:
+            self._watchdog = board.WDT(timeout=self._config["watchdog_ms"])
         while True:
             if not self.turn():
-                board.idle()
+                self._rest()
 
     def turn(self) -> bool:
         """One turn of the loop; False when there was nothing to do. Hot."""
@@ -140,8 +145,34 @@ class Program:
         self._member.poll(now)
         if time.ticks_diff(now, self._reported) >= self._report_every:
             self._end_interval()
+        if self._watchdog is not None and self._progresses(moved):
+            self._watchdog.feed()
         self._busy = busy
         return busy
+
+    def _progresses(self, moved):
+        """Whether the turn moved a record, or none was due that it could have moved. Hot.
+
+        A link that is not ready waits for its host, which a reset would not bring back.
+        """
+        return moved > 0 or self._pipeline.wait_ticks() != 0 or not self._link.ready()
+
+    def _rest(self):
+        """Let time pass, as long as nothing is due, or until the next interrupt. Hot."""
+        ms = self._sleep_most
+        if ms:
+            wait = self._pipeline.wait_ticks()
+            left = time.ticks_diff(self._ticks(), self._reported)
+            left = (self._report_every - left) // self._per_ms
+            if left < ms:
+                ms = left
+            if 0 <= wait // self._per_ms < ms:
+                ms = wait // self._per_ms
+        # A sleep stops the UART's clock, with whatever it still has to send.
+        if ms > 1 and (self._uart is None or self._uart.txdone()):
+            board.lightsleep(ms)
+        else:
+            board.idle()
 
     def _adjustable(self):
         """The keys that a host can change, each group with what brings it in force."""
@@ -197,6 +228,16 @@ class Program:
         if self._tuner is not None:
             adopt_tuner(self._tuner, config, board.TICKS_PER_S)
 
+    def _longest_sleep(self):
+        """ms; 0 when the board is to stay awake, or would lose what its source sends."""
+        config = self._config
+        most = config["light_sleep_ms"]
+        if most is None or config["source"] not in board.SLEEPS_WITH:
+            return 0
+        if config["watchdog_ms"] is not None:
+            most = min(most, config["watchdog_ms"] // 2)
+        return most
+
     def _open_link(self):
         config = self._config
         fed_by_link = config["source"] == "link"
@@ -217,7 +258,10 @@ class Program:
         name = self._config["sink"]
         if name == "link":
             return LinkSink(self._link, self._bucket)
-        return UartSink(board.open_uart()) if name == "uart" else NullSink()
+        if name == "uart":
+            self._uart = board.open_uart()
+            return UartSink(self._uart)
+        return NullSink()
 
     def _open_source(self):
         name = self._config["source"]
@@ -333,6 +377,10 @@ def main():
         )
 
     settings = load(board.TICKS_PER_S, report)
+    if settings["light_sleep_ms"] is not None and settings["source"] not in board.SLEEPS_WITH:
+        sources = " or ".join(board.SLEEPS_WITH)
+        allowed = "null on %s, or source %s" % (board.NAME, sources) if sources else "null"
+        report("light_sleep_ms", settings["light_sleep_ms"], allowed)
     micropython.kbd_intr(-1)
     try:
         program = Program(settings, line)

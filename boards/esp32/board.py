@@ -2,7 +2,7 @@
 
 import time
 
-from machine import UART, Pin, Timer, disable_irq, enable_irq, idle  # noqa: F401
+from machine import UART, WDT, Pin, Timer, disable_irq, enable_irq, idle, lightsleep  # noqa: F401
 
 from sluice.stdio import StdioLine
 
@@ -10,6 +10,7 @@ NAME = "esp32"
 TICKS_PER_S = 1000
 HARD_IRQ = False  # handlers run from the scheduler, between the main loop's bytecodes
 PULSE_PIN = 27
+SLEEPS_WITH = ()  # sources whose interrupts end a light sleep: none, see README.md
 
 ticks = time.ticks_ms
 open_line = StdioLine

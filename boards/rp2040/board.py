@@ -2,7 +2,7 @@
 
 import time
 
-from machine import UART, Pin, Timer, disable_irq, enable_irq, idle  # noqa: F401
+from machine import UART, WDT, Pin, Timer, disable_irq, enable_irq, idle, lightsleep  # noqa: F401
 
 from sluice.stdio import StdioLine
 
@@ -10,6 +10,7 @@ NAME = "rp2040"
 TICKS_PER_S = 1000
 HARD_IRQ = True  # handlers run between any two bytecodes and must not allocate
 PULSE_PIN = 2
+SLEEPS_WITH = ("timer",)  # sources whose interrupts end a light sleep
 
 ticks = time.ticks_ms
 open_line = StdioLine

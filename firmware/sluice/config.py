@@ -26,6 +26,8 @@ DEFAULTS = {
     "sink": "link",
     "tries": 5,  # attempts on the sink before a record is given up
     "stats_ms": 1000,
+    "watchdog_ms": None,  # a loop that makes no progress for so long is ended by a reset
+    "light_sleep_ms": None,  # the longest sleep while there is nothing to do
     "smooth_ms": None,  # spread the grants; how late the loop may be without losing rate
     "control": None,  # what settles by itself, at the end of each stats_ms
     "target_ms": 200,  # pid, codel: p95 in the queue; rate: mean time of an attempt on the sink
@@ -62,6 +64,8 @@ _RANGES = {
     "timer_ms": (1, 3600000),
     "tries": (1, 1000),
     "stats_ms": (100, 3600000),
+    "watchdog_ms": (1000, 8388),  # the longest that an RP2040's timer holds
+    "light_sleep_ms": (2, 60000),
     "smooth_ms": (1, 60000),
     "target_ms": (1, 3600000),
     "limit_floor": (1, 65535),
@@ -81,7 +85,18 @@ _LISTS = {
     "rush": _RULE,
     "rate_keep": ((0, 32767), (1, 32767)),
 }
-_OR_NULL = ("rate", "limit", "smooth_ms", "control", "limit_floor", "rate_step", "calm", "rush")
+_OR_NULL = (
+    "rate",
+    "limit",
+    "watchdog_ms",
+    "light_sleep_ms",
+    "smooth_ms",
+    "control",
+    "limit_floor",
+    "rate_step",
+    "calm",
+    "rush",
+)
 
 
 class ConfigError(ValueError):

@@ -448,3 +448,197 @@ def test_what_controls_the_limit_is_followed_up_to_the_watermark(rig):
     watch(rig, 0)
     fed(rig, program, 5, 20_000)
     assert 15 <= int(last_stats(rig)["limit"]) <= 25
+
+
+# The watchdog
+
+
+class Watchdog:
+    """A board's watchdog: whether it has bitten by now."""
+
+    def __init__(self, clock, timeout):
+        self.clock = clock
+        self.timeout = timeout
+        self.fed = clock.passed_us()
+
+    def feed(self):
+        self.fed = self.clock.passed_us()
+
+    @property
+    def bites(self):
+        return self.clock.passed_us() - self.fed > self.timeout * 1000
+
+
+def watched(board, **values):
+    """A program as `run` starts it, its watchdog with it."""
+    board.WDT = lambda timeout: Watchdog(board.clock, timeout)
+    program = start(board, watchdog_ms=1000, **values)
+    program._watchdog = board.WDT(timeout=1000)
+    return program
+
+
+def test_run_starts_the_watchdog_that_is_configured(rig):
+    started = []
+    rig.WDT = lambda timeout: started.append(timeout) or Watchdog(rig.clock, timeout)
+
+    def leave():
+        raise KeyboardInterrupt
+
+    rig.idle = leave
+    for values in ({}, {"watchdog_ms": 8000}):
+        program = rig.main.Program(check(values, 1000), rig.line)
+        with pytest.raises(KeyboardInterrupt):
+            program.run()
+    assert started == [8000]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"source": "link"},  # nobody sends
+        {"source": "timer", "timer_ms": 100, "sink": "null"},
+        {"source": "timer", "timer_ms": 10, "sink": "null", "rate": 1, "per_ms": 60_000},  # denied
+        {"source": "timer", "timer_ms": 10, "sink": "null", "rate": 0, "burst": 1},  # for ever
+    ],
+)
+def test_a_loop_that_has_nothing_to_do_or_must_wait_is_no_stuck_loop(rig, values):
+    program = watched(rig, **values)
+    for _ in range(50):
+        run(rig, program, 100)
+        assert not program._watchdog.bites
+
+
+def test_a_failing_sink_that_is_given_up_is_no_stuck_loop(rig):
+    rig.uart.write = lambda data, n=None: 0
+    program = watched(rig, source="timer", timer_ms=10, sink="uart", tries=3)
+    for _ in range(50):
+        run(rig, program, 100)
+        assert not program._watchdog.bites
+    assert program._stats.failed > 0
+
+
+def test_a_host_that_confirms_nothing_is_no_stuck_loop(rig):
+    program = watched(rig, rate=None, slots=64)
+    rig.line.incoming += HELLO + records(range(60))
+    for _ in range(50):
+        run(rig, program, 100)
+        assert not program._watchdog.bites
+    assert not program._link.ready()
+
+
+def test_a_sink_that_hangs_starves_the_watchdog(rig):
+    program = watched(rig, source="timer", timer_ms=10, sink="uart", rate=None)
+    bitten = []
+
+    def hang(data, n=None):
+        for _ in range(20):
+            rig.clock.advance(100)
+            bitten.append(program._watchdog.bites)
+        raise KeyboardInterrupt  # the reset
+
+    rig.uart.write = hang
+    with pytest.raises((KeyboardInterrupt, RuntimeError)):
+        run(rig, program, 100)
+    assert bitten[-1] and not bitten[0]
+
+
+def test_a_loop_that_turns_without_moving_what_is_due_starves_the_watchdog(rig):
+    program = watched(rig, source="timer", timer_ms=10, sink="null", rate=None)
+    program._pipeline.step = lambda: 0
+    run(rig, program, 1000)
+    assert not program._watchdog.bites
+    run(rig, program, 100)
+    assert program._watchdog.bites
+
+
+# Light sleep
+
+
+@pytest.fixture
+def sleeper(rig):
+    """The rig, on a board that sleeps: each sleep's ms are kept; a timer's interrupt ends it."""
+    rig.SLEEPS_WITH = ("timer",)
+    rig.slept = []
+
+    def lightsleep(ms):
+        before = rig.clock.passed_us()
+        due = rig.clock.alarms.next_due()
+        left = ms if due is None else max(0, min(ms, (due - before) // 1000))
+        rig.clock.advance(left)
+        rig.slept.append(left)
+
+    rig.lightsleep = lightsleep
+    rig.uart.txdone = lambda: True
+    return rig
+
+
+def rest(board, program, ms):
+    """The loop of `run`, for so long."""
+    end = board.clock.passed_us() + ms * 1000
+    while board.clock.passed_us() < end:
+        if not program.turn():
+            program._rest()
+
+
+@pytest.mark.parametrize("rate", [3, 7, 1000])
+def test_a_board_that_sleeps_grants_as_one_that_does_not(sleeper, rate):
+    told = []
+    for light_sleep_ms in (None, 500):
+        program = start(
+            sleeper,
+            source="timer",
+            timer_ms=130,
+            sink="uart",
+            rate=rate,
+            per_ms=1000,
+            burst=1,
+            slots=64,
+            stats_ms=10_000,
+            light_sleep_ms=light_sleep_ms,
+        )
+        writes = []
+        begun = sleeper.clock.passed_us()
+        sleeper.uart.write = lambda data, n, w=writes, b=begun: (
+            w.append((sleeper.clock.passed_us() - b) // 1000) or n
+        )
+        rest(sleeper, program, 9_000)
+        told.append((writes, program._bucket.tokens(), program._stats.admitted))
+        while (due := sleeper.clock.alarms.next_due()) is not None:  # that program's timer
+            sleeper.clock.alarms._due.clear()
+            assert due
+    assert told[0] == told[1]
+    assert sum(sleeper.slept) > 5_000
+
+
+def test_a_sleep_ends_before_what_is_due(sleeper):
+    program = start(sleeper, source="timer", timer_ms=60_000, sink="null", light_sleep_ms=5_000)
+    rest(sleeper, program, 4_001)
+    lines = [stats(line) for line in split(sleeper.line.sent)[0]]
+    assert [line["up_s"] for line in lines] == ["1", "2", "3", "4"]  # statistics come in time
+    assert max(sleeper.slept) <= 1_000
+
+
+def test_a_sleep_leaves_the_watchdog_time_enough(sleeper):
+    values = {"stats_ms": 60_000, "light_sleep_ms": 60_000, "watchdog_ms": 2_000}
+    program = start(sleeper, source="timer", timer_ms=60_000, sink="null", **values)
+    rest(sleeper, program, 10_000)
+    assert max(sleeper.slept) == 1_000
+
+
+def test_a_board_does_not_sleep_while_its_uart_sends(sleeper):
+    sleeper.uart.txdone = lambda: False
+    program = start(sleeper, source="timer", timer_ms=500, sink="uart", light_sleep_ms=100)
+    rest(sleeper, program, 2_000)
+    assert sleeper.slept == []
+
+
+@pytest.mark.parametrize("source", ["link", "pin"])
+def test_a_board_that_would_lose_what_its_source_sends_stays_awake_and_says_so(sleeper, source):
+    (sleeper.flash / "config.json").write_text(
+        json.dumps({"source": source, "light_sleep_ms": 100})
+    )
+    sleeper.idle = lambda: (_ for _ in ()).throw(KeyboardInterrupt)
+    sleeper.main.main()
+    text = bytes(sleeper.line.sent).decode()
+    assert 'key=light_sleep_ms value=100 allowed="null on rig, or source timer"' in text
+    assert sleeper.slept == []

@@ -28,11 +28,14 @@ LEAVES = {
     "time.ticks_us",
     # What each board's module gives; boards/ keeps the promise.
     "board.idle",
+    "board.lightsleep",
     "board.ticks",
-    # Methods of dicts, of a port's streams and pollers, of asyncio's events and flags.
+    # Methods of dicts, of a port's streams, pollers and watchdogs, of asyncio's events and flags.
+    ".feed",
     ".get",
     ".ipoll",
     ".readinto",
     ".set",
+    ".txdone",
     ".write",
 }

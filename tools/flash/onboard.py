@@ -4,10 +4,34 @@ A file is written beside its place, as path.new, and renamed into it when it is 
 """
 
 import hashlib
+import json
 import os
 from binascii import a2b_base64, hexlify
 
+import machine
+
 FOLDER = 0x4000  # the kind of a folder, in os.ilistdir
+
+
+def _watchdog():
+    """The one that the program has started, perhaps: nothing stops it, and it wants its food."""
+    for path in ("/config.json", "/config.good.json"):
+        try:
+            with open(path) as file:
+                timeout = json.load(file).get("watchdog_ms")
+        except (OSError, ValueError, AttributeError):  # no such file, or none that starts one
+            continue
+        if isinstance(timeout, int) and timeout > 0:
+            return machine.WDT(timeout=timeout)
+    return None
+
+
+_wdt = _watchdog()
+
+
+def _feed():
+    if _wdt is not None:
+        _wdt.feed()
 
 
 def content(path):
@@ -20,6 +44,7 @@ def content(path):
             n = file.readinto(buffer)
             if not n:
                 break
+            _feed()
             sha.update(buffer[:n])
             size += n
     return size, hexlify(sha.digest()).decode()
@@ -54,6 +79,7 @@ def write(path, at, base64):
     """Write to path.new: a new file when at is 0, else on at its end."""
     if at == 0:
         _make_folders(path)
+    _feed()
     with open(path + ".new", "ab" if at else "wb") as file:
         file.write(a2b_base64(base64))
 
@@ -67,6 +93,7 @@ def copy(source, path):
             n = old.readinto(buffer)
             if not n:
                 break
+            _feed()
             new.write(buffer[:n])
 
 
@@ -97,6 +124,7 @@ def settle(expected):
 
 def remove(path):
     """Remove a file, or a folder with all that is in it."""
+    _feed()
     if os.stat(path)[0] & FOLDER:
         for entry in os.ilistdir(path):
             remove(path + "/" + entry[0])

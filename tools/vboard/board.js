@@ -32,10 +32,12 @@ const uniqueId = [...createHash("sha256").update(setup.flash).digest().subarray(
 const line = new Line();
 let worker;
 let memories;
+let watchdog; // the timer that presses the reset button, if nothing feeds it
 let turn = Promise.resolve(); // resets happen one after the other
 
 /** Power on: nothing is left of what was on the line. */
 function powerOn() {
+  clearTimeout(watchdog);
   memories = { received: Ring.memory(), sent: Ring.memory(), bell: Bell.memory() };
   line.connect(new Ring(memories.received), new Ring(memories.sent), new Bell(memories.bell));
   startProcessor(false);
@@ -50,12 +52,19 @@ function startProcessor(raw) {
   started.on("message", (message) => {
     if (started !== worker) return; // said just before a reset
     if (message.line) line.serve();
+    else if (message.watchdog) feed(message.watchdog);
     else inTurn(() => started === worker && restart(message));
   });
   started.on("error", (error) => {
     console.error(`the processor stopped: ${error.stack}`);
     process.exit(1);
   });
+}
+
+/** A soft reset does not stop the watchdog, as on a board. */
+function feed(ms) {
+  clearTimeout(watchdog);
+  watchdog = globalThis.setTimeout(() => inTurn(() => restart({ softReset: false })), ms);
 }
 
 function inTurn(step) {

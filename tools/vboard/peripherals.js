@@ -166,6 +166,12 @@ export class Peripherals {
     this.poll();
   }
 
+  /** Sleeps for `ms`, or until there is input or a timer is due. */
+  lightSleep(ms) {
+    this.#wait(this.#received.written, ms);
+    this.poll();
+  }
+
   /** Stops for good: the outside is about to end this thread. */
   halt() {
     this.#received.waitWritten(this.#received.written, Infinity);

@@ -15,6 +15,7 @@ import { Repl } from "./repl.js";
 import { Bell, Ring } from "./serial.js";
 
 const CTRL_C = 3;
+const FEED_MS = 20; // how often the watchdog is told at most
 const PYSTACK = 4096; // words
 const MAX_MEMORY = 256 * 1024 * 1024; // bytes: where the heap's growth ends in MemoryError
 const [STDIN, STDOUT, STDERR, UART0, UART1] = [0, 1, 2, 1000, 1001];
@@ -30,6 +31,7 @@ const peripherals = new Peripherals({
   uart1: workerData.uart1 && fs.openSync(workerData.uart1, "a"),
 });
 const byte = new Uint8Array(1);
+let fed = -Infinity; // when the watchdog was last told so
 let micropython;
 
 const repl = new Repl({
@@ -174,6 +176,13 @@ function boot() {
   });
   micropython.registerJsModule("_board", {
     idle: () => peripherals.idle(),
+    watchdog: (ms) => {
+      const now = performance.now();
+      if (now - fed < FEED_MS) return; // a busy loop feeds thousands of times a second
+      fed = now;
+      parentPort.postMessage({ watchdog: ms });
+    },
+    lightSleep: (ms) => peripherals.lightSleep(ms),
     mask: (masked) => peripherals.mask(masked),
     reset: () => {
       parentPort.postMessage({ reset: true });

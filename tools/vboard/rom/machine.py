@@ -14,8 +14,10 @@ _mask = _board["mask"]
 _start_timer = _board["startTimer"]
 _stop_timer = _board["stopTimer"]
 _waiting = _board["waiting"]
+_feed_watchdog = _board["watchdog"]
 
 idle = _board["idle"]
+lightsleep = _board["lightSleep"]  # a timer wakes it
 reset = _board["reset"]
 
 
@@ -38,6 +40,19 @@ def disable_irq():
 
 def enable_irq(state):
     _mask(state)
+
+
+class WDT:
+    """Presses the reset button unless it is fed every `timeout` ms; nothing stops it."""
+
+    def __init__(self, id=0, timeout=5000):
+        if id != 0:
+            raise ValueError(f"WDT({id}) doesn't exist; there is 0")
+        self._timeout = timeout
+        self.feed()
+
+    def feed(self):
+        _feed_watchdog(self._timeout)
 
 
 class Timer:
@@ -117,6 +132,9 @@ class UART(io.IOBase):
 
     def deinit(self):
         pass
+
+    def txdone(self):
+        return True
 
     def ioctl(self, request, flags):
         if request != _STREAM_POLL:
