@@ -7,6 +7,7 @@ import pytest
 
 from tools import boards
 from tools.errors import UserError
+from tools.flash import release
 
 ROOT = Path(__file__).parents[2]
 GOOD = {
@@ -113,19 +114,44 @@ def test_a_board_toml_that_is_no_toml_is_refused(tmp_path):
     [
         ("rp2", "Raspberry Pi Pico with RP2040", ["rp2040"]),
         ("rp2", "Raspberry Pi Pico W with RP2040", ["rp2040"]),
-        ("rp2", "Raspberry Pi Pico2 with RP2350", []),
+        ("rp2", "Raspberry Pi Pico2 with RP2350", ["rp2350"]),
+        ("rp2", "Raspberry Pi Pico2 with RP2350-RISCV", []),
         ("esp32", "Generic ESP32 module with ESP32", ["esp32"]),
         ("esp32", "Generic ESP32 module with SPIRAM with ESP32", ["esp32"]),
         ("esp32", "Generic ESP32 module with ESP32-UNICORE", ["esp32"]),
         ("esp32", "M5Stack Atom with ESP32-PICO-D4", ["esp32"]),
-        ("esp32", "Generic ESP32S3 module with ESP32S3", []),
-        ("esp32", "FeatherS3 with ESP32-S3", []),
-        ("esp32", "LOLIN C3 mini with ESP32-C3FH4", []),
+        ("esp32", "Generic ESP32S3 module with ESP32S3", ["esp32s3"]),
+        ("esp32", "FeatherS3 with ESP32-S3", ["esp32s3"]),
+        ("esp32", "LOLIN C3 mini with ESP32-C3FH4", ["esp32c3"]),
+        ("esp32", "Generic ESP32C3 module with ESP32-C3", ["esp32c3"]),
+        ("esp32", "Generic ESP32S2 module with ESP32-S2", []),
+        ("esp32", "Generic ESP32C6 module with ESP32-C6", []),
         ("esp32", "Generic ESP32P4 module with ESP32P4", []),
         ("linux", "linux [GCC 12.2.0] version", []),
         ("sluice-virtual", "Sluice virtual board with WebAssembly", ["virtual"]),
     ],
 )
 def test_a_board_is_known_by_what_it_says_of_itself(platform, machine, fitting):
-    here = [boards.load(name) for name in ("esp32", "rp2040", "virtual")]
+    here = [boards.load(name) for name in boards.names()]
     assert [board.name for board in here if board.fits(platform, machine)] == fitting
+
+
+@pytest.mark.parametrize("name", boards.names())
+def test_the_whole_firmware_compiles_for_a_board(name):
+    board = boards.load(name)
+    compiled = release.build(board, ROOT / "firmware")
+    assert compiled.mpy[0] == 6
+    assert f"{compiled.folder}/board.mpy" in compiled.files
+
+
+@pytest.mark.parametrize("name", boards.names())
+def test_a_boards_page_says_what_there_is_to_know(name):
+    page = (boards.BOARDS / name / "README.md").read_text()
+    assert "was run" in page  # and what was not
+    assert "LED" in page or name == "virtual"
+    if name != "virtual":
+        least = ".".join(map(str, boards.load(name).micropython))
+        assert f"{least} or newer" in page
+        assert f"BOARD={name} " in page
+        assert all(f"## {part}" in page for part in ("Wiring", "Interrupts", "Power"))
+        assert (boards.BOARDS / name / "stubs.txt").is_file()

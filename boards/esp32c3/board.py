@@ -1,0 +1,32 @@
+"""ESP32-C3 boards, as the firmware sees them: module `board`. README.md has the wiring."""
+
+import time
+
+from machine import UART, WDT, Pin, Timer, disable_irq, enable_irq, idle, lightsleep  # noqa: F401
+
+from sluice.stdio import StdioLine
+
+NAME = "esp32c3"
+TICKS_PER_S = 1000
+HARD_IRQ = False  # handlers run from the scheduler, between the main loop's bytecodes
+PULSE_PIN = 10
+SLEEPS_WITH = ()  # sources whose interrupts end a light sleep: none, see README.md
+
+ticks = time.ticks_ms
+open_line = StdioLine
+
+
+def open_uart():
+    """The UART of the sink "uart": 115200 baud, 8N1, TX on GPIO6, RX on GPIO7."""
+    return UART(1, 115200, tx=6, rx=7)
+
+
+def pulse_irq(handler):
+    """Call handler(pin) in a soft interrupt at each rising edge of PULSE_PIN."""
+    pin = Pin(PULSE_PIN, Pin.IN, Pin.PULL_DOWN)
+    pin.irq(handler, Pin.IRQ_RISING)
+
+
+def start_timer(period_ms: int, callback):
+    """Call callback(timer) in a soft interrupt every period_ms."""
+    Timer(0, mode=Timer.PERIODIC, period=period_ms, callback=callback)

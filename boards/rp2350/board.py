@@ -1,0 +1,36 @@
+"""RP2350 boards, as the firmware sees them: module `board`. README.md has the wiring."""
+
+import time
+
+from machine import UART, WDT, Pin, Timer, disable_irq, enable_irq, idle, lightsleep  # noqa: F401
+
+from sluice.stdio import StdioLine
+
+NAME = "rp2350"
+TICKS_PER_S = 1000
+HARD_IRQ = True  # handlers run between any two bytecodes and must not allocate
+PULSE_PIN = 2
+SLEEPS_WITH = ("timer",)  # sources whose interrupts end a light sleep
+
+ticks = time.ticks_ms
+open_line = StdioLine
+
+_timers = []  # a timer that nothing refers to is collected, and stops
+
+
+def open_uart():
+    """The UART of the sink "uart": 115200 baud, 8N1, TX on GP0, RX on GP1."""
+    return UART(0, 115200, tx=Pin(0), rx=Pin(1))
+
+
+def pulse_irq(handler):
+    """Call handler(pin) in a hard interrupt at each rising edge of PULSE_PIN."""
+    pin = Pin(PULSE_PIN, Pin.IN, Pin.PULL_DOWN)
+    pin.irq(handler, Pin.IRQ_RISING, hard=True)
+
+
+def start_timer(period_ms: int, callback):
+    """Call callback(timer) in a hard interrupt every period_ms."""
+    timer = Timer(-1)
+    timer.init(mode=Timer.PERIODIC, period=period_ms, callback=callback, hard=True)
+    _timers.append(timer)
