@@ -50,7 +50,7 @@ def test_the_committed_packages_are_those_that_sluice_package_writes():
         path.relative_to(FIRMWARE).as_posix(): path.read_text()
         for path in [FIRMWARE / "package.json", *FIRMWARE.glob("sluice/**/*.json")]
     }
-    assert found == wanted
+    assert found == wanted, "`sluice package` renews them"
 
 
 def test_each_module_has_a_package_and_kernels_have_none():
