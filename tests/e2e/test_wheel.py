@@ -59,6 +59,7 @@ def sluice(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     (site / "dependencies.pth").write_text(sysconfig.get_path("purelib"))
     elsewhere = tmp_path_factory.mktemp("elsewhere")
     (elsewhere / "tools").mkdir()  # a folder of the user's own
+    (elsewhere / "tools" / "__init__.py").touch()
     (elsewhere / "tools" / "__main__.py").write_text("raise SystemExit('not this one')\n")
 
     def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
