@@ -48,6 +48,7 @@ demo: setup
 test: setup
 	pytest --numprocesses auto --timeout 300 -m 'not alone'
 	pytest -m alone
+	SLUICE_NATIVE=1 pytest --numprocesses auto --timeout 300 tests/suite
 
 test-device: setup
 	pytest tests/suite tests/device

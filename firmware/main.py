@@ -36,6 +36,8 @@ from sluice.settings import Settings
 from sluice.sinks import LinkSink, NullSink, UartSink
 from sluice.watermark import depth, per_second
 
+_BATCH = 16  # records that a turn of the loop sends at most, if they have their tokens
+
 # The keys of what adapts by itself; those of a controller that is off wait until it is on.
 _CONTROL = (
     "target_ms",
@@ -102,6 +104,7 @@ class Program:
             second // 100,
             second,
             self._shed,
+            batch=_BATCH,
         )
         self._limit = make_limit(config, self._ring, second)
         self._tuner = make_tuner(config, self._bucket, second)

@@ -61,3 +61,9 @@ def unstuff(buf, end: int) -> bool:
         buf[i] = _CTRL_C
         i -= step - 1 if step > _CTRL_C else step
     return i == -1
+
+
+try:  # the same in viper, where the board has it
+    from sluice.native.cobs import decode, encode  # noqa: F401
+except (ImportError, SyntaxError):
+    pass

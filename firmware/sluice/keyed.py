@@ -12,7 +12,7 @@ from array import array
 
 from micropython import const
 
-from sluice.bucket import TokenBucket
+from sluice.bucket import PlainBucket
 from sluice.ring import check_int
 
 _SMALL_MAX = const((1 << 30) - 1)
@@ -169,11 +169,11 @@ class KeyedBuckets:
         newer[slot] = end
 
 
-class _Buckets(TokenBucket):
+class _Buckets(PlainBucket):
     """Many states for one bucket's arithmetic, which works on the one that is loaded."""
 
     def __init__(self, count, rate, burst, per, ticks):
-        TokenBucket.__init__(self, rate, burst, per, ticks)
+        PlainBucket.__init__(self, rate, burst, per, ticks)
         self._debts = array("i", [0] * count)
         self._settled = array("i", [self.settled] * count)
 

@@ -32,6 +32,12 @@ class Pipeline:
              doubled at each further one up to the last.
     shed:    None, or a CoDel, which is asked once for each record, when it could
              be sent. What it drops counts in `stats.shed` and takes no tokens.
+    batch:   records that one step may move, 1 or more. A step ends when it sees a
+             tick beyond the one after its first, so a record is offered at most a
+             tick after its tokens were granted, and a sink that takes long delays
+             the loop by one write. Where each costs one token, none can be replaced
+             and none is shed, their tokens are taken together, and those of
+             records that were not offered are given back.
 
     A record stays at the front of the ring until the sink took it, so records
     leave in the order of their arrival. From an overwriting ring it is copied
@@ -55,11 +61,14 @@ class Pipeline:
         first_backoff=10,
         last_backoff=1000,
         shed=None,
+        batch=1,
     ):
         if cost != RECORD and cost != BYTES:
             raise ValueError('cost must be "record" or "bytes", not %r' % (cost,))
         if tries < 1:
             raise ValueError("tries must be 1 or more, not %r" % (tries,))
+        if batch < 1:
+            raise ValueError("batch must be 1 or more, not %r" % (batch,))
         self._ring = ring
         self._bucket = bucket
         self._sink = sink
@@ -71,7 +80,11 @@ class Pipeline:
         self._first_backoff = first_backoff
         self._last_backoff = last_backoff
         self._shed = shed
+        self._batch = batch
         self._copy = bytearray(ring.size if ring.overflow == OVERWRITE else 0)
+        self._together = batch > 1 and cost == RECORD and not self._copy and shed is None
+        self._attempts = 0  # on the sink in the present batch
+        self._tick = 0  # at which the present step began
         self._copied = 0  # bytes of the record in the copy, 0: none
         self._copied_at = 0  # the tick of its put
         self._failures = 0  # of the record in front
@@ -80,12 +93,13 @@ class Pipeline:
         self._wait_from = 0
 
     def step(self) -> int:
-        """Offer the sink the oldest record, if its tokens are there. Hot.
+        """Offer the sink the oldest records, as many as have their tokens, up to `batch`. Hot.
 
-        Returns how many records left the ring for good: 1 when the sink took it,
-        or it was given up or shed; 0 when there is none or it has to wait. Never
-        blocks longer than the sink does. What the sink raises is caught and counts
-        as not taken; what `degrade` raises is not caught, and the record stays.
+        Returns how many records left the ring for good: the sink took them, or
+        they were given up or shed; 0 when there is none or the first has to wait.
+        Never blocks longer than the sink does. What the sink raises is caught and
+        counts as not taken; what `degrade` raises is not caught, and the record
+        stays. docs/speed.md tells what an event costs.
         """
         now = self._ticks()
         self._stats.roll(now)
@@ -93,15 +107,13 @@ class Pipeline:
             if 0 <= _ticks_diff(now, self._wait_from) < self._wait:
                 return 0
             self._wait = 0
-        n = self._copied
-        if n == 0:
-            if self._ring.peek() is None:
-                return 0
-            n = self._ring.peek_len()
-        cost = n if self._by_bytes else 1
-        if self._bucket.try_acquire(cost):
-            return self._offer(n, cost)
-        return self._deny(n, cost, now)
+        self._tick = now
+        if self._together and not self._failures:
+            return self._several()
+        moved = self._one()
+        while 0 < moved < self._batch and self._in_time() and self._one():
+            moved += 1
+        return moved
 
     def retry_now(self) -> None:
         """Forget the present wait, because rate or burst have changed. Hot."""
@@ -127,11 +139,56 @@ class Pipeline:
             return wait if 0 < wait <= self._wait else 0
         return 0 if self._copied or len(self._ring) else -1
 
-    def _deny(self, n, cost, now):
+    def _one(self):
+        n = self._copied
+        if n == 0:
+            if self._ring.peek() is None:
+                return 0
+            n = self._ring.peek_len()
+        cost = n if self._by_bytes else 1
+        if self._bucket.try_acquire(cost):
+            return self._offer(n, cost)
+        return self._deny(n, cost)
+
+    def _several(self):
+        """A step of records that cost one token each, cannot be replaced and are not shed."""
+        ring = self._ring
+        if ring.peek() is None:
+            return 0
+        n = len(ring)
+        granted = self._bucket.take_up_to(n if n < self._batch else self._batch)
+        if granted == 0:
+            return self._deny(ring.peek_len(), 1)
+        return self._use(granted)
+
+    def _use(self, granted):
+        self._attempts = 0
+        try:
+            return self._pass_on(granted)
+        finally:
+            self._bucket.cancel(granted - self._attempts)  # an attempt is paid, also a failed one
+
+    def _pass_on(self, granted):
+        """Offer the sink so many records, while the step may last; how many left the ring."""
+        ring = self._ring
+        while self._attempts < granted and ring.peek() is not None:
+            self._attempts += 1
+            if not self._send(ring.peek_len()):
+                return self._attempts - 1
+            if not self._in_time():
+                break
+        return self._attempts
+
+    def _in_time(self):
+        """Whether the step may offer another record."""
+        return 0 <= _ticks_diff(self._ticks(), self._tick) <= 1
+
+    def _deny(self, n, cost):
         if not self._denied:
             self._denied = True
             self._stats.deny()
         bucket = self._bucket
+        now = self._ticks()
         wait = bucket.wait_ticks(cost)
         if wait < 0 and cost > bucket.burst:
             return self._give_up(n) if self._hold(n) else 0
@@ -167,6 +224,9 @@ class Pipeline:
         self._stats.attempt(taken, _ticks_diff(now, start))
         if taken:
             return self._taken(now)
+        return self._refused(now, n)
+
+    def _refused(self, now, n):
         self._failures += 1
         if self._failures >= self._tries:
             return self._give_up(n)
@@ -230,3 +290,9 @@ class Pipeline:
             self._ring.release()
         self._failures = 0
         self._denied = False
+
+
+try:  # the same in viper, where the board has it
+    from sluice.native.pipeline import Pipeline  # noqa: F401
+except (ImportError, SyntaxError):
+    pass

@@ -2,7 +2,7 @@
 
 import time
 
-from sluice.bucket import TokenBucket
+from sluice.bucket import PlainBucket
 from sluice.ring import check_int
 
 _SMALL_MAX = (1 << 30) - 1
@@ -14,7 +14,7 @@ def _most_debt(rate):
     return min(_SMALL_MAX - rate, rate * _FAR)
 
 
-class TunableBucket(TokenBucket):
+class TunableBucket(PlainBucket):
     """A TokenBucket with `tune`, which changes the rate within a range that was set.
 
     Within the range rate / per is not reduced: a unit of debt is 1 / per of a
@@ -29,7 +29,7 @@ class TunableBucket(TokenBucket):
     """
 
     def __init__(self, rate, burst, per=None, ticks=time.ticks_ms):
-        TokenBucket.__init__(self, rate, burst, per, ticks)
+        PlainBucket.__init__(self, rate, burst, per, ticks)
 
     def set_range(self, low, high) -> None:
         """Let `tune` change the rate from low to high tokens each `per`, from now on.
@@ -73,5 +73,5 @@ class TunableBucket(TokenBucket):
         return rate
 
     def _adopt(self, rate, per, burst, terms, debt):
-        TokenBucket._adopt(self, rate, per, burst, terms, debt)
+        PlainBucket._adopt(self, rate, per, burst, terms, debt)
         self.low = self.high = 0

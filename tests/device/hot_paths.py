@@ -113,6 +113,7 @@ def buckets():
                 lambda: bucket.reserve(n),
                 lambda: bucket.reserve(n, 1),
             )
+            hot("bucket.TokenBucket.take_up_to", lambda: bucket.take_up_to(n))
             hot("bucket.TokenBucket.tokens", bucket.tokens)
             hot("bucket.TokenBucket.cancel", lambda: bucket.cancel(n))
             for step in (5, -3, 1 << 29, SMALL_MAX):
@@ -240,12 +241,19 @@ def put(ring, n):
 
 def pipelines():
     for overflow in (REJECT, OVERWRITE):
-        for rate, burst, cost in ((None, 1, "record"), (1, 8, "bytes"), (1, 1, "record")):
+        for rate, burst, cost, batch in (
+            (None, 1, "record", 1),
+            (None, 1, "record", 3),
+            (1, 8, "bytes", 3),
+            (1, 1, "record", 1),
+            (1, 2, "record", 3),
+        ):
             ring = RecordRing(4, 16, overflow, clock.ticks)
             sink = Sink()
             bucket = TokenBucket(rate, burst, 1000, clock.ticks)
             stats = Stats(clock.ticks)
-            pipeline = Pipeline(ring, bucket, sink, stats, cost, 3, print_nothing, clock.ticks)
+            options = cost, 3, print_nothing, clock.ticks
+            pipeline = Pipeline(ring, bucket, sink, stats, *options, batch=batch)
             hot("pipeline.Pipeline.wait_ticks", pipeline.wait_ticks)
             hot("pipeline.Pipeline.step", pipeline.step)
             for n in (8, 8, 9, 1):
@@ -314,6 +322,7 @@ def tuned_buckets():
                     hot(name + "tune", lambda: bucket.tune(n * 1000))
                     if make is Pacer:
                         hot("pacer.Pacer.try_acquire", lambda: bucket.try_acquire(n))
+                        hot("pacer.Pacer.take_up_to", lambda: bucket.take_up_to(n))
                         hot("pacer.Pacer.wait_ticks", lambda: bucket.wait_ticks(n))
                         hot(
                             "pacer.Pacer.reserve",

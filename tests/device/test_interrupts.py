@@ -12,11 +12,12 @@ from tools.runtimes import ProgramError, Rp2040
 
 PROGRAM = (Path(__file__).resolve().parent / "interrupts.py").read_text()
 COUNT = int(os.environ.get("SLUICE_INTERRUPTS", "200"))
+TRIES = 20  # machine code leaves a race some microseconds only
 SECONDS = 60 + COUNT // 2  # the emulator takes 30 ms for one on an idle machine
 
 pytestmark = [
     pytest.mark.skipif(Rp2040.why_not() is not None, reason=str(Rp2040.why_not())),
-    pytest.mark.timeout(SECONDS + 60),
+    pytest.mark.timeout(TRIES * SECONDS),
 ]
 
 
@@ -55,4 +56,5 @@ def test_nothing_is_lost(count, call):
 )
 def test_without_the_guard_the_check_finds_what_is_lost(count, call, check):
     with pytest.raises(ProgramError, match=f"(?s){check}.*AssertionError"):
-        count(f"{call}({COUNT}, None)")
+        for _ in range(TRIES):
+            count(f"{call}({COUNT}, None)")

@@ -5,6 +5,7 @@ from shared_suite import PASSED, cases
 
 from tools.runtimes import RUNTIMES, Microbit
 
+_CASE_S = 240  # an emulator beside other work
 # A put that crosses a watermark calls seven deep; the micro:bit's stack is for six.
 TOO_DEEP = {Microbit: {"test_ring_watermarks"}}
 
@@ -28,5 +29,22 @@ def pytest_generate_tests(metafunc):
     metafunc.parametrize(("runtime", "case"), rows)
 
 
-def test_case(runtime, case, running):
-    assert running(runtime).run(case.program) == PASSED
+@pytest.fixture
+def board(runtime, case, running, begun):
+    """The runtime, without what the cases of other files have left on its heap."""
+    board = running(runtime)
+    if begun.get(runtime, case.file) != case.file:
+        board.renew()
+    begun[runtime] = case.file
+    return board
+
+
+@pytest.fixture(scope="session")
+def begun():
+    """The file that each runtime is at."""
+    return {}
+
+
+@pytest.mark.timeout(_CASE_S + 60)
+def test_case(board, case):
+    assert board.run(case.program, timeout_s=_CASE_S) == PASSED

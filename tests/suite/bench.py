@@ -12,16 +12,23 @@ START = LAST - 19
 
 
 class Sink:
-    """Takes records, unless its answers say otherwise."""
+    """Takes records, unless its answers say otherwise.
 
-    def __init__(self, ticks_since_start):
+    write_ticks: that each write takes, if the sink can advance the clock.
+    """
+
+    def __init__(self, ticks_since_start, advance=None):
         self._now = ticks_since_start
+        self._advance = advance
+        self.write_ticks = 0
         self.answers = []
         self.tried_at = []
         self.taken = []  # (ticks since the start, record)
 
     def write(self, record, n):
         self.tried_at.append(self._now())
+        if self.write_ticks:
+            self._advance(self.write_ticks)
         answer = self.answers.pop(0) if self.answers else True
         if isinstance(answer, Exception):
             raise answer
@@ -40,7 +47,7 @@ class Bench:
         self.ring = RecordRing(slots, 16, overflow, ticks)
         self.bucket = TokenBucket(rate, burst, 1000, ticks)
         self.stats = Stats(ticks)
-        self.sink = Sink(lambda: self.now)
+        self.sink = Sink(lambda: self.now, self.advance)
         self.given_up = []
         options.setdefault("degrade", self.give_up)
         self.pipeline = Pipeline(

@@ -7,25 +7,24 @@ from sluice.pacer import Pacer
 RATES = (  # (rate, per, ticks that are counted, slack)
     (1, 60000, 12000000, 1),  # 1 per minute, in ms
     (300, 1000, 10000, 1),
-    (999, 1000, 10000, 1),
-    (1000, 1000, 10000, 1),
-    (1700, 1000, 10000, 1),
-    (5000, 1000, 10000, 1),
+    (999, 1000, 1000, 1),
+    (1000, 1000, 1000, 1),
+    (1700, 1000, 1000, 1),
+    (5000, 1000, 1000, 1),
     (1, 60000000, 12000000000, 1),  # the same in us
-    (5000, 1000000, 10000000, 200),
+    (5000, 1000000, 1000000, 200),
 )
 
 
-def grants_at(pacer, clock, ticks, late=0):
-    """Take all that is due, again and again, for so many ticks; the ticks of the grants."""
-    at = []
+def grants(pacer, clock, ticks, late=0):
+    """Take all that is due, again and again, for so many ticks; the tick of each grant."""
     now = 0
     while True:
         while pacer.try_acquire():
-            at.append(now)
+            yield now
         wait = int(pacer.wait_ticks()) + late
         if now + wait > ticks:
-            return at
+            return
         clock.advance(wait)
         now += wait
 
@@ -34,21 +33,21 @@ def test_the_rate_is_met_to_the_grant():
     for rate, per, ticks, slack in RATES:
         clock = Clock(LAST - 7)
         pacer = Pacer(rate, 1, per, clock.ticks, slack)
-        assert len(grants_at(pacer, clock, ticks)) == 1 + ticks * rate // per
+        assert sum(1 for _ in grants(pacer, clock, ticks)) == 1 + ticks * rate // per
 
 
 def test_grants_are_a_token_apart_and_no_idle_time_changes_that():
     clock = Clock()
     pacer = Pacer(300, 1, 1000, clock.ticks)
-    assert grants_at(pacer, clock, 20) == [0, 4, 7, 10, 14, 17, 20]
+    assert list(grants(pacer, clock, 20)) == [0, 4, 7, 10, 14, 17, 20]
     clock.advance(5000)
-    assert grants_at(pacer, clock, 20) == [0, 3, 6, 10, 13, 16, 20]
+    assert list(grants(pacer, clock, 20)) == [0, 3, 6, 10, 13, 16, 20]
 
 
 def test_no_rate_is_lost_by_a_caller_late_within_the_slack():
     clock = Clock()
     pacer = Pacer(300, 1, 1000, clock.ticks, 6)
-    assert len(grants_at(pacer, clock, 1000, 2)) >= 299
+    assert sum(1 for _ in grants(pacer, clock, 1000, 2)) >= 299
 
 
 def test_bytes_are_paid_for_after_they_were_sent():
@@ -117,3 +116,17 @@ def test_a_slack_out_of_bounds_is_named():
             assert str(error).startswith("slack must be from 1 to ")
         else:
             assert slack == 1 << 28
+
+
+def test_many_taken_at_once_are_those_that_would_be_granted_one_by_one():
+    for rate, slack in ((300, 1), (1700, 1), (300, 40), (0, 1), (None, 1)):
+        clocks = Clock(LAST - 7), Clock(LAST - 7)
+        one, many = (Pacer(rate, 1, 1000, clock.ticks, slack) for clock in clocks)
+        for step in (0, 1, 2, 3, 50, 1, 0, 7, 1000, 5) * 5:
+            for clock in clocks:
+                clock.advance(step)
+            taken = 0
+            while taken < 5 and one.try_acquire():
+                taken += 1
+            assert many.take_up_to(5) == taken, (rate, slack, step)
+            assert one.wait_ticks() == many.wait_ticks()

@@ -1,6 +1,9 @@
 """Interrupts at every opcode: the explorer itself, what it finds, and that it finds defects."""
 
 import dis
+import os
+import subprocess
+import sys
 from dataclasses import replace
 
 import machine
@@ -33,6 +36,26 @@ def test_no_interrupt_at_any_opcode_breaks_the_library_and_no_hot_method_is_forg
     report = run(most=1)
     assert report.good, "\n".join(report.lines())
     assert sum(each.interleavings for each in report.explored) > 10_000
+
+
+def test_nor_the_kernels():
+    """Their words are read and written one by one here, as in machine code."""
+    program = """
+from tools.check.interrupts import run
+report = run(most=1)
+assert not report.violations, "\\n".join(report.lines())
+print(*{function for each in report.explored for function, _ in each.places})
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env=os.environ | {"SLUICE_NATIVE": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    kernels = {"bucket._acquire", "bucket._take", "ring._get", "ring.Ring._claim"}
+    assert kernels <= set(done.stdout.split())
 
 
 # The explorer itself.

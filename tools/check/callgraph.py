@@ -173,12 +173,14 @@ class CallGraph:
         ]
 
     def _ancestry(self, cls: Class) -> set[Class]:
-        found = {cls}
-        for base in cls.node.bases:
-            for parent in self.targets(base, cls.scope):
-                if isinstance(parent, Class):
-                    found |= self._ancestry(parent)
-        return found
+        found = [cls]
+        for each in found:  # grows while it is walked
+            for base in each.node.bases:
+                for parent in self.targets(base, each.scope):
+                    # A class in machine code and the plain one that it extends have one name.
+                    if isinstance(parent, Class) and parent not in found:
+                        found.append(parent)
+        return set(found)
 
 
 def _implied(node: Node) -> list[tuple[ast.expr, str]]:

@@ -3,9 +3,11 @@
 MicroPython takes the frame of a call from the heap when it is over 11 words, and the
 arguments of a closure when they are more than 5 with what it closes over. The source does
 not show it, and where the heap is locked a frame goes to the stack after all, so a board
-hides it too: the compiled code tells.
+hides it too: the compiled code tells. Machine code (viper, native) has its frame on the C
+stack, whatever its size; its closures are like others.
 """
 
+import re
 import tempfile
 from collections import defaultdict
 from dataclasses import dataclass
@@ -26,7 +28,11 @@ _HANDLER_WORDS = 3  # an exception handler: where it is, its stack, the exceptio
 
 @dataclass(frozen=True)
 class Frame:
-    """words: of a call's frame. closure: closed-over variables and arguments; 0: no closure."""
+    """What a call takes.
+
+    words:   of its frame; 0 in machine code.
+    closure: closed-over variables and arguments; 0: no closure.
+    """
 
     words: int
     closure: int
@@ -75,16 +81,25 @@ class Frames:
 def _frame(function: Function, code: mpy.Code) -> Frame:
     closed_over = code.arguments - len(function.parameters)
     return Frame(
-        words=code.state + _HANDLER_WORDS * code.handlers,
+        words=0 if function.is_machine_code else code.state + _HANDLER_WORDS * code.handlers,
         closure=code.arguments + 2 * code.keyword_only if closed_over else 0,
     )
 
 
 def _compiled(module: Module) -> dict[tuple[str | int, ...], list[mpy.Code]]:
     codes = defaultdict(list)
-    for path, code in mpy.read(compile_file(module.path, module.path.name, arch="")).walk():
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder, module.path.name)
+        source.write_text(_as_bytecode(module.path.read_text(encoding="utf-8")), encoding="utf-8")
+        data = compile_file(source, module.path.name, arch="")
+    for path, code in mpy.read(data).walk():
         codes[path].append(code)
     return codes
+
+
+def _as_bytecode(text: str) -> str:
+    """A module without the decorators that compile to machine code; lines stay where they are."""
+    return re.sub(r"(?m)^( *)@micropython\.(?:viper|native)$", r"\1", text)
 
 
 def _built_in_names(names: list[str]) -> dict[str, str | int]:

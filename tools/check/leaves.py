@@ -7,13 +7,19 @@ source, or measure it with `micropython.mem_total()`, before you add it.
 LEAVES = {
     # Built-ins; `range` as a for loop's, see allocation.py.
     "abs",
+    "bool",
     "hash",
+    "int",
     "isinstance",
     "len",
     "max",
     "min",
     "ord",
+    "ptr16",  # viper's casts, as uint
+    "ptr32",
+    "ptr8",
     "range",
+    "uint",
     # Modules.
     "machine.disable_irq",
     "machine.enable_irq",

@@ -101,7 +101,7 @@ class Function(Scope):
     @property
     def label(self) -> str:
         """Its name for people: file, class, function."""
-        return ".".join((self.module.path.stem, *self.path))
+        return self.dotted.removeprefix("sluice.")
 
     @property
     def doc(self) -> str:
@@ -116,6 +116,11 @@ class Function(Scope):
     def is_property(self) -> bool:
         decorators = [] if isinstance(self.node, ast.Lambda) else self.node.decorator_list
         return any(isinstance(one, ast.Name) and one.id == "property" for one in decorators)
+
+    @property
+    def is_machine_code(self) -> bool:
+        decorators = [] if isinstance(self.node, ast.Lambda) else self.node.decorator_list
+        return any(ast.unparse(one).startswith("micropython.") for one in decorators)
 
     @property
     def statements(self) -> list[ast.AST]:

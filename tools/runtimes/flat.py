@@ -3,7 +3,8 @@
 Such a board compiles what it imports, and needs room for the whole syntax tree of a file while it
 does. So docstrings, comments and annotations go, constants stand as numbers, `sluice.ring` is
 `ring`, and `ring.py` does no more than run its parts, `ring.1`, `ring.2` and so on, each of them
-small, in its own namespace. A class that is larger than a part gets its members one by one.
+small, in its own namespace. A class that is larger than a part gets its members one by one. No
+such board runs machine code, so modules do not look for it.
 """
 
 import ast
@@ -79,6 +80,11 @@ class _Lean(ast.NodeTransformer):
         node.module = (node.module or "").removeprefix(_PACKAGE)
         node.names = [alias for alias in node.names if alias.name != "const"]
         return node if node.names else None
+
+    def visit_Try(self, node: ast.Try) -> ast.AST | None:
+        if any(home.startswith("native.") for home in _imported(node)):
+            return None
+        return self.generic_visit(node)
 
     def _visit_body(self, node: ast.Module | ast.ClassDef | ast.FunctionDef) -> ast.AST:
         if ast.get_docstring(node) is not None:

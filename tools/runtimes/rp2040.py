@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from tools.errors import UserError
 from tools.runtimes.raw_repl import RawRepl
@@ -52,6 +52,10 @@ class Rp2040(Runtime):
     def run(self, program: str, timeout_s: float = 60) -> list[str]:
         assert self._repl
         return self._repl.run(program, timeout_s)
+
+    def renew(self) -> None:
+        assert self._repl
+        self._repl.soft_reset(_BOOT_S)
 
     def stop(self) -> None:
         if self._repl:
@@ -94,8 +98,8 @@ def _file_system(modules: Mapping[str, bytes]) -> bytes:
         block_count=layout["fs_blockcount"],
         disk_version=_LITTLEFS_2_0,
     )
-    flash.makedirs("/lib/sluice")
     for path, content in modules.items():
+        flash.makedirs(str(PurePosixPath("/lib", path).parent), exist_ok=True)
         with flash.open(f"/lib/{path}", "wb") as file:
             file.write(content)
     return bytes(flash.context.buffer)

@@ -4,9 +4,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
 
-from tools.flash.release import compile_file
+from tools.flash.release import compile_file, library
 
-LIBRARY = Path(__file__).resolve().parents[2] / "firmware" / "sluice"
+FIRMWARE = Path(__file__).resolve().parents[2] / "firmware"
+LIBRARY = FIRMWARE / "sluice"
 
 
 class Runtime(ABC):
@@ -35,6 +36,10 @@ class Runtime(ABC):
         Raises ProgramError for what it raises, TimeoutError if it does not end.
         """
 
+    def renew(self) -> None:
+        """Empty the heap of what programs have left there, where the runtime can."""
+        return
+
     @abstractmethod
     def stop(self) -> None:
         """Stop it, also when it has not come up."""
@@ -42,8 +47,11 @@ class Runtime(ABC):
 
 def compiled(helpers: Mapping[str, Path], arch: str = "") -> dict[str, bytes]:
     """The whole library and the helpers compiled, by their paths below /lib; arch as of a board."""
-    sources = {f"sluice/{path.stem}": path for path in LIBRARY.glob("*.py")} | dict(helpers)
-    return {f"{name}.mpy": compile_file(path, f"{name}.py", arch) for name, path in sources.items()}
+    sources = library(FIRMWARE, arch) | {f"{name}.py": path for name, path in helpers.items()}
+    return {
+        f"{name.removesuffix('.py')}.mpy": compile_file(path, name, arch)
+        for name, path in sources.items()
+    }
 
 
 def write_compiled(folder: Path, helpers: Mapping[str, Path], arch: str = "") -> None:

@@ -162,6 +162,9 @@ class Bucket:
             case "try_acquire":
                 granted = argument == 0 or argument <= there
                 right, taken = result == granted, argument if granted else 0
+            case "take_up_to":
+                taken = max(0, min(argument, floor(there)))
+                right = result == taken
             case "reserve":
                 n, max_wait = argument
                 wait = self._wait(n, there)

@@ -1,0 +1,19 @@
+"""crc16 in viper."""
+
+import micropython
+
+from sluice.crc16 import TABLE
+
+
+@micropython.viper
+def crc16(data, start: int, end: int) -> int:
+    """See sluice.crc16. Hot."""
+    crc = 0xFFFF
+    if start < end:
+        data[end - 1]  # raises where the rest would go beyond the end
+        table = ptr16(TABLE)
+        source = ptr8(data)
+        while start < end:
+            crc = (crc << 8 & 0xFF00) ^ table[crc >> 8 ^ source[start]]
+            start += 1
+    return crc
