@@ -4,7 +4,7 @@ import pytest
 
 from tools.bench.cases import CASES, EVENT, FLOOR, GRANTED, Case, Kind
 from tools.bench.figures import Figure
-from tools.bench.program import Effort, Printed, Single, program, read
+from tools.bench.program import Effort, Printed, Quiet, Single, program, read
 from tools.bench.timings import figure
 
 BY_NAME = {case.name: case for case in CASES}
@@ -66,14 +66,14 @@ def test_what_is_not_of_the_program_is_refused(lines):
 
 def test_a_call_that_can_be_made_only_so_often_is_prepared_again():
     case = Case("put", Kind.OURS, "", "ring", "ring.put(1)", prepare="ring.clear()", most=64)
-    text = program(case, Effort(programs=1, loops=1, calls=200, counted=100, singles=1000))
+    text = program(case, Effort(programs=1, loops=1, calls=200, counted=100, singles=1000), Quiet())
     assert "timed(64, ring)" in text and "timed(200, ring)" not in text
     assert "at % 64 == 0:\n            ring.clear()" in text
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_each_program_compiles(case):
-    compile(program(case, Effort(1, 2, 100, 10, 100)), case.name, "exec")
+    compile(program(case, Effort(1, 2, 100, 10, 100), Quiet()), case.name, "exec")
 
 
 def test_absent_figures_have_no_ratio():

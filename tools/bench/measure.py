@@ -150,9 +150,11 @@ def _figure(bench: _Bench, case: Case) -> Figure:
         return Figure(absent=reason)
     effort = bench.platform.effort
     try:
-        text = program(case, effort)
+        text = program(case, effort, bench.platform.quiet)
         lines = bench.lines(case.name, text)
-        text = program(case, replace(effort, singles=0))  # those take long enough once
+        text = program(
+            case, replace(effort, singles=0), bench.platform.quiet
+        )  # those take long enough once
         for _ in range(effort.programs - 1):
             lines += bench.lines(case.name, text)
         return figure(read(lines, case, effort))

@@ -28,10 +28,13 @@ used = getattr(micropython, 'mem_total', gc.mem_alloc)
 
 _LOOP = """\
 {prefix}def {name}(n, {names}):
+    {begin}
     start = ticks_us()
     for _ in range(n):
         {body}
-    return ticks_diff(ticks_us(), start)
+    start = ticks_diff(ticks_us(), start)
+    {end}
+    return start
 """
 
 _SINGLE = """\
@@ -112,6 +115,18 @@ print('bins', bins)
 
 
 @dataclass(frozen=True)
+class Quiet:
+    """What keeps the board's own interrupts away while calls are timed together.
+
+    setup: a program.  begin, end: statements around the loop, which allocate nothing.
+    """
+
+    setup: str = ""
+    begin: str = "pass"
+    end: str = "pass"
+
+
+@dataclass(frozen=True)
 class Effort:
     """How much is run.
 
@@ -148,12 +163,19 @@ class Printed:
     single: Single | None
 
 
-def program(case: Case, effort: Effort) -> str:
+def program(case: Case, effort: Effort, quiet: Quiet) -> str:
     """The program for a board."""
     prefix = "async " if case.awaits else ""
 
     def loop(name: str, body: str) -> str:
-        return _LOOP.format(prefix=prefix, name=name, names=case.names, body=body)
+        return _LOOP.format(
+            prefix=prefix,
+            name=name,
+            names=case.names,
+            body=body,
+            begin=quiet.begin,
+            end=quiet.end,
+        )
 
     def run(name: str, n: str | int) -> str:
         call = f"{name}({n}, {case.names})"
@@ -162,7 +184,8 @@ def program(case: Case, effort: Effort) -> str:
     n = _calls(case, effort.calls)
     counted = _calls(case, effort.counted)
     bins = _MAKE_BINS.format(bins=_BINS) if effort.singles else ""
-    parts = [_HEAD, bins, case.setup + "\n", loop("empty", "pass"), loop("timed", case.call)]
+    parts = [_HEAD, quiet.setup, bins, case.setup + "\n"]
+    parts += [loop("empty", "pass"), loop("timed", case.call)]
     if case.awaits:
         parts.append(_FINISH)
     parts += [
