@@ -129,6 +129,10 @@ class Level(NamedTuple):
     tokens: Fraction
 
 
+# What they answer, without a look at the clock, when nothing is asked for.
+_ASKING = {"try_acquire": True, "wait_ticks": 0, "reserve": 0, "take_up_to": 0}
+
+
 class Bucket:
     """A token bucket in fractions.
 
@@ -149,6 +153,8 @@ class Bucket:
             return (state._replace(tokens=min(state.tokens + argument, full)),)
         if name == "reset":
             return (Level(state.now, state.now, full),)
+        if name in _ASKING and (argument[0] if name == "reserve" else argument) <= 0:
+            return (state,) if result == _ASKING[name] else ()
         seen = max(state.seen, state.now)
         there = min(state.tokens + (seen - state.seen) * self.speed, full)
         state = Level(state.now, seen, there)
@@ -160,10 +166,10 @@ class Bucket:
             case "wait_ticks":
                 right, taken = result == self._wait(argument, there), 0
             case "try_acquire":
-                granted = argument == 0 or argument <= there
+                granted = argument <= there
                 right, taken = result == granted, argument if granted else 0
             case "take_up_to":
-                taken = max(0, min(argument, floor(there)))
+                taken = min(argument, max(0, floor(there)))
                 right = result == taken
             case "reserve":
                 n, max_wait = argument
