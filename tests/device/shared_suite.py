@@ -21,8 +21,8 @@ class Case:
 
 def helpers(holds: frozenset[str] | None) -> dict[str, Path]:
     """The modules that cases import, by name, for a runtime that holds these of the library."""
-    found = {path.stem: path for path in SUITE.glob("*.py") if not path.stem.startswith("test_")}
-    return {name: path for name, path in found.items() if holds is None or _needs(path) <= holds}
+    files = [path for path in SUITE.glob("test_*.py") if holds is None or _needs(path) <= holds]
+    return {path.stem: path for file in files for path in _helpers_of(file)}
 
 
 def cases() -> list[Case]:
@@ -47,15 +47,25 @@ def _cases_of(path: Path) -> list[Case]:
 
 
 def _needs(path: Path) -> frozenset[str]:
-    needs: set[str] = set()
-    for node in ast.parse(path.read_text()).body:
-        if isinstance(node, ast.ImportFrom) and node.module:
-            helper = SUITE / f"{node.module}.py"
-            if node.module.startswith("sluice."):
-                needs.add(node.module.removeprefix("sluice."))
-            elif helper.is_file():
-                needs |= _needs(helper)
-    return frozenset(needs)
+    files = {path, *_helpers_of(path)}
+    return frozenset(
+        name.removeprefix("sluice.")
+        for file in files
+        for name in _imported(file)
+        if name.startswith("sluice.")
+    )
+
+
+def _helpers_of(path: Path) -> set[Path]:
+    """The other files of the suite that it imports, and those that they do."""
+    direct = {SUITE / f"{name}.py" for name in _imported(path)}
+    found = {helper for helper in direct if helper.is_file()}
+    return found.union(*map(_helpers_of, found))
+
+
+def _imported(path: Path) -> list[str]:
+    body = ast.parse(path.read_text()).body
+    return [node.module for node in body if isinstance(node, ast.ImportFrom) and node.module]
 
 
 def _is_test(node: ast.stmt) -> bool:
