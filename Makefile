@@ -8,9 +8,10 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 BOARD ?= virtual
 NODE_MODULES := tools/vboard/node_modules tools/web/node_modules
+PAGES := README.md docs firmware/examples $(wildcard boards/*/README.md)
 STUBS := $(patsubst boards/%/stubs.txt,build/stubs/%/ready,$(wildcard boards/*/stubs.txt))
 
-.PHONY: help setup demo test test-device soak check bench web web-pictures lint flash lock clean
+.PHONY: help setup demo test test-device soak check bench web web-pictures docs lint flash lock clean
 
 help:
 	@echo "make demo   a virtual board, flashed, fed and watched (LOG=FILE feeds your log)"
@@ -20,6 +21,7 @@ help:
 	@echo "make soak   the long version of the tests with faults, kills and fuzz: half an hour or more"
 	@echo "make bench  what a call costs, beside what one would write instead; against docs/bench"
 	@echo "make web    the page in the browser, a playground and a console, into build/web"
+	@echo "make docs   these pages as a site, into build/docs; a link that leads nowhere is an error"
 	@echo "make lint   ruff, and pyright against each board's stubs"
 	@echo "make flash BOARD=rp2040 PORT=/dev/ttyACM0"
 	@echo "make lock   renew the locks after a change of the dependencies"
@@ -69,6 +71,12 @@ web: setup
 
 web-pictures: setup
 	pytest tests/web/test_pictures.py --pictures docs/web
+
+docs: setup
+	rm -rf build/docs build/docs-source
+	@for page in $(PAGES); do mkdir -p $$(dirname build/docs-source/$$page) && \
+		ln -s $(CURDIR)/$$page build/docs-source/$$page || exit 1; done
+	NO_MKDOCS_2_WARNING=1 mkdocs build --strict --config-file docs/mkdocs.yml
 
 lint: setup $(STUBS)
 	ruff check
