@@ -11,7 +11,7 @@ NODE_MODULES := tools/vboard/node_modules tools/web/node_modules
 PAGES := README.md docs firmware/examples $(wildcard boards/*/README.md)
 STUBS := $(patsubst boards/%/stubs.txt,build/stubs/%/ready,$(wildcard boards/*/stubs.txt))
 
-.PHONY: help setup demo test test-device soak check bench web web-pictures docs lint flash lock clean
+.PHONY: help setup demo test test-device soak check bench web web-pictures docs release lint flash lock clean
 
 help:
 	@echo "make demo   a virtual board, flashed, fed and watched (LOG=FILE feeds your log)"
@@ -22,6 +22,7 @@ help:
 	@echo "make bench  what a call costs, beside what one would write instead; against docs/bench"
 	@echo "make web    the page in the browser, a playground and a console, into build/web"
 	@echo "make docs   these pages as a site, into build/docs; a link that leads nowhere is an error"
+	@echo "make release  the wheel, the packages for mip, the page and these pages, into build/release"
 	@echo "make lint   ruff, and pyright against each board's stubs"
 	@echo "make flash BOARD=rp2040 PORT=/dev/ttyACM0"
 	@echo "make lock   renew the locks after a change of the dependencies"
@@ -77,6 +78,19 @@ docs: setup
 	@for page in $(PAGES); do mkdir -p $$(dirname build/docs-source/$$page) && \
 		ln -s $(CURDIR)/$$page build/docs-source/$$page || exit 1; done
 	NO_MKDOCS_2_WARNING=1 mkdocs build --strict --config-file docs/mkdocs.yml
+
+# The wheel holds what is committed, and the virtual board's MicroPython.
+release: docs
+	@git diff --quiet HEAD || { echo "make release: commit first; what is not would be left out" >&2; exit 2; }
+	rm -rf build/release build/release-source
+	mkdir -p build/release build/release-source
+	git archive HEAD | tar -x -C build/release-source
+	cp -r tools/vboard/node_modules build/release-source/tools/vboard/
+	pip wheel --quiet --no-deps --no-build-isolation --wheel-dir build/release build/release-source
+	sluice package --out build/release/mip
+	sluice web --out build/release/web
+	cp -r build/docs build/release/docs
+	pytest --release build/release tests/e2e/test_release.py
 
 lint: setup $(STUBS)
 	ruff check

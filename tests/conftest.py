@@ -15,6 +15,7 @@ _FIGURES = pytest.StashKey[list[str]]()
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--soak", action="store_true", help="the long version of the long tests")
+    parser.addoption("--release", metavar="DIR", help="where `make release` has built")
     parser.addoption("--pictures", metavar="DIR", help="where the page's pictures are written to")
 
 

@@ -4,24 +4,19 @@ import ast
 import shutil
 import subprocess
 import sys
-import sysconfig
 import tomllib
-import venv
 import zipfile
-from collections.abc import Callable
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
+from installed import Run, install
 from remote import mpremote
 
 from tools.vboard import VirtualBoard
 
 PROJECT = Path(__file__).parents[2]
-DEADLINE_S = 120
 MICROPYTHON = "node_modules/@micropython/micropython-webassembly-pyscript"
-
-Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def build(source: Path, out: Path) -> Path:
@@ -46,34 +41,14 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def sluice(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """The installed program, run in a folder of its own.
-
-    Its dependencies are those of this environment, without the editable Sluice that is in it.
-    """
-    place = tmp_path_factory.mktemp("place")
-    venv.create(place, with_pip=False)
-    site = Path(sysconfig.get_path("purelib", vars={"base": str(place)}))
+    """The installed program, run in a folder of its own, which has another `tools` in it."""
     wheel = build(checkout, tmp_path_factory.mktemp("wheel"))
-    command = [sys.executable, "-m", "pip", "--python", place, "install", "--quiet", "--no-deps"]
-    subprocess.run([*command, wheel], check=True)
-    (site / "dependencies.pth").write_text(sysconfig.get_path("purelib"))
     elsewhere = tmp_path_factory.mktemp("elsewhere")
     (elsewhere / "tools").mkdir()  # a folder of the user's own
     (elsewhere / "tools" / "__init__.py").touch()
     (elsewhere / "tools" / "__main__.py").write_text("raise SystemExit('not this one')\n")
 
-    def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [place / "bin" / "sluice", *arguments],
-            cwd=elsewhere,
-            env={"PATH": "/usr/bin:/bin", "HOME": str(Path.home()), **environment},
-            capture_output=True,
-            text=True,
-            timeout=DEADLINE_S,
-            check=False,
-        )
-
-    return run
+    return install(wheel, tmp_path_factory.mktemp("place"), elsewhere)
 
 
 def test_the_installed_program_is_not_that_of_the_checkout(sluice: Run) -> None:
