@@ -13,6 +13,9 @@ const STATS = [
   ["per_ms", "burst", "cost", "admitted", "denied", "load", "rejected", "overwritten", "failed"],
   ["shed", "retried", "bad_frames", "strays", ...PERCENTILES],
 ].flat();
+// What an older firmware does not say.
+const NEWER = ["duplicates", "repeated", "watermark_ms", "backlog_bytes", "lag_ms", "sojourns"];
+const WHOLES = /^\d{1,15}(?:,\d{1,15})*$/;
 
 /** The pairs of `key=value key="quoted value"`, values unquoted. A line that is anything else, in
  * whole or in part, has no pairs. */
@@ -34,15 +37,17 @@ export function parse(line) {
 export function readStats(line) {
   const pairs = parse(line);
   if (pairs.event !== "stats") return null;
-  return Object.fromEntries(STATS.map((key) => [key, value(key, pairs[key])]));
+  return Object.fromEntries([...STATS, ...NEWER].map((key) => [key, value(key, pairs[key])]));
 }
 
 function value(key, text) {
+  if (text === undefined && NEWER.includes(key)) return null;
   if (text === undefined) throw new Error(`${key} is missing`);
   if ((key === "rate" && text === "none") || (PERCENTILES.includes(key) && text === "-1")) {
     return null;
   }
   if (key === "cost" && COSTS.includes(text)) return text;
+  if (key === "sojourns" && WHOLES.test(text)) return text.split(",").map(Number);
   const pattern = DECIMALS.includes(key) ? DECIMAL : WHOLE;
   if (!pattern.test(text) || (key === "per_ms" && Number(text) === 0)) {
     throw new Error(`${key}="${text}" is not a value that it can have`);
