@@ -155,7 +155,6 @@ class Channel:
     def _settle(self):
         """Wake the first in each line if it may be able to go on. After each change."""
         if self.closed:
-            self.queue.overflow = REJECT
             self.queue.limit = 0
         elif self._needs_getter:
             self.queue.limit = 0 if self._getters.bell is None else 1

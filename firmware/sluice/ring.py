@@ -36,11 +36,12 @@ _GUARDED = (("free", ""), ("release", ""), ("set_limit", "setup"), ("clear", "")
 class Ring:
     """The indices and counters of a ring, for the classes that hold its slots.
 
-    Read only: `capacity`; `limit`, the logical capacity; `high_water`, the
-    deepest it has been (one too high, perhaps, when a get interrupted a put);
+    Read only: `capacity`; `overflow`; `limit`, the logical capacity; `high_water`,
+    the deepest it has been (one too high, perhaps, when a get interrupted a put);
     `rejected`, puts refused; `overwritten`, items lost under OVERWRITE, counted
     when the consumer passes them, so exact after its next call. Counters stop
-    at 2^30 - 1.
+    at 2^30 - 1. A Channel also makes the limit 0: every put is refused then, also
+    under OVERWRITE.
 
     Ownership: one producer and one consumer, each of them the main loop or one
     interrupt handler. With two producers (or two consumers) an interrupt
@@ -179,7 +180,7 @@ class Ring:
         if depth < 0:
             depth += self._wrap
         if depth >= self.limit:
-            if self.overflow == REJECT:
+            if self.overflow == REJECT or self.limit == 0:
                 if self.rejected != _SMALL_MAX:
                     self.rejected += 1
                 return -1

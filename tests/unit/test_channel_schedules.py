@@ -50,6 +50,17 @@ def test_a_cancel_in_the_step_in_which_it_is_served_loses_and_doubles_nothing(ca
         small_world(capacities).run({step: [(wake, 0), ("cancel", actor)]})
 
 
+@pytest.mark.parametrize("capacity", [0, 1, 2])
+def test_what_an_overwriting_channel_holds_when_it_is_closed_comes_out_once(capacity):
+    actors = [("supply", "p", 4, 0), ("take", 1, 1)]
+    world = World([(capacity, OVERWRITE), (0, WAIT)], actors)
+    world.run({2: [("close", 0), ("pulse", 0)]})  # before the taker's first step
+    held = max(capacity, 1)
+    assert world.got == [(0, ("p", i)) for i in range(4 - held, 4)]
+    queue = world.channels[0].queue
+    assert (queue.overwritten, queue.rejected) == (4 - held, 1)  # the pulse came too late
+
+
 numbers = st.integers(0, 3)
 channel_numbers = st.integers(0, 1)
 some_channels = st.sampled_from([(0,), (1,), (0, 1)])

@@ -116,7 +116,7 @@ class Ring(PlainRing):
         if depth < 0:
             depth += s[_WRAP]
         if depth >= s[_LIMIT]:
-            if s[_REPLACES] == 0:
+            if s[_REPLACES] == 0 or s[_LIMIT] == 0:
                 if s[_REJECTED] != _SMALL_MAX:
                     s[_REJECTED] += 1
                 return -1
@@ -212,7 +212,7 @@ class RingQueue(Ring, PlainQueue):
             if depth < 0:
                 depth += s[_WRAP]
             if depth >= s[_LIMIT]:
-                if s[_REPLACES] == 0:
+                if s[_REPLACES] == 0 or s[_LIMIT] == 0:
                     if s[_REJECTED] != _SMALL_MAX:
                         s[_REJECTED] += 1
                     return False
