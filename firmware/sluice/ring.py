@@ -95,7 +95,7 @@ class Ring:
         it was peeked at (it counts as overwritten, and what was read of it may
         be torn).
         """
-        if self._skip():
+        if self.overflow == OVERWRITE and self._skip():
             return False
         head = self._head
         if head == self._tail:
@@ -175,12 +175,13 @@ class Ring:
     def _claim(self):
         """The slot to fill next, or -1 when the put is refused. For the producer."""
         tail = self._tail
-        oldest = self._oldest()
+        replaces = self.overflow == OVERWRITE
+        oldest = self._oldest() if replaces else self._head
         depth = tail - oldest
         if depth < 0:
             depth += self._wrap
         if depth >= self.limit:
-            if self.overflow == REJECT or self.limit == 0:
+            if not replaces or self.limit == 0:
                 if self.rejected != _SMALL_MAX:
                     self.rejected += 1
                 return -1
@@ -189,7 +190,8 @@ class Ring:
                 oldest = 0
         elif depth >= self.high_water:
             self.high_water = depth + 1
-        self._floor = oldest  # before the slot is written: it may be that of the oldest
+        if replaces:
+            self._floor = oldest  # before the slot is written: it may be that of the oldest
         return tail % self.capacity
 
     def _publish(self):
@@ -220,7 +222,8 @@ class Ring:
 
     def _front(self):
         """The slot of the oldest item, or -1 when empty. For the consumer."""
-        self._skip()
+        if self.overflow == OVERWRITE:
+            self._skip()
         head = self._head
         return head % self.capacity if head != self._tail else -1
 
