@@ -3,11 +3,10 @@
 docs/link.md is the protocol.
 """
 
-import random
 import struct
 from dataclasses import dataclass
 
-from tools.link.frames import obeyed_by_a_repl
+from tools.link.frames import draw_number
 
 GREET = 0x88
 GRANT = 0x89
@@ -42,11 +41,12 @@ class Report:
 
 def greet() -> tuple[int, bytes]:
     """A new greeting: its number, and the content of its frame."""
-    while True:
-        hello = random.randrange(1, 1 << 24)
-        content = bytes([GREET]) + hello.to_bytes(3, "little")
-        if not obeyed_by_a_repl(content):
-            return hello, content
+    hello = draw_number(_greeting)
+    return hello, _greeting(hello)
+
+
+def _greeting(hello: int) -> bytes:
+    return bytes([GREET]) + hello.to_bytes(3, "little")
 
 
 def grant(epoch: int, number: int, guaranteed: int, extra: int, until: int) -> bytes:

@@ -1,7 +1,9 @@
 """The serial line's two voices: console text and binary frames. docs/link.md is the protocol."""
 
 import codecs
+import random
 from binascii import crc_hqx
+from collections.abc import Callable
 from typing import NamedTuple
 
 from cobs import cobs
@@ -63,6 +65,13 @@ def _distance(count: int) -> int:
 def obeyed_by_a_repl(content: bytes) -> bool:
     """Whether a REPL, should no Sluice run on the board, would do more with the frame than echo."""
     return not _REPL_CONTROLS.isdisjoint(encode(content))
+
+
+def draw_number(content: Callable[[int], bytes], least: int = 1) -> int:
+    """By chance, from least to 2^24-1, so that no REPL obeys the frame of content(number)."""
+    while obeyed_by_a_repl(content(number := random.randrange(least, 1 << 24))):
+        pass
+    return number
 
 
 class LineReader:

@@ -4,11 +4,10 @@ A request says what to send, takes in what the board says, and can be sent again
 board does nothing twice. docs/link.md is the protocol.
 """
 
-import random
 import re
 from typing import Protocol
 
-from tools.link.frames import CONTENT_MAX, obeyed_by_a_repl
+from tools.link.frames import CONTENT_MAX, draw_number
 from tools.logfmt import parse
 
 SET = 0x83
@@ -64,10 +63,9 @@ class Change:
         """The settings in force, when done."""
         self.trial_s = 0
         """Seconds that the change is still on trial; 0: it is not."""
-        self.content = b""
-        while not self.content or obeyed_by_a_repl(self.content):
-            self._number = _u24(random.randrange(1, _PERIOD))
-            self.content = bytes([SET]) + self._number + pairs.encode("ascii")
+        text = pairs.encode("ascii")
+        self._number = _u24(draw_number(lambda number: bytes([SET]) + _u24(number) + text))
+        self.content = bytes([SET]) + self._number + text
         self._keys = -1
 
     @property
@@ -97,10 +95,8 @@ class Audit:
         self.entries: list[dict[str, Value]] = []
         """The changes, oldest first, when done."""
         self.done = False
-        self.content = b""
-        while not self.content or obeyed_by_a_repl(self.content):
-            # No board has had so many changes: it answers with the oldest.
-            self._ask(random.randrange(_PERIOD // 2, _PERIOD))
+        # No board has had so many changes: it answers with the oldest.
+        self.content = _audit(draw_number(_audit, _PERIOD // 2))
 
     def receive(self, content: bytes) -> bool:
         if content[0] != ENTRY or len(content) < 10 or content[1:4] != self.content[1:4]:
@@ -113,11 +109,12 @@ class Audit:
             self.entries.append({key: _value(text) for key, text in pairs.items()})
             index = (index + 1) % _PERIOD
         self.done = index == end
-        self._ask(index)
+        self.content = _audit(index)
         return True
 
-    def _ask(self, index: int) -> None:
-        self.content = bytes([AUDIT]) + _u24(index)
+
+def _audit(index: int) -> bytes:
+    return bytes([AUDIT]) + _u24(index)
 
 
 def _value(text: str) -> Value:
