@@ -50,8 +50,7 @@ class Pacer(TunableBucket):
             return True
         if n > self._most:
             return self.rate is None and self._grant_unlimited()
-        self._refill()
-        debt = self._debt
+        debt = self._refill()
         if debt > self._spare:
             return False
         self._debt = debt + n * self._den
@@ -86,8 +85,7 @@ class Pacer(TunableBucket):
             return 0
         if n > self._most:
             return 0 if self.rate is None else -1
-        self._refill()
-        return self._ticks_to_pay(self._debt - self._spare)
+        return self._ticks_to_pay(self._refill() - self._spare)
 
     def reserve(self, n: int = 1, max_wait: int = -1) -> int:
         """Take n tokens now, into debt if need be. Hot. See TokenBucket."""
@@ -95,8 +93,7 @@ class Pacer(TunableBucket):
             return 0
         if n > self._most:
             return 0 if self.rate is None else -1
-        self._refill()
-        debt = self._debt
+        debt = self._refill()
         wait = self._ticks_to_pay(debt - self._spare)
         if wait < 0 or 0 <= max_wait < wait:
             return -1
@@ -110,8 +107,7 @@ class Pacer(TunableBucket):
         """burst when a grant is due now or the rate is unlimited, else 0. Hot."""
         if self.rate is None:
             return self.burst
-        self._refill()
-        return self.burst if self._debt <= self._spare else 0
+        return self.burst if self._refill() <= self._spare else 0
 
     def tune(self, rate: int) -> int:
         """Change the rate, clamped to the range, from now on; returns it. Hot.
