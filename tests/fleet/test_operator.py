@@ -34,14 +34,8 @@ def mark_in(etcd: list[str]) -> Watermark:
 
 
 @pytest.fixture
-def etcd(server):
-    async def clean():
-        async with Etcd(server.endpoints) as client:
-            await read_until_answered(client, KEY)
-            await client.delete(KEY)
-
-    asyncio.run(clean())
-    return server.endpoints
+def etcd(endpoints):
+    return endpoints
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ from contextlib import aclosing
 from functools import partial
 
 import pytest
-from etcd_servers import EtcdServers, needs_etcd, read_until_answered
+from etcd_servers import EtcdServers, needs_etcd
 
 from tools.etcd import Etcd, EtcdUnavailable
 from tools.watermark import KEY, after, backlog, change, follow, lag, read, resolved
@@ -13,17 +13,6 @@ from tools.watermark import KEY, after, backlog, change, follow, lag, read, reso
 pytestmark = [pytest.mark.asyncio, needs_etcd]
 
 NOW = 1_700_000_000_000
-
-
-@pytest.fixture
-def endpoints(server):
-    async def clean():
-        async with Etcd(server.endpoints) as etcd:
-            await read_until_answered(etcd, KEY)
-            await etcd.delete(KEY)
-
-    asyncio.run(clean())
-    return server.endpoints
 
 
 async def test_operators_that_write_at_once_lose_nothing(endpoints):
