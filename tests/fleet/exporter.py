@@ -1,28 +1,21 @@
-"""Stands in for gateways: serves metrics under the names that they have, with what a test sets."""
+"""Stands in for gateways: serves those of their metrics that are shown, with what a test sets."""
 
 from collections.abc import Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
 
-_GAUGES = (
-    "stream_backlog_bytes",
-    "processing_lag_ms",
-    "sluice_queue_depth",
-    "sluice_queue_limit",
-    "sluice_tokens",
-    "sluice_rate",
-    "sluice_link_up",
+from tools.gateway.metrics import BoardMetrics
+
+_KINDS = {family.name: family.type for family in BoardMetrics(()).collect()}
+_SHOWN = (
+    *("stream_backlog_bytes", "processing_lag_ms", "sluice_queue_depth", "sluice_queue_limit"),
+    *("sluice_tokens", "sluice_rate", "sluice_link_up", "sluice_admitted", "sluice_denied"),
+    *("sluice_rejected", "sluice_retransmitted", "sluice_overwritten", "sluice_failed"),
+    *("sluice_shed", "sluice_sojourn_ms"),
 )
-_COUNTERS = (
-    "sluice_admitted",
-    "sluice_denied",
-    "sluice_rejected",
-    "sluice_retransmitted",
-    "sluice_overwritten",
-    "sluice_failed",
-    "sluice_shed",
+_GAUGES, _COUNTERS, _HISTOGRAMS = (
+    [name for name in _SHOWN if _KINDS[name] == kind] for kind in ("gauge", "counter", "histogram")
 )
-_HISTOGRAMS = ("sluice_sojourn_ms",)
 
 
 class Exporter:
