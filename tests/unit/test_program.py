@@ -1,8 +1,6 @@
 """The board's program on CPython: a configuration in, frames and statistics lines out."""
 
-import importlib
 import json
-import sys
 import types
 
 import machine
@@ -11,7 +9,8 @@ from wire import MemoryLine, contents
 from wire import to_board as frame
 
 import sluice.config
-from host_sim import FIRMWARE, TickClock
+from host_sim import TickClock
+from host_sim.program import load_program
 from sluice.config import check
 from tools.link.ack_pb2 import AckRequest
 
@@ -28,8 +27,6 @@ def rig(monkeypatch, tmp_path):
     board.open_uart = lambda: board.uart
     board.start_timer = lambda period, handler: machine.Timer(period=period, callback=handler)
     board.pulse_irq = lambda handler: setattr(board, "pulse", handler)
-    monkeypatch.setitem(sys.modules, "board", board)
-    monkeypatch.delitem(sys.modules, "main", raising=False)
     monkeypatch.setattr(sluice.config, "PATH", str(tmp_path / "config.json"))
     monkeypatch.setattr(sluice.config, "GOOD_PATH", str(tmp_path / "config.good.json"))
     monkeypatch.setattr(sluice.config, "SHARE_PATH", str(tmp_path / "share.json"))
@@ -38,17 +35,8 @@ def rig(monkeypatch, tmp_path):
         board.ticks = clock.ticks
         board.clock = clock
         board.idle = lambda: clock.advance(1)
-        monkeypatch.setattr(sys, "path", [str(FIRMWARE), *sys.path])
-        board.main = import_program()
+        board.main = load_program(board)
         yield board
-
-
-def import_program():
-    """firmware/main.py under another name, so that it does not start by itself."""
-    spec = importlib.util.spec_from_file_location("sluice_program", FIRMWARE / "main.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def start(board, **values):

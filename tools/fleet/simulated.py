@@ -1,15 +1,13 @@
 """Boards that run firmware/main.py itself on CPython, each behind a TCP port."""
 
-import importlib.util
 import selectors
 import socket
-import sys
 import time
 import types
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from host_sim import FIRMWARE
+from host_sim.program import load_program
 from sluice.config import check
 
 _TURN_S = 0.01
@@ -78,7 +76,7 @@ class SimulatedBoard:
         self.put_per_s = put_per_s
         self.guaranteed = 0
         self._values = values
-        self._main = _load_program(self.line)
+        self._main = load_program(_board(self.line))
         self._main.load_share = lambda: self.guaranteed
         self._main.keep_share = self._keep
         self.reset()
@@ -109,27 +107,15 @@ class SimulatedBoard:
         self.guaranteed = guaranteed
 
 
-def _load_program(line: SocketLine) -> Any:
-    """firmware/main.py as a module of its own, with a module `board` of its own."""
+def _board(line: SocketLine) -> types.ModuleType:
+    """What the program imports as `board`."""
     board: Any = types.ModuleType("board")
     board.NAME = "simulated"
     board.TICKS_PER_S = 1000
     board.ticks = time.ticks_ms  # type: ignore[attr-defined]
     board.open_line = lambda: line
     board.pulse_irq = lambda handler: None
-    before = sys.modules.get("board")
-    sys.modules["board"] = board
-    try:
-        spec = importlib.util.spec_from_file_location("sluice_program", FIRMWARE / "main.py")
-        assert spec is not None and spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-    finally:
-        if before is None:
-            del sys.modules["board"]
-        else:
-            sys.modules["board"] = before
-    return module
+    return board
 
 
 def serve(boards: Sequence[SimulatedBoard], goes_on: Callable[[], bool]) -> None:
