@@ -11,6 +11,8 @@ from faulty_line import KINDS, FaultyLine
 from feeding import feed
 from flashed import flash
 
+from tools.link.settings import AUDIT, SET, Audit, Change
+from tools.settings.exchange import ask
 from tools.vboard import VirtualBoard
 
 SEED = 5
@@ -74,3 +76,21 @@ def test_a_uart_gets_each_byte_once_behind_a_line_with_all_faults(soak, figure, 
     assert written == b"".join(log.read_bytes().splitlines()[1:])
     figure(row(KINDS, 0, account, seconds, line) + " to a UART")
     assert re.fullmatch(rb"(?:[\d.]+,r\d{6})+", written)
+
+
+@pytest.mark.timeout(1500)
+def test_each_change_of_a_setting_is_in_force_and_in_the_audit_once(soak, figure, boot):
+    count = 300 if soak else 20
+    board = boot()
+    with FaultyLine(board.url, KINDS, SEED) as line:
+        for burst in range(11, 11 + count):
+            change = Change(f"who=anna burst={burst}")
+            ask(line.url, change)
+            assert change.values["burst"] == burst
+        audit = Audit()
+        ask(line.url, audit)
+    last = range(11, 11 + count)[-64:]
+    assert [(e["old"], e["new"]) for e in audit.entries] == [(n - 1, n) for n in last]
+    requests = line.to_board.frames[SET] + line.to_board.frames[AUDIT]
+    assert requests > count + len(last)  # some were sent again
+    figure(f"{count} changes of a setting, each in the audit once: {requests} requests sent")
