@@ -15,6 +15,7 @@ import click
 from host_sim.workload import readings
 from tools.console.app import ConsoleApp
 from tools.console.watch import Watch
+from tools.itself import sluice
 from tools.vboard import VirtualBoard
 
 _SECONDS = 12  # of the made-up workload
@@ -32,7 +33,7 @@ def demo(log: Path | None) -> None:
     """
     with tempfile.TemporaryDirectory(prefix="sluice-demo-") as folder, VirtualBoard() as board:
         click.echo(f"A virtual board answers at {board.url}; flashing it.")
-        subprocess.run(_sluice("flash", "--board", "virtual", "--port", board.url), check=True)
+        subprocess.run(sluice("flash", "--board", "virtual", "--port", board.url), check=True)
         if log is None:
             log, pace = Path(folder) / "workload.csv", ["--speed", "1"]
             log.write_text("\n".join(readings(_SECONDS, _SEED)) + "\n")
@@ -47,15 +48,10 @@ def demo(log: Path | None) -> None:
     sys.exit(status)
 
 
-def _sluice(*arguments: str) -> list[str]:
-    # -P: a folder of the user that is called tools is not ours.
-    return [sys.executable, "-P", "-m", "tools", *arguments]
-
-
 def _feed_and_watch(log: Path, pace: list[str], port: str, account: IO[str]) -> int:
     """The exit status of the feed, whose output goes to `account`."""
     feed = subprocess.Popen(
-        _sluice("feed", str(log), "--port", port, *pace), stdout=account, stderr=account
+        sluice("feed", str(log), "--port", port, *pace), stdout=account, stderr=account
     )
     try:
         if sys.stdin.isatty() and sys.stdout.isatty():
@@ -87,7 +83,7 @@ def _watch_on_screen(port: str, feed: subprocess.Popen[bytes]) -> None:
 
 
 def _watch_in_lines(port: str, feed: subprocess.Popen[bytes]) -> None:
-    console = subprocess.Popen(_sluice("console", "--plain", "--port", port))
+    console = subprocess.Popen(sluice("console", "--plain", "--port", port))
     feed.wait()
     time.sleep(_LAST_LOOK_S)
     console.send_signal(signal.SIGINT)

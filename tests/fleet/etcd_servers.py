@@ -6,37 +6,12 @@ import shutil
 from pathlib import Path
 
 import pytest
-from server_process import ServerProcess, free_ports
 
 from tools.etcd import Etcd, EtcdUnavailable, KeyValue
+from tools.fleet.servers import EtcdNode
 
 MISSING = shutil.which("etcd") is None
 needs_etcd = pytest.mark.skipif(MISSING, reason="no etcd here: apt-get install etcd-server")
-
-
-class EtcdNode(ServerProcess):
-    """One server. Its data outlives a kill."""
-
-    def __init__(self, name: str, folder: Path) -> None:
-        port, peer_port = free_ports(2)
-        super().__init__(name, folder, port, [])
-        self._data = folder / name
-        self._peer_url = f"http://127.0.0.1:{peer_port}"
-
-    @property
-    def peer(self) -> str:
-        return f"{self.name}={self._peer_url}"
-
-    def join(self, peers: str) -> None:
-        """Says which cluster it is a node of: before it is started."""
-        client, peer = f"http://{self.address}", self._peer_url
-        self._command = [
-            *("etcd", "--name", self.name, "--data-dir", self._data),
-            *("--listen-client-urls", client, "--advertise-client-urls", client),
-            *("--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer),
-            *("--initial-cluster", peers, "--heartbeat-interval", "50"),
-            *("--election-timeout", "500", "--logger", "zap"),
-        ]
 
 
 class EtcdServers:

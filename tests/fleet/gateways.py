@@ -1,14 +1,11 @@
 """`sluice gateway` as a process, the boards that it has, and what it tells."""
 
-import json
-import shutil
 import threading
 import urllib.request
-from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families
-from server_process import ServerProcess, free_ports
 
+from tools.fleet import servers
 from tools.fleet.simulated import SimulatedBoard, serve
 
 VALUES = {"source": "pin", "sink": "null", "rate": 1000, "burst": 1, "slots": 64}
@@ -46,16 +43,8 @@ class Boards:
             board.line.listener.close()
 
 
-class GatewayProcess(ServerProcess):
-    """A gateway; `text` is its configuration but for `listen`."""
-
-    def __init__(self, folder: Path, text: str, name: str = "gateway") -> None:
-        (port,) = free_ports(1)
-        path = folder / f"{name}.toml"
-        path.write_text(f'listen = "127.0.0.1:{port}"\n{text}')
-        sluice = shutil.which("sluice")
-        assert sluice is not None
-        super().__init__(name, folder, port, [sluice, "gateway", "--config", path])
+class GatewayProcess(servers.GatewayProcess):
+    """A gateway, and what it tells."""
 
     def scrape(self) -> dict[tuple[str, ...], float]:
         """The samples by name, board, topic and, of a histogram, bound."""
@@ -74,8 +63,3 @@ class GatewayProcess(ServerProcess):
 
     def events(self, name: str) -> list[str]:
         return [line for line in self._log.read_text().splitlines() if f" event={name} " in line]
-
-
-def board_table(name: str, url: str, **more: object) -> str:
-    keys = {"name": name, "port": url} | more
-    return "[[board]]\n" + "".join(f"{key} = {json.dumps(v)}\n" for key, v in keys.items())

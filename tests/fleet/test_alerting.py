@@ -6,9 +6,10 @@ import time
 import pytest
 from etcd_servers import EtcdServers, needs_etcd, read_until_answered
 from exporter import Exporter
-from monitoring import Alertmanager, OperatorProcess, Prometheus, needs_prometheus, until
+from monitoring import Alertmanager, Prometheus, needs_prometheus, until
 
 from tools.etcd import Etcd
+from tools.fleet.servers import OperatorProcess
 from tools.watermark import KEY, Watermark, read
 
 pytestmark = [needs_prometheus, needs_etcd]

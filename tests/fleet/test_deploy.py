@@ -7,7 +7,9 @@ import subprocess
 
 import pytest
 from exporter import Exporter
-from monitoring import DEPLOY, PROJECT, Prometheus, needs_prometheus, replaced, until
+from monitoring import PROJECT, Prometheus, needs_prometheus, until
+
+from tools.fleet.servers import DEPLOY, replaced
 
 DASHBOARD = json.loads((DEPLOY / "grafana.json").read_text())
 

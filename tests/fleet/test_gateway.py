@@ -6,9 +6,10 @@ import time
 
 import pytest
 from flashed import flash
-from gateways import VALUES, Boards, GatewayProcess, board_table
+from gateways import VALUES, Boards, GatewayProcess
 from monitoring import until
 
+from tools.fleet.servers import board_table
 from tools.fleet.simulated import SimulatedBoard
 from tools.vboard import VirtualBoard
 

@@ -7,11 +7,12 @@ import time
 
 import pytest
 from etcd_servers import EtcdServers, needs_etcd, put_until_it_stands, read_until_answered
-from gateways import VALUES, Boards, GatewayProcess, board_table, rates
+from gateways import VALUES, Boards, GatewayProcess, rates
 from monitoring import until
 
 from tools.budget.terms import EXPIRED_MS, LEASE_MS
 from tools.etcd import Etcd
+from tools.fleet.servers import board_table, etcd_table
 from tools.fleet.simulated import SimulatedBoard
 from tools.gateway.thresholds import LEASE_S, PREFIX
 from tools.watermark import KEY, Watermark, write
@@ -43,11 +44,6 @@ def thresholds(endpoints):
 
 def in_force(endpoints):
     return {name: (v["watermark_ms"], v["limit"]) for name, (v, _) in thresholds(endpoints).items()}
-
-
-def etcd_table(endpoints, budget=None):
-    named = f'budget = "{budget}"\n' if budget else ""
-    return f"[etcd]\nendpoints = {json.dumps(endpoints)}\n{named}"
 
 
 def limits(*boards):

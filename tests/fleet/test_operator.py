@@ -10,10 +10,11 @@ import pytest
 from aiohttp.test_utils import TestClient, TestServer
 from click.testing import CliRunner
 from etcd_servers import EtcdServers, needs_etcd, read_until_answered
-from monitoring import OperatorProcess, until
+from monitoring import until
 from notifications import alert, body, request
 
 from tools.etcd import Etcd
+from tools.fleet.servers import OperatorProcess
 from tools.operator import web
 from tools.operator.command import operator as operator_command
 from tools.operator.operator import Operator

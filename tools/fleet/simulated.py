@@ -64,21 +64,48 @@ class SocketLine:
             self.connection = None
 
 
+class PacedSink:
+    """In place of the sink `null`: takes `per_s` records a second, all if that is None."""
+
+    def __init__(self) -> None:
+        self.per_s: float | None = None
+        self._next_at = 0.0
+
+    def write(self, _record: memoryview, _n: int) -> bool:
+        now = time.monotonic()
+        if self.per_s is not None:
+            if now < self._next_at:
+                return False
+            self._next_at = max(self._next_at, now - 1) + 1 / self.per_s
+        return True
+
+
 class SimulatedBoard:
     """The firmware's program with a configuration, its ring and a sink that can be slowed down.
 
-    put:   records that come to it each second, as from a pin; 0 with the source `link`.
+    put_per_s: records that come to it each second, as from a pin; 0 with the source `link`.
+    record:    each of these.
+    sink:      what its sink `null` is.
     Its flash holds the guaranteed share alone, and outlives `reset`.
     """
 
-    def __init__(self, values: dict[str, Any], put_per_s: float = 0, port: int = 0) -> None:
+    def __init__(
+        self,
+        values: dict[str, Any],
+        put_per_s: float = 0,
+        port: int = 0,
+        record: bytes = b"simulated",
+    ) -> None:
         self.line = SocketLine(port)
         self.put_per_s = put_per_s
+        self.sink = PacedSink()
+        self._record = record
         self.guaranteed = 0
         self._values = values
         self._main = load_program(_board(self.line))
         self._main.load_share = lambda: self.guaranteed
         self._main.keep_share = self._keep
+        self._main.NullSink = lambda: self.sink
         self.reset()
 
     def reset(self) -> None:
@@ -101,7 +128,7 @@ class SimulatedBoard:
         due = int((now - self._put_at) * self.put_per_s)
         self._put_at += due / self.put_per_s
         for _ in range(due):
-            self.program._ring.put(b"simulated", 9)
+            self.program._ring.put(self._record, len(self._record))
 
     def _keep(self, guaranteed: int) -> None:
         self.guaranteed = guaranteed

@@ -1,9 +1,13 @@
-"""A real server on loopback that a test may kill and start again."""
+"""A server on loopback, started, awaited and ended."""
 
+import shutil
 import socket
 import subprocess
 import time
+from collections.abc import Sequence
 from pathlib import Path
+
+from tools.errors import UserError
 
 _START_S = 30.0
 
@@ -11,10 +15,10 @@ _START_S = 30.0
 class ServerProcess:
     """A program that takes connections at a port; what it prints goes to a file in the folder.
 
-    A context manager, that kills it at the end.
+    A context manager that kills it at the end. Ctrl-C on the terminal does not come to it.
     """
 
-    def __init__(self, name: str, folder: Path, port: int, command: list[str | Path]) -> None:
+    def __init__(self, name: str, folder: Path, port: int, command: Sequence[str | Path]) -> None:
         self.name = name
         self.address = f"127.0.0.1:{port}"
         self._port = port
@@ -25,18 +29,24 @@ class ServerProcess:
     def launch(self) -> None:
         """Starts it, and does not wait."""
         with self._log.open("ab") as log:
-            self.process = subprocess.Popen(self._command, stdout=log, stderr=log)
+            self.process = subprocess.Popen(
+                self._command, stdout=log, stderr=log, start_new_session=True
+            )
 
     def wait(self) -> None:
-        """Returns when it takes connections."""
+        """Returns when it takes connections. UserError: it has ended, or takes too long."""
         deadline = time.monotonic() + _START_S
         while True:
-            assert self.process is not None and self.process.poll() is None, self.log()
+            if self.process is None or self.process.poll() is not None:
+                raise UserError(f"{self.name} has ended: {self._last_words()}")
             try:
                 socket.create_connection(("127.0.0.1", self._port), 1).close()
                 return
             except OSError:
-                assert time.monotonic() < deadline, self.log()
+                if time.monotonic() >= deadline:
+                    raise UserError(
+                        f"{self.name}: no connection within {_START_S:.0f} s: {self._last_words()}"
+                    )
                 time.sleep(0.02)
 
     def start(self) -> None:
@@ -58,6 +68,10 @@ class ServerProcess:
         """The end of what it has printed."""
         return self._log.read_text()[-4000:]
 
+    def _last_words(self) -> str:
+        lines = self.log().splitlines()
+        return lines[-1] if lines else "it has printed nothing"
+
     def __enter__(self):
         try:
             self.start()
@@ -71,6 +85,7 @@ class ServerProcess:
 
 
 def free_ports(count: int) -> list[int]:
+    """So many ports of loopback that nobody listens at now."""
     sockets = [socket.socket() for _ in range(count)]
     try:
         for each in sockets:
@@ -79,3 +94,11 @@ def free_ports(count: int) -> list[int]:
     finally:
         for each in sockets:
             each.close()
+
+
+def check_installed(packages: dict[str, str]) -> None:
+    """packages: Debian's package of each program. UserError: a program is not there."""
+    missing = [program for program in packages if shutil.which(program) is None]
+    if missing:
+        names = " ".join(packages[program] for program in missing)
+        raise UserError(f"not installed: {', '.join(missing)}; apt-get install {names}")
