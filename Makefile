@@ -11,10 +11,11 @@ NODE_MODULES := tools/vboard/node_modules tools/web/node_modules
 PAGES := README.md docs firmware/examples $(wildcard boards/*/README.md)
 STUBS := $(patsubst boards/%/stubs.txt,build/stubs/%/ready,$(wildcard boards/*/stubs.txt))
 
-.PHONY: help setup demo test test-device soak check bench web web-pictures docs release lint flash lock clean
+.PHONY: help setup demo fleet test test-device soak check bench web web-pictures docs release lint flash lock clean
 
 help:
 	@echo "make demo   a virtual board, flashed, fed and watched (LOG=FILE feeds your log)"
+	@echo "make fleet  30 simulated boards behind 3 gateways, with etcd and Prometheus, under pressure"
 	@echo "make test   every test; those on other MicroPythons as far as the machine has them"
 	@echo "make check  the hot-path contract: allocation, frames, an interrupt at every opcode, threads"
 	@echo "make test-device  the shared suite on every MicroPython that the machine can run"
@@ -47,6 +48,9 @@ build/stubs/%/ready: boards/%/stubs.txt $(VENV)/ready
 
 demo: setup
 	sluice demo $(LOG)
+
+fleet: setup
+	sluice fleet
 
 test: setup
 	pytest --numprocesses auto --timeout 300 -m 'not alone'

@@ -11,6 +11,7 @@ from tools.doctor.command import doctor
 from tools.experiments.command import experiment
 from tools.feed.command import feed
 from tools.flash.command import flash
+from tools.fleet.command import fleet
 from tools.gateway.command import gateway
 from tools.mip.command import package
 from tools.operator.command import operator
@@ -36,6 +37,7 @@ main.add_command(experiment)
 main.add_command(explore)
 main.add_command(feed)
 main.add_command(flash)
+main.add_command(fleet)
 main.add_command(gateway)
 main.add_command(operator)
 main.add_command(package)

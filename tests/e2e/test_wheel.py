@@ -92,7 +92,7 @@ def test_the_shell_completes_commands_and_boards(sluice: Run) -> None:
         )
         return {line.partition(",")[2] for line in done.stdout.splitlines()}
 
-    assert completed("sluice fl") == {"flash"}
+    assert completed("sluice fla") == {"flash"}
     assert completed("sluice flash --board rp") >= {"rp2040"}
     assert "esp32" not in completed("sluice flash --board rp")
 

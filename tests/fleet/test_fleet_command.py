@@ -1,0 +1,114 @@
+"""`sluice fleet` end to end, small: what comes after what, and that nothing stays behind."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+from etcd_servers import needs_etcd
+from monitoring import needs_prometheus, until
+
+from tools.fleet import rules
+from tools.fleet.pressure import TEXTS
+from tools.fleet.servers import DEPLOY
+from tools.fleet.timeline import Threshold, Timeline
+from tools.itself import sluice
+
+
+def processes_with(text):
+    """The command lines that run now and hold the text."""
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{pid}/cmdline", "rb") as file:
+                line = file.read().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            continue
+        if text in line:
+            found.append(line)
+    return found
+
+
+@needs_etcd
+@needs_prometheus
+@pytest.mark.timeout(240)
+def test_the_watermark_rises_the_boards_follow_and_recover(tmp_path):
+    small = ("--boards", "4", "--gateways", "2", "--json", "--out", str(tmp_path / "out"))
+    env = os.environ | {"TMPDIR": str(tmp_path)}
+    done = subprocess.run(
+        sluice("fleet", *small), capture_output=True, text=True, env=env, timeout=200, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    values = json.loads(done.stdout)
+    assert (values["boards"], values["gateways"]) == (4, 2)
+    steps = [each["step"] for each in values["steps"]]
+    times = [each["at_s"] for each in values["steps"]]
+    assert steps == list(TEXTS)
+    assert times == sorted(times), values["steps"]
+    assert times[0] == 0 and times[2] - times[1] < 60
+    for end in ("svg", "png"):
+        assert (tmp_path / "out" / f"fleet.{end}").stat().st_size > 10_000
+    assert processes_with(str(tmp_path)) == []
+    assert list(tmp_path.glob("sluice-fleet-*")) == []
+
+
+@needs_etcd
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_all_that_was_started(tmp_path, number):
+    command = sluice("fleet", "--boards", "2", "--gateways", "2", "--writes", "10000")
+    env = os.environ | {"TMPDIR": str(tmp_path)}
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=env)
+    until(lambda: len(processes_with(str(tmp_path))) >= 3)  # etcd and both gateways
+    process.send_signal(number)
+    _, said = process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert said.splitlines()[-1] == "Aborted!" and "Traceback" not in said
+    assert processes_with(str(tmp_path)) == []
+    assert list(tmp_path.glob("sluice-fleet-*")) == []
+
+
+@needs_etcd
+def test_it_measures_how_long_a_write_takes_to_the_last_board():
+    command = sluice("fleet", "--boards", "4", "--gateways", "2", "--writes", "5", "--json")
+    values = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
+    assert (values["boards"], values["gateways"], values["writes"]) == (4, 2, 5)
+    assert 0 < values["p50_ms"] <= values["p99_ms"] <= values["p100_ms"]
+
+
+def test_what_is_not_installed_is_named_with_its_package(tmp_path):
+    env = os.environ | {"PATH": str(tmp_path)}
+    command = [sys.executable, *sluice("fleet", "--out", str(tmp_path))[1:]]
+    done = subprocess.run(command, capture_output=True, text=True, env=env, check=False)
+    assert done.returncode == 1
+    assert done.stderr == (
+        "Error: not installed: etcd, prometheus, prometheus-alertmanager; apt-get install "
+        "etcd-server prometheus prometheus-alertmanager\n"
+    )
+
+
+def test_the_rules_are_the_deployed_ones_but_for_the_times():
+    deployed = (DEPLOY / "rules.yml").read_text()
+    quick = rules.quick(deployed)
+    assert (quick.backlog, quick.hold_s) == (2048, 3)
+    differ = [
+        (a.split("#")[0].split(), b.split("#")[0].split())
+        for a, b in zip(deployed.splitlines(), quick.text.splitlines(), strict=True)
+        if a != b
+    ]
+    assert differ == [
+        (["for:", "30s"], ["for:", "3s"]),
+        (["keep_firing_for:", "10s"], ["keep_firing_for:", "1s"]),
+    ]
+
+
+def test_a_fleet_has_confirmed_when_its_last_board_has():
+    low, whole = Threshold(500, 20), Threshold(0, 64)
+    seen = Timeline(thresholds={"a": [(1, whole), (5, low), (9, whole)], "b": [(1, whole)]})
+    assert seen.confirmed(lambda it: it == low) is None
+    seen.thresholds["b"] += [(7, low)]
+    assert seen.confirmed(lambda it: it == low, 4) == 7
+    assert seen.confirmed(lambda it: it == whole, 3) == 3
+    assert seen.confirmed(lambda it: it == whole, 8) is None
+    assert Timeline().confirmed(lambda it: True) is None

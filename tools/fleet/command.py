@@ -1,0 +1,146 @@
+"""The command `sluice fleet`."""
+
+import json
+import os
+import signal
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from tools.errors import UserError
+from tools.fleet import latency, pressure
+from tools.fleet.latency import Latency
+from tools.fleet.picture import draw
+from tools.fleet.pressure import Pressure
+from tools.fleet.process import check_installed
+from tools.fleet.servers import PACKAGES
+
+
+@click.command()
+@click.option("--boards", type=click.IntRange(1, 1000), default=30, show_default=True)
+@click.option("--gateways", type=click.IntRange(1, 50), default=3, show_default=True)
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("build/fleet"),
+    show_default=True,
+    help="The folder for fleet.png and fleet.svg.",
+)
+@click.option(
+    "--writes",
+    type=click.IntRange(1, 10_000),
+    metavar="N",
+    help="Measure instead: write N watermarks to etcd, and from each how long it takes until the "
+    "last board has confirmed it.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print what was measured as JSON.")
+def fleet(boards: int, gateways: int, out: Path, writes: int | None, as_json: bool) -> None:
+    """Show a whole fleet under pressure, on this machine.
+
+    Starts etcd, Prometheus, Alertmanager, an operator, gateways and simulated boards, which run the
+    firmware's own program, on free ports of loopback and in a temporary folder. Then it slows down
+    the sink of one board, and mends it: the alert raises the fleet's watermark, every board lowers
+    its queue's limit, and all recover. Prints when what happened, and draws it. All that it started
+    ends with it, also on Ctrl-C.
+    """
+    if gateways > boards:
+        raise click.UsageError("--gateways must not be above --boards.")
+    check_installed({"etcd": PACKAGES["etcd"]} if writes else PACKAGES)
+    if writes is None:
+        _make(out)
+    console = Console(stderr=True, highlight=False)
+    with (
+        _ended_by_sigterm(),
+        tempfile.TemporaryDirectory(prefix="sluice-fleet-") as name,
+        console.status("") as status,
+    ):
+
+        def tell(text: str) -> None:
+            status.update(text)
+            if not console.is_terminal and not text.startswith("write "):
+                console.print(text, markup=False)
+
+        if writes is None:
+            shown = pressure.show(Path(name), boards, gateways, tell)
+            pictures = draw(shown, out / "fleet")
+        else:
+            measured = latency.measure(Path(name), boards, gateways, writes, tell)
+            _print(_latency_values(measured), _latency_table(measured), as_json)
+            return
+    values = _pressure_values(shown) | {"pictures": [str(path) for path in pictures]}
+    _print(values, _pressure_table(shown), as_json)
+    console.print(f"Written: {', '.join(map(str, pictures))}", markup=False, soft_wrap=True)
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"--out {folder}: {error.strerror}")
+    if not os.access(folder, os.W_OK):
+        raise UserError(f"--out {folder}: may not be written to")
+
+
+@contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """SIGTERM ends it as Ctrl-C does: what was started is ended."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _print(values: dict[str, Any], table: Table, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(values))
+    else:
+        Console(highlight=False, soft_wrap=True).print(table)
+
+
+def _pressure_values(shown: Pressure) -> dict[str, Any]:
+    return {
+        "boards": shown.boards,
+        "gateways": shown.gateways,
+        "alert_hold_s": shown.rules.hold_s,
+        "steps": [{"step": mark, "at_s": round(at, 3)} for mark, _, at in shown.steps()],
+    }
+
+
+def _pressure_table(shown: Pressure) -> Table:
+    table = Table(box=None, pad_edge=False)
+    table.add_column("s", justify="right")
+    table.add_column("after", justify="right")
+    table.add_column("what")
+    before = 0.0
+    for _, text, at in shown.steps():
+        table.add_row(f"{at:.2f}", f"{at - before:+.2f}", text)
+        before = at
+    return table
+
+
+def _latency_values(measured: Latency) -> dict[str, Any]:
+    return {
+        "boards": measured.boards,
+        "gateways": measured.gateways,
+        "writes": len(measured.times_s),
+    } | {f"p{percent}_ms": round(measured.percentile_ms(percent), 1) for percent in (50, 99, 100)}
+
+
+def _latency_table(measured: Latency) -> Table:
+    title = (
+        f"From the write of a watermark until the last of {measured.boards} boards behind "
+        f"{measured.gateways} gateways has confirmed it"
+    )
+    table = Table(box=None, pad_edge=False, title=title, title_justify="left")
+    for name in ("writes", "p50 ms", "p99 ms", "longest ms"):
+        table.add_column(name, justify="right")
+    figures = (f"{measured.percentile_ms(percent):.0f}" for percent in (50, 99, 100))
+    table.add_row(str(len(measured.times_s)), *figures)
+    return table
