@@ -40,11 +40,12 @@ def test_all_that_can_be_given(file):
 
 
 ETCD = '[etcd]\nendpoints = ["h:1"]\n'
+STREAM = '[stream]\nlisten = "127.0.0.1:9200"\n'
 BAD = [
     ("", "board: missing, allowed: one table [[board]] or more"),
     ("board = 5", "board: 5, allowed: one table [[board]] or more"),
     ("board = []", "board: [], allowed: one table [[board]] or more"),
-    ("bord = 1\n" + BOARD, "bord: 1, allowed: one of the keys name listen etcd board"),
+    ("bord = 1\n" + BOARD, "bord: 1, allowed: one of the keys name listen etcd stream board"),
     ("name = 5\n" + BOARD, "name: 5, allowed: text of 1 to 100 printable characters"),
     ('name = "a b"\n' + BOARD, "name: gateway 'a b': expected 1 to 100 of A-Z a-z 0-9 _ . : -"),
     ('listen = "9108"\n' + BOARD, "listen: listen '9108': expected host:port"),
@@ -66,6 +67,16 @@ BAD = [
     (BOARD + "guaranteed = 5\n", "board 1.guaranteed: 5, allowed: 0 without an etcd.budget"),
     (BOARD + BOARD, "board 2.name: 'b1', allowed: another for each board"),
     (BOARD + BOARD.replace("b1", "b2"), "board 2.port: '/dev/ttyACM0', allowed: another for each"),
+    (BOARD + "stream = 1\n", "board 1.stream: 1, allowed: true or false"),
+    (BOARD + "stream = true\n", "board 1.stream: True, allowed: false without a table [stream]"),
+    ("[stream]\n" + BOARD, "stream.listen: missing, allowed: text"),
+    (STREAM + BOARD, "board.stream: missing, allowed: true for one board or more"),
+    (STREAM + 'key = "/etc/hosts"\n' + BOARD, "stream.certificate: missing, allowed: a file"),
+    (STREAM + 'token_file = "none"\n' + BOARD, "stream.token_file: "),
+    (
+        STREAM.replace("127.0.0.1", "0.0.0.0") + BOARD,
+        "stream.listen: '0.0.0.0:9200', allowed: a loopback address, or certificate, key and",
+    ),
     ("name = ", "no TOML: Invalid value"),
 ]
 
@@ -86,3 +97,19 @@ def test_a_file_that_cannot_be_read_is_one_line(file):
     file.write_bytes(b'name = "\xff"')
     result = CliRunner().invoke(gateway, ["--config", str(file)])
     assert (result.exit_code, result.output) == (2, f"Error: {file}: byte 8 is not UTF-8\n")
+
+
+def test_records_are_served_to_other_machines_with_certificate_and_token(file):
+    for name, text in (("cert", "c"), ("key", "k"), ("token", "a-token-of-24-characters")):
+        (file.parent / name).write_text(text)
+    files = 'certificate = "cert"\nkey = "key"\ntoken_file = "token"\n'
+    text = STREAM.replace("127.0.0.1", "0.0.0.0") + files + BOARD + "stream = true\n"
+    file.write_text(text)
+    stream = load(file).stream
+    assert stream is not None and stream.tls is not None
+    assert (stream.listen, stream.token) == (("0.0.0.0", 9200), "a-token-of-24-characters")
+    assert stream.tls.certificate == file.parent / "cert"
+    for line in files.splitlines(keepends=True):
+        file.write_text(text.replace(line, ""))
+        result = CliRunner().invoke(gateway, ["--config", str(file)])
+        assert result.exit_code == 2 and result.output.startswith(f"Error: {file}: stream.")

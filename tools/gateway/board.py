@@ -7,6 +7,7 @@ from typing import Protocol
 from tools.budget.board import Grant
 from tools.console.events import printable
 from tools.gateway.config import BoardConfig
+from tools.gateway.feed import Feed
 from tools.gateway.sojourns import Sojourns
 from tools.link import fleet
 from tools.link.fleet import BoardClock, Report
@@ -58,6 +59,8 @@ class Board:
         self.report: Report | None = None
         """The last report of the present epoch; None: it is not in touch."""
         self.sojourns = Sojourns()
+        self.feed = Feed(config.name, self._send_all) if config.stream else None
+        """None: it is not fed through this gateway."""
         self.clock = BoardClock(0, 1000)
         self._listener = listener
         self._loop = asyncio.get_running_loop()
@@ -148,6 +151,8 @@ class Board:
             if isinstance(item, Frame):
                 if item.content[0] == fleet.REPORT:
                     self._take_report(fleet.read_report(item.content))
+                elif self.feed is not None:
+                    self.feed.receive(item.content)
             else:
                 self._take_line(item.line)
 
@@ -182,6 +187,8 @@ class Board:
         what = parse(line).get("event")
         if what == "start":
             self.stats = None
+            if self.feed is not None:
+                self.feed.restarted()
             self._lose("reset")
             self._again_s = _AGAIN_S[0]
             self._greet_at = self._loop.time()
@@ -220,4 +227,7 @@ class Board:
             self._send(fleet.watermark(self._watermark_ms))
 
     def _send(self, content: bytes) -> None:
-        self._port.write(encode(content))
+        self._send_all([content])
+
+    def _send_all(self, contents: list[bytes]) -> None:
+        self._port.write(b"".join(map(encode, contents)))

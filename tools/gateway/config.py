@@ -11,7 +11,8 @@ from typing import Any
 from tools.budget.keys import RATE_MAX, check_name
 from tools.errors import UserError
 from tools.etcd.endpoints import parse_endpoints
-from tools.listen import parse_listen
+from tools.listen import is_loopback, parse_listen, read_token
+from tools.stream.server import Tls
 
 LISTEN = "127.0.0.1:9108"
 """Where /metrics is, if the file does not say."""
@@ -31,13 +32,14 @@ class BoardConfig:
 
     name: as the fleet knows it, wherever it is plugged in.  port: a device or a pyserial URL.
     topic: a label of its metrics.  guaranteed: its share of the budget whatever happens, tokens a
-    second.
+    second.  stream: whether it is fed through this gateway, over gRPC.
     """
 
     name: str
     port: str
     topic: str
     guaranteed: int
+    stream: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +51,26 @@ class EtcdConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class StreamConfig:
+    """Where records are served over gRPC.
+
+    listen: host and port.  tls: None: without.  token: what clients have to show; None: nothing.
+    """
+
+    listen: tuple[str, int]
+    tls: Tls | None
+    token: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class GatewayConfig:
-    """name: of this gateway.  listen: host and port of /metrics.  etcd: None: without a fleet."""
+    """name: of this gateway.  listen: host and port of /metrics.  etcd: None: without a fleet.
+    stream: None: no records are served."""
 
     name: str
     listen: tuple[str, int]
     etcd: EtcdConfig | None
+    stream: StreamConfig | None
     boards: tuple[BoardConfig, ...]
 
 
@@ -72,12 +88,14 @@ def load(path: Path) -> GatewayConfig:
 
 
 def _gateway(table: "_Table") -> GatewayConfig:
-    table.allow("name", "listen", "etcd", "board")
+    table.allow("name", "listen", "etcd", "stream", "board")
     etcd = table.table("etcd")
+    stream = table.table("stream")
     config = GatewayConfig(
         table.name("name", "gateway", _host_name()),
         table.checked("listen", parse_listen, LISTEN),
         _etcd(etcd) if etcd else None,
+        _stream(stream) if stream else None,
         tuple(map(_board, table.tables("board"))),
     )
     for key in ("name", "port"):
@@ -91,6 +109,10 @@ def _gateway(table: "_Table") -> GatewayConfig:
         if board.guaranteed and not (config.etcd and config.etcd.budget):
             allowed = "0 without an etcd.budget"
             raise table.error(f"board {number}.guaranteed", board.guaranteed, allowed)
+        if board.stream and config.stream is None:
+            raise table.error(f"board {number}.stream", True, "false without a table [stream]")
+    if config.stream and not any(board.stream for board in config.boards):
+        raise table.missing("board.stream", "true for one board or more when there is [stream]")
     return config
 
 
@@ -102,13 +124,31 @@ def _etcd(table: "_Table") -> EtcdConfig:
     return EtcdConfig(endpoints, budget)
 
 
+def _stream(table: "_Table") -> StreamConfig:
+    table.allow("listen", "certificate", "key", "token_file")
+    host, port = table.checked("listen", parse_listen)
+    for key, other in (("certificate", "key"), ("key", "certificate")):
+        if key in table.values and other not in table.values:
+            raise table.missing(other, f"a file, as there is {key}")
+    tls = token = None
+    if "certificate" in table.values:
+        tls = Tls(table.file("certificate"), table.file("key"))
+    if "token_file" in table.values:
+        token = table.check("token_file", read_token, table.file("token_file"))
+    if not (tls and token) and not table.check("listen", is_loopback, host):
+        allowed = "a loopback address, or certificate, key and token_file as well"
+        raise table.error("listen", table.values["listen"], allowed)
+    return StreamConfig((host, port), tls, token)
+
+
 def _board(table: "_Table") -> BoardConfig:
-    table.allow("name", "port", "topic", "guaranteed")
+    table.allow("name", "port", "topic", "guaranteed", "stream")
     return BoardConfig(
         table.name("name", "board"),
         table.text("port"),
         table.text("topic", "default"),
         table.whole("guaranteed", 0, RATE_MAX, 0),
+        table.boolean("stream"),
     )
 
 
@@ -153,7 +193,22 @@ class _Table:
         self.check(key, lambda name: check_name(what, name), value)
         return value
 
-    def checked(self, key: str, parse: Callable[[str], Any], default: str) -> Any:
+    def file(self, key: str) -> Path:
+        """One in the folder of the configuration, unless its path is absolute."""
+        path = self._path.parent / self.text(key)
+        try:
+            path.open("rb").close()
+        except OSError as error:
+            raise self.error(key, str(path), f"a file that can be read: {error.strerror}")
+        return path
+
+    def boolean(self, key: str) -> bool:
+        value = self.values.get(key, False)
+        if not isinstance(value, bool):
+            raise self.error(key, value, "true or false")
+        return value
+
+    def checked(self, key: str, parse: Callable[[str], Any], default: str | None = None) -> Any:
         value = self.text(key, default)
         return self.check(key, parse, value)
 

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import os
 import signal
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 
@@ -15,10 +15,12 @@ from prometheus_client.exposition import choose_encoder
 from tools.errors import UserError
 from tools.etcd import Etcd
 from tools.gateway.board import TICK_S, Board
-from tools.gateway.config import GatewayConfig
+from tools.gateway.config import GatewayConfig, StreamConfig
+from tools.gateway.feed import Feed
 from tools.gateway.fleet import Alone, Fleet
 from tools.gateway.metrics import BoardMetrics
 from tools.logs import event
+from tools.stream.server import RecordsServer
 
 log = logging.getLogger(__name__)
 
@@ -35,18 +37,29 @@ async def run(config: GatewayConfig) -> None:
             fleet = Fleet(etcd, config)
         listener = fleet or Alone()
         boards = [Board(each, listener) for each in config.boards]
+        feeds = {board.name: board.feed for board in boards if board.feed is not None}
+        if config.stream is not None:
+            await stack.enter_async_context(_records_server(config.stream, feeds))
         await _serve(stack, config, boards)
         stack.push_async_callback(_close, boards)
         for board in boards:
             board.start()
         async with asyncio.TaskGroup() as tasks:
-            ticker = tasks.create_task(_tick(boards))
+            works = [tasks.create_task(_tick(boards))]
+            works += [tasks.create_task(feed.run()) for feed in feeds.values()]
             if fleet is None:
                 await stop.wait()
             else:
                 await fleet.run(boards, stop)
-            ticker.cancel()
+            for work in works:
+                work.cancel()
     event(log, logging.INFO, "stopped")
+
+
+def _records_server(config: StreamConfig, feeds: Mapping[str, Feed]) -> RecordsServer:
+    boards = {name: feed.records for name, feed in feeds.items()}
+    host, port = config.listen
+    return RecordsServer(boards, host, port, config.token, config.tls)
 
 
 async def _tick(boards: Sequence[Board]) -> None:

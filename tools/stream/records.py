@@ -72,8 +72,8 @@ class SessionRecords:
     """A session that is `held`, as BoardRecords.
 
     write: sends frames with these contents to the board.
-    The owner hands on what comes from the board by `receive`, and calls `poll` at `deadline`, or
-    earlier if that has come nearer: `write` is called then.
+    The owner hands on what comes from the board by `receive`, and calls `poll` at `deadline`, which
+    may be another one after each `changed`.
     """
 
     def __init__(
@@ -87,6 +87,12 @@ class SessionRecords:
         self._clock = clock
         self._news = asyncio.Event()
         self.session = session.number
+
+    def begin(self, session: Session) -> None:
+        """Goes on with another session: the sequence begins anew."""
+        self._link = session
+        self.session = session.number
+        self.poll()
 
     def receive(self, content: bytes) -> None:
         """Takes in a frame from the board. LinkError: the feed cannot go on."""
@@ -102,6 +108,9 @@ class SessionRecords:
         contents = self._link.poll(self._clock())
         if contents:
             self._write(contents)
+        self._tell()
+
+    def _tell(self) -> None:
         self._news.set()
         self._news = asyncio.Event()
 
@@ -131,6 +140,7 @@ class SessionRecords:
 
     def send(self, payload: bytes) -> None:
         self._write([self._link.send(payload, self._clock())])
+        self._tell()
 
     def delivery(self, seq: int) -> Delivery | None:
         record = self._link.record(seq)

@@ -74,7 +74,7 @@ class RecordsServer:
         except RuntimeError as error:
             raise UserError(f"listen {address}: {str(error).splitlines()[0]}")
         await self._server.start()
-        event(log, logging.INFO, "listening", host=self._host, port=self.port)
+        event(log, logging.INFO, "records_served", host=self._host, port=self.port)
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -1,0 +1,130 @@
+"""Records over gRPC through `sluice gateway` as a process, to a board of the firmware's program."""
+
+import asyncio
+import random
+from io import BytesIO
+
+import grpc
+import grpc.aio
+import pytest
+from gateways import VALUES, Boards, GatewayProcess
+from monitoring import until
+from stream_clients import Consumer, Producer, call
+
+from tools.feed.arrivals import read_lines
+from tools.feed.feeder import Feeder
+from tools.fleet.process import free_ports
+from tools.fleet.servers import board_table
+from tools.fleet.simulated import SimulatedBoard
+from tools.stream.records_pb2 import Consumed, Consuming, Open
+
+pytestmark = pytest.mark.asyncio
+
+LINKED = VALUES | {"source": "link", "sink": "link", "rate": 10_000, "burst": 100}
+COUNT = 2000
+TOKEN = "a-token-of-24-characters"
+
+
+def payload(i):
+    return b"record %d" % i
+
+
+class Takes:
+    """Checks that the payloads come in order, without a gap or a repetition."""
+
+    def __init__(self):
+        self.count = 0
+
+    def __call__(self, data):
+        assert data == payload(self.count)
+        self.count += 1
+
+
+class StreamGateway(GatewayProcess):
+    """`target` is where clients go; keys: lines of the table [stream]."""
+
+    def __init__(self, folder, board, keys=""):
+        (port,) = free_ports(1)
+        self.target = f"localhost:{port}"
+        text = f'[stream]\nlisten = "{self.target}"\n{keys}'
+        super().__init__(folder, text + board_table("b1", board.line.url, stream=True))
+
+
+async def test_a_consumer_stops_and_starts_and_nothing_is_lost_or_doubled(tmp_path):
+    chance = random.Random(1)
+    board, takes = SimulatedBoard(LINKED), Takes()
+    with Boards(board), StreamGateway(tmp_path, board) as gateway:
+        async with grpc.aio.insecure_channel(gateway.target) as channel:
+            sending = asyncio.create_task(Producer(channel, "b1", payload).run(COUNT))
+            consumer, stops, reset = Consumer(channel, "b1", takes), 0, False
+            while consumer.taken < COUNT:
+                stop_at = min(COUNT, consumer.taken + chance.randrange(50, 400))
+                run = asyncio.create_task(consumer.run(stop_at))
+                if chance.random() < 0.5:  # it is cut off on its way
+                    await asyncio.wait({run}, timeout=chance.random() * 0.2)
+                    run.cancel()
+                await asyncio.gather(run, return_exceptions=True)
+                assert run.cancelled() or run.exception() is None, run.exception()
+                stops += 1
+                if not reset and consumer.taken > COUNT // 2:
+                    board.reset()
+                    reset = True
+            await asyncio.wait_for(sending, 30)
+        assert takes.count == COUNT and stops > 5 and reset
+        assert gateway.value("sluice_link_up", "b1") == 1
+        assert "traceback" not in gateway.log()
+
+
+async def test_a_consumer_that_stops_reading_stops_the_producer(tmp_path):
+    board, takes = SimulatedBoard(LINKED), Takes()
+    with Boards(board), StreamGateway(tmp_path, board) as gateway:
+        async with grpc.aio.insecure_channel(gateway.target) as channel:
+            producer = Producer(channel, "b1", payload)
+            sending = asyncio.create_task(producer.run(500))
+            while producer.sent < 64:
+                await asyncio.sleep(0.02)
+            await asyncio.sleep(1)
+            assert producer.acknowledged == 0
+            assert producer.sent <= 64 + 32  # the queue, and the deliveries that the board keeps
+            await Consumer(channel, "b1", takes).run(500)
+            await asyncio.wait_for(sending, 30)
+        assert takes.count == 500
+
+
+async def test_a_client_without_the_token_gets_nothing_and_is_logged(tmp_path):
+    (tmp_path / "token").write_text(TOKEN)
+    board = SimulatedBoard(LINKED)
+    with (
+        Boards(board),
+        StreamGateway(tmp_path, board, 'token_file = "token"\n') as gateway,
+    ):
+        async with grpc.aio.insecure_channel(gateway.target) as channel:
+            stream = call(channel, "Consume", Consumed)
+            await stream.write(Consuming(open=Open(board="b1")))
+            assert await stream.code() is grpc.StatusCode.UNAUTHENTICATED
+            (line,) = until(lambda: gateway.events("stream_refused"))
+            assert "status=UNAUTHENTICATED" in line and "peer=" in line
+            stream = call(channel, "Consume", Consumed, TOKEN)
+            await stream.write(Consuming(open=Open(board="b1")))
+            assert (await stream.read()).opened.record_size == 64
+            stream.cancel()
+
+
+async def test_after_another_program_has_fed_the_board_it_begins_anew(tmp_path):
+    board, takes = SimulatedBoard(LINKED), Takes()
+    lines = read_lines(BytesIO(b"".join(b"line %d\n" % i for i in range(10))))
+    with Boards(board), StreamGateway(tmp_path, board) as gateway:
+        async with grpc.aio.insecure_channel(gateway.target) as channel:
+            stream = call(channel, "Consume", Consumed)
+            await stream.write(Consuming(open=Open(board="b1")))
+            assert (await stream.read()).opened.record_size == 64
+            feeder = Feeder(lines, board.line.url, float("inf"), print, lambda *_: None)
+            await asyncio.to_thread(feeder.run)
+            assert feeder.account().lost == 0
+            assert await stream.code() is grpc.StatusCode.ABORTED
+            (line,) = gateway.events("feed_lost")
+            assert "another program has begun to feed this board" in line
+            sending = asyncio.create_task(Producer(channel, "b1", payload).run(20))
+            await asyncio.wait_for(Consumer(channel, "b1", takes).run(20), 30)
+            await asyncio.wait_for(sending, 30)
+        assert takes.count == 20
