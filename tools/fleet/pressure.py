@@ -95,6 +95,7 @@ async def _watch(
         async with watch.thresholds(), watch.pressure(addresses, alertmanager):
             await _all_there(fleet, prometheus, watch.seen, tell)
             await asyncio.sleep(_CALM_S)
+            await until(lambda: _calm(watch.seen, quick), "calm before the slow sink", _START_S)
             fleet.pace(slow, SLOW_PER_S)
             await _rise(watch.seen, slow, quick, tell)
             await asyncio.sleep(_HOLD_S)
@@ -102,6 +103,12 @@ async def _watch(
             await _recovery(watch.seen, tell)
             await asyncio.sleep(_CALM_S)
     return watch.seen
+
+
+def _calm(seen: Timeline, quick: rules.Rules) -> bool:
+    """A machine that is too slow for so many boards has backlogs of its own."""
+    backlogs = [series[-1][1] for series in seen.backlog.values()]
+    return not seen.fires and not seen.watermark_ms and max(backlogs) <= quick.backlog
 
 
 async def _all_there(
