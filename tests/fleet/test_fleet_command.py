@@ -5,29 +5,30 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from etcd_servers import needs_etcd
 from monitoring import needs_prometheus, until
 
-from tools.fleet import rules
+from tools.errors import UserError
+from tools.etcd import Etcd
+from tools.fleet import rules, watch
 from tools.fleet.pressure import TEXTS
 from tools.fleet.servers import DEPLOY
 from tools.fleet.timeline import Threshold, Timeline
 from tools.itself import sluice
 
 
-def processes_with(text):
-    """The command lines that run now and hold the text."""
+def processes(folder):
+    """The command lines of those that run now and have this folder for what is temporary."""
     found = []
-    for pid in filter(str.isdigit, os.listdir("/proc")):
+    for process in Path("/proc").glob("[0-9]*"):
         try:
-            with open(f"/proc/{pid}/cmdline", "rb") as file:
-                line = file.read().replace(b"\0", b" ").decode(errors="replace")
-        except OSError:
+            if f"TMPDIR={folder}".encode() in (process / "environ").read_bytes().split(b"\0"):
+                found.append((process / "cmdline").read_text().replace("\0", " "))
+        except OSError:  # it has ended
             continue
-        if text in line:
-            found.append(line)
     return found
 
 
@@ -50,7 +51,7 @@ def test_the_watermark_rises_the_boards_follow_and_recover(tmp_path):
     assert times[0] == 0 and times[2] - times[1] < 60
     for end in ("svg", "png"):
         assert (tmp_path / "out" / f"fleet.{end}").stat().st_size > 10_000
-    assert processes_with(str(tmp_path)) == []
+    assert processes(tmp_path) == []
     assert list(tmp_path.glob("sluice-fleet-*")) == []
 
 
@@ -59,13 +60,15 @@ def test_the_watermark_rises_the_boards_follow_and_recover(tmp_path):
 def test_a_signal_ends_all_that_was_started(tmp_path, number):
     command = sluice("fleet", "--boards", "2", "--gateways", "2", "--writes", "10000")
     env = os.environ | {"TMPDIR": str(tmp_path)}
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored if this is a shell's job
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=env)
-    until(lambda: len(processes_with(str(tmp_path))) >= 3)  # etcd and both gateways
+    # Itself, two with boards and the one that Python adds to them, etcd and both gateways.
+    until(lambda: len(processes(tmp_path)) == 7, 60)
     process.send_signal(number)
     _, said = process.communicate(timeout=30)
     assert process.returncode == 1
     assert said.splitlines()[-1] == "Aborted!" and "Traceback" not in said
-    assert processes_with(str(tmp_path)) == []
+    assert processes(tmp_path) == []
     assert list(tmp_path.glob("sluice-fleet-*")) == []
 
 
@@ -112,3 +115,12 @@ def test_a_fleet_has_confirmed_when_its_last_board_has():
     assert seen.confirmed(lambda it: it == whole, 3) == 3
     assert seen.confirmed(lambda it: it == whole, 8) is None
     assert Timeline().confirmed(lambda it: True) is None
+
+
+@pytest.mark.asyncio
+async def test_what_does_not_happen_in_time_is_one_error():
+    async with Etcd(["127.0.0.1:1"]) as etcd:
+        looks = watch.Watch(etcd)
+        with pytest.raises(UserError, match="^not within 0 s: a board$"):
+            async with looks.thresholds(), looks.pressure(["127.0.0.1:1"], "127.0.0.1:1"):
+                await watch.until(lambda: False, "a board", 0)

@@ -5,7 +5,7 @@ from pathlib import Path
 from matplotlib.axes import Axes
 
 from tools.experiments.style import BLUE, COLORS, GREY, ORANGE, RED, panels, plain_numbers, save
-from tools.fleet.fleet import RATES, SLOTS, plans
+from tools.fleet.fleet import RATES, SLOT_SIZE, SLOTS, plans
 from tools.fleet.pressure import (
     CONFIRMED,
     FIRES,
@@ -41,7 +41,7 @@ def draw(pressure: Pressure, path: Path) -> list[Path]:
 
 
 def _draw_backlog(axes: Axes, pressure: Pressure, zero: float) -> None:
-    marks, most = pressure.seen.marks, SLOTS * SLOTS
+    marks, most = pressure.seen.marks, SLOTS * SLOT_SIZE
     for board, series in pressure.seen.backlog.items():
         slow = board == pressure.board
         axes.plot(
@@ -53,7 +53,7 @@ def _draw_backlog(axes: Axes, pressure: Pressure, zero: float) -> None:
         )
     axes.axhline(pressure.rules.backlog, color=RED, lw=1.0, ls="--")
     axes.text(
-        marks[RECOVERED] + _BEFORE_S - zero,
+        marks[RECOVERED] + _BEFORE_S - zero - 0.15,
         pressure.rules.backlog + 90,
         f"alert: above {pressure.rules.backlog:,} for {pressure.rules.hold_s} s",
         color=RED,

@@ -1,10 +1,13 @@
 """A server on loopback, started, awaited and ended."""
 
 import shutil
+import signal
 import socket
 import subprocess
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from tools.errors import UserError
@@ -28,7 +31,7 @@ class ServerProcess:
 
     def launch(self) -> None:
         """Starts it, and does not wait."""
-        with self._log.open("ab") as log:
+        with self._log.open("ab") as log, _uninterrupted():
             self.process = subprocess.Popen(
                 self._command, stdout=log, stderr=log, start_new_session=True
             )
@@ -65,8 +68,8 @@ class ServerProcess:
         self.process.wait(10)
 
     def log(self) -> str:
-        """The end of what it has printed."""
-        return self._log.read_text()[-4000:]
+        """What it has printed."""
+        return self._log.read_text()
 
     def _last_words(self) -> str:
         lines = self.log().splitlines()
@@ -82,6 +85,29 @@ class ServerProcess:
 
     def __exit__(self, *_: object) -> None:
         self.kill()
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Ctrl-C and SIGTERM come after this: what is just being started would be left behind.
+
+    They come to the main thread; in any other there is nothing to do.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[int] = []
+    before = {
+        number: signal.signal(number, lambda number, _: came.append(number))
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        if came:
+            signal.raise_signal(came[0])
 
 
 def free_ports(count: int) -> list[int]:

@@ -93,12 +93,15 @@ def _monotonic(wall: str) -> float:
 
 @asynccontextmanager
 async def _meanwhile(*works) -> AsyncGenerator[None, None]:
-    """What fails of these ends what is done meanwhile; they end with it."""
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(work) for work in works]
-        yield
-        for task in tasks:
-            task.cancel()
+    """What fails of these ends what is done meanwhile; they end with it. Raises the first error."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(work) for work in works]
+            yield
+            for task in tasks:
+                task.cancel()
+    except ExceptionGroup as errors:
+        raise errors.exceptions[0] from None
 
 
 def _backlogs(lines: Iterable[str]) -> list[tuple[str, float]]:
