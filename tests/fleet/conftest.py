@@ -1,11 +1,13 @@
-"""An etcd server that the tests of a file share."""
+"""An etcd server, and a certificate, that the tests of a file share."""
 
 import asyncio
+import subprocess
 
 import pytest
 from etcd_servers import EtcdServers, read_until_answered
 
 from tools.etcd import Etcd
+from tools.stream.server import Tls
 from tools.watermark import KEY
 
 
@@ -26,3 +28,19 @@ def endpoints(server):
 
     asyncio.run(clean())
     return server.endpoints
+
+
+@pytest.fixture(scope="module")
+def tls(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("tls")
+    certificate, key = folder / "cert.pem", folder / "key.pem"
+    subprocess.run(
+        [
+            *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"),
+            *("-nodes", "-days", "1", "-subj", "/CN=localhost"),
+            *("-addext", "subjectAltName=DNS:localhost", "-keyout", key, "-out", certificate),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    return Tls(certificate, key)

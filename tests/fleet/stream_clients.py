@@ -2,6 +2,9 @@
 
 import asyncio
 
+import grpc
+import grpc.aio
+
 from tools.link.ack_pb2 import AckRequest
 from tools.link.session import SEQ_PERIOD, distance
 from tools.stream.records_pb2 import Consumed, Consuming, Open, Produced, Producing, Record
@@ -15,6 +18,23 @@ def call(channel, method, answer, token=None):
         response_deserializer=answer.FromString,
     )
     return stream(metadata=metadata)
+
+
+def trusting(tls):
+    """A client's credentials: it takes this server for what it is."""
+    return grpc.ssl_channel_credentials(tls.certificate.read_bytes())
+
+
+async def refused(stream, messages):
+    """The status and the reason with which it ends; nothing but Opened has come before."""
+    try:
+        for message in messages:
+            await stream.write(message)
+        while answer := await stream.read():
+            assert answer.WhichOneof("says") in ("opened", "ack")
+    except (grpc.aio.AioRpcError, asyncio.InvalidStateError):
+        pass
+    return await stream.code(), await stream.details()
 
 
 class Consumer:

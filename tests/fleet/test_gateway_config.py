@@ -1,5 +1,8 @@
 """gateway.toml: what is allowed, and one line for whatever is not."""
 
+import shutil
+import subprocess
+
 import pytest
 from click.testing import CliRunner
 
@@ -99,17 +102,52 @@ def test_a_file_that_cannot_be_read_is_one_line(file):
     assert (result.exit_code, result.output) == (2, f"Error: {file}: byte 8 is not UTF-8\n")
 
 
-def test_records_are_served_to_other_machines_with_certificate_and_token(file):
-    for name, text in (("cert", "c"), ("key", "k"), ("token", "a-token-of-24-characters")):
-        (file.parent / name).write_text(text)
-    files = 'certificate = "cert"\nkey = "key"\ntoken_file = "token"\n'
-    text = STREAM.replace("127.0.0.1", "0.0.0.0") + files + BOARD + "stream = true\n"
+FILES = 'certificate = "cert.pem"\nkey = "key.pem"\ntoken_file = "token"\n'
+
+
+@pytest.fixture
+def folder(file, tls):
+    """Has the files that other machines' clients ask for."""
+    for path in (tls.certificate, tls.key):
+        shutil.copy(path, file.parent)
+    (file.parent / "token").write_text("a-token-of-24-characters")
+    return file.parent
+
+
+def test_records_are_served_to_other_machines_with_certificate_and_token(file, folder):
+    text = STREAM.replace("127.0.0.1", "0.0.0.0") + FILES + BOARD + "stream = true\n"
     file.write_text(text)
     stream = load(file).stream
     assert stream is not None and stream.tls is not None
     assert (stream.listen, stream.token) == (("0.0.0.0", 9200), "a-token-of-24-characters")
-    assert stream.tls.certificate == file.parent / "cert"
-    for line in files.splitlines(keepends=True):
+    assert stream.tls.certificate == folder / "cert.pem"
+    for line in FILES.splitlines(keepends=True):
         file.write_text(text.replace(line, ""))
         result = CliRunner().invoke(gateway, ["--config", str(file)])
         assert result.exit_code == 2 and result.output.startswith(f"Error: {file}: stream.")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "says"),
+    [
+        ("cert.pem", "no certificate", "expected a certificate in PEM"),
+        ("key.pem", "no key", "expected the key of cert.pem in PEM, without a password"),
+        ("key.pem", None, "expected the key of cert.pem in PEM, without a password"),
+    ],
+)
+def test_a_certificate_or_key_that_is_none_is_named(file, folder, name, text, says):
+    if text is None:  # another's
+        command = ("openssl", "genpkey", "-algorithm", "ed25519", "-out", folder / name)
+        subprocess.run(command, check=True, capture_output=True)
+    else:
+        (folder / name).write_text(text)
+    file.write_text(STREAM + FILES + BOARD + "stream = true\n")
+    result = CliRunner().invoke(gateway, ["--config", str(file)])
+    assert result.exit_code == 2
+    assert result.output == f"Error: {file}: stream.certificate: {folder / name}: {says}\n"
+
+
+def test_a_port_may_have_a_long_name(file):
+    port = "/dev/serial/by-id/usb-" + "Silicon_Labs_CP2102N_USB_to_UART_Bridge_Controller_" * 2
+    file.write_text(BOARD.replace("/dev/ttyACM0", port))
+    assert load(file).boards[0].port == port

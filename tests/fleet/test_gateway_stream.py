@@ -9,14 +9,14 @@ import grpc.aio
 import pytest
 from gateways import VALUES, Boards, GatewayProcess
 from monitoring import until
-from stream_clients import Consumer, Producer, call
+from stream_clients import Consumer, Producer, call, refused, trusting
 
 from tools.feed.arrivals import read_lines
 from tools.feed.feeder import Feeder
 from tools.fleet.process import free_ports
 from tools.fleet.servers import board_table
 from tools.fleet.simulated import SimulatedBoard
-from tools.stream.records_pb2 import Consumed, Consuming, Open
+from tools.stream.records_pb2 import Consumed, Consuming, Open, Produced, Producing
 
 pytestmark = pytest.mark.asyncio
 
@@ -43,10 +43,10 @@ class Takes:
 class StreamGateway(GatewayProcess):
     """`target` is where clients go; keys: lines of the table [stream]."""
 
-    def __init__(self, folder, board, keys=""):
+    def __init__(self, folder, board, keys="", host="localhost"):
         (port,) = free_ports(1)
         self.target = f"localhost:{port}"
-        text = f'[stream]\nlisten = "{self.target}"\n{keys}'
+        text = f'[stream]\nlisten = "{host}:{port}"\n{keys}'
         super().__init__(folder, text + board_table("b1", board.line.url, stream=True))
 
 
@@ -72,7 +72,7 @@ async def test_a_consumer_stops_and_starts_and_nothing_is_lost_or_doubled(tmp_pa
             await asyncio.wait_for(sending, 30)
         assert takes.count == COUNT and stops > 5 and reset
         assert gateway.value("sluice_link_up", "b1") == 1
-        assert "traceback" not in gateway.log()
+        assert "Traceback" not in gateway.log()
 
 
 async def test_a_consumer_that_stops_reading_stops_the_producer(tmp_path):
@@ -91,23 +91,36 @@ async def test_a_consumer_that_stops_reading_stops_the_producer(tmp_path):
         assert takes.count == 500
 
 
-async def test_a_client_without_the_token_gets_nothing_and_is_logged(tmp_path):
-    (tmp_path / "token").write_text(TOKEN)
-    board = SimulatedBoard(LINKED)
-    with (
-        Boards(board),
-        StreamGateway(tmp_path, board, 'token_file = "token"\n') as gateway,
-    ):
-        async with grpc.aio.insecure_channel(gateway.target) as channel:
-            stream = call(channel, "Consume", Consumed)
-            await stream.write(Consuming(open=Open(board="b1")))
-            assert await stream.code() is grpc.StatusCode.UNAUTHENTICATED
-            (line,) = until(lambda: gateway.events("stream_refused"))
-            assert "status=UNAUTHENTICATED" in line and "peer=" in line
-            stream = call(channel, "Consume", Consumed, TOKEN)
-            await stream.write(Consuming(open=Open(board="b1")))
-            assert (await stream.read()).opened.record_size == 64
-            stream.cancel()
+@pytest.mark.parametrize("method", ["Consume", "Produce"])
+async def test_without_certificate_or_token_there_is_nothing_and_that_is_logged(
+    tmp_path, tls, method
+):
+    (tmp_path / "token").write_text(TOKEN + "\n")
+    keys = f'certificate = "{tls.certificate}"\nkey = "{tls.key}"\ntoken_file = "token"\n'
+    board, takes = SimulatedBoard(LINKED), Takes()
+    says, answer = (Consuming, Consumed) if method == "Consume" else (Producing, Produced)
+    opening = [says(open=Open(board="b1"))]
+    with Boards(board), StreamGateway(tmp_path, board, keys, host="0.0.0.0") as gateway:
+        plain = grpc.aio.insecure_channel(gateway.target)
+        distrusts = grpc.aio.secure_channel(gateway.target, grpc.ssl_channel_credentials())
+        for channel in (plain, distrusts):
+            async with channel:
+                code, _ = await refused(call(channel, method, answer, TOKEN), opening)
+                assert code is grpc.StatusCode.UNAVAILABLE
+        until(lambda: gateway.log().count("Handshake failed") >= 2)  # says gRPC itself
+        assert not gateway.events("stream_opened")
+        async with grpc.aio.secure_channel(gateway.target, trusting(tls)) as channel:
+            for token in (None, TOKEN[:-1] + "z"):
+                code, _ = await refused(call(channel, method, answer, token), opening)
+                assert code is grpc.StatusCode.UNAUTHENTICATED
+            lines = until(lambda: gateway.events("stream_refused"))
+            assert len(lines) == 2
+            assert all("peer=" in line and "status=UNAUTHENTICATED" in line for line in lines)
+            assert not gateway.events("stream_opened") and TOKEN[:-1] not in gateway.log()
+            sending = asyncio.create_task(Producer(channel, "b1", payload, token=TOKEN).run(100))
+            await asyncio.wait_for(Consumer(channel, "b1", takes, token=TOKEN).run(100), 30)
+            await asyncio.wait_for(sending, 30)
+        assert takes.count == 100
 
 
 async def test_after_another_program_has_fed_the_board_it_begins_anew(tmp_path):

@@ -4,7 +4,6 @@ import asyncio
 import os
 import random
 import resource
-import subprocess
 import time
 from pathlib import Path
 
@@ -12,7 +11,7 @@ import grpc
 import grpc.aio
 import pytest
 from stream_board import SLOTS, WINDOW, StreamBoard
-from stream_clients import Consumer, Producer, call
+from stream_clients import Consumer, Producer, call, refused, trusting
 
 from tools.errors import UserError
 from tools.link.ack_pb2 import AckRequest
@@ -256,18 +255,6 @@ BAD_PRODUCING = [
 ]
 
 
-async def refused(stream, messages):
-    """The status and the reason with which it ends; nothing but Opened has come before."""
-    try:
-        for message in messages:
-            await stream.write(message)
-        while answer := await stream.read():
-            assert answer.WhichOneof("says") in ("opened", "ack")
-    except (grpc.aio.AioRpcError, asyncio.InvalidStateError):
-        pass
-    return await stream.code(), await stream.details()
-
-
 @pytest.mark.parametrize(
     ("method", "messages", "reason"),
     [("Consume", messages, reason) for messages, reason in BAD]
@@ -298,26 +285,6 @@ async def test_a_board_that_is_not_there_is_named():
             grpc.StatusCode.NOT_FOUND,
             "board 'b1': there is none of this name here",
         )
-
-
-@pytest.fixture(scope="module")
-def tls(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("tls")
-    certificate, key = folder / "cert.pem", folder / "key.pem"
-    subprocess.run(
-        [
-            *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"),
-            *("-nodes", "-days", "1", "-subj", "/CN=localhost"),
-            *("-addext", "subjectAltName=DNS:localhost", "-keyout", key, "-out", certificate),
-        ],
-        check=True,
-        capture_output=True,
-    )
-    return Tls(certificate, key)
-
-
-def trusting(tls):
-    return grpc.ssl_channel_credentials(tls.certificate.read_bytes())
 
 
 async def test_with_tls_and_the_token_records_flow_from_any_address(tls):

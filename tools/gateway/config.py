@@ -12,12 +12,13 @@ from tools.budget.keys import RATE_MAX, check_name
 from tools.errors import UserError
 from tools.etcd.endpoints import parse_endpoints
 from tools.listen import is_loopback, parse_listen, read_token
-from tools.stream.server import Tls
+from tools.stream.server import Tls, check_tls
 
 LISTEN = "127.0.0.1:9108"
 """Where /metrics is, if the file does not say."""
 
-_TOPIC = re.compile(r"[^\x00-\x1f\x7f]{1,100}")
+_PRINTABLE = re.compile(r"[^\x00-\x1f\x7f]+")
+_PATH_MAX = 1000  # a name in /dev/serial/by-id may have more than 100 characters
 
 
 class ConfigError(UserError):
@@ -133,6 +134,7 @@ def _stream(table: "_Table") -> StreamConfig:
     tls = token = None
     if "certificate" in table.values:
         tls = Tls(table.file("certificate"), table.file("key"))
+        table.check("certificate", check_tls, tls)
     if "token_file" in table.values:
         token = table.check("token_file", read_token, table.file("token_file"))
     if not (tls and token) and not table.check("listen", is_loopback, host):
@@ -145,7 +147,7 @@ def _board(table: "_Table") -> BoardConfig:
     table.allow("name", "port", "topic", "guaranteed", "stream")
     return BoardConfig(
         table.name("name", "board"),
-        table.text("port"),
+        table.text("port", most=_PATH_MAX),
         table.text("topic", "default"),
         table.whole("guaranteed", 0, RATE_MAX, 0),
         table.boolean("stream"),
@@ -175,14 +177,14 @@ class _Table:
             if key not in keys:
                 raise self.error(key, value, "one of the keys " + " ".join(keys))
 
-    def text(self, key: str, default: str | None = None) -> str:
-        allowed = "text of 1 to 100 printable characters"
+    def text(self, key: str, default: str | None = None, most: int = 100) -> str:
+        allowed = f"text of 1 to {most} printable characters"
         if key not in self.values:
             if default is None:
                 raise self.missing(key, allowed)
             return default
         value = self.values[key]
-        if not isinstance(value, str) or not _TOPIC.fullmatch(value):
+        if not isinstance(value, str) or not _PRINTABLE.fullmatch(value) or len(value) > most:
             raise self.error(key, value, allowed)
         return value
 
@@ -195,7 +197,7 @@ class _Table:
 
     def file(self, key: str) -> Path:
         """One in the folder of the configuration, unless its path is absolute."""
-        path = self._path.parent / self.text(key)
+        path = self._path.parent / self.text(key, most=_PATH_MAX)
         try:
             path.open("rb").close()
         except OSError as error:

@@ -1,6 +1,7 @@
 """The gRPC server of the records: to other machines only with TLS and a token."""
 
 import logging
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,7 +41,7 @@ class RecordsServer:
     """Serves the boards' records; an async context manager. `port` is where it listens.
 
     UserError: it cannot listen there, other machines could reach it without TLS and a token, or the
-    files cannot be read.
+    files are not what they have to be.
     """
 
     def __init__(
@@ -81,12 +82,24 @@ class RecordsServer:
         await self._server.stop(_GRACE_S)
 
 
-def _credentials(tls: Tls) -> grpc.ServerCredentials:
-    return grpc.ssl_server_credentials([(_read(tls.key), _read(tls.certificate))])
-
-
-def _read(path: Path) -> bytes:
+def check_tls(tls: Tls) -> None:
+    """UserError: a file cannot be read, or is not what it has to be. gRPC would not say which."""
     try:
-        return path.read_bytes()
+        ssl.create_default_context().load_verify_locations(tls.certificate)
+    except ssl.SSLError:
+        raise UserError(f"{tls.certificate}: expected a certificate in PEM")
     except OSError as error:
-        raise UserError(f"{path}: {error.strerror}")
+        raise UserError(f"{tls.certificate}: {error.strerror}")
+    try:
+        # Any password will do: it is asked for at the terminal if none is given.
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(tls.certificate, tls.key, "-")
+    except ssl.SSLError:
+        certificate = tls.certificate.name
+        raise UserError(f"{tls.key}: expected the key of {certificate} in PEM, without a password")
+    except OSError as error:
+        raise UserError(f"{tls.key}: {error.strerror}")
+
+
+def _credentials(tls: Tls) -> grpc.ServerCredentials:
+    check_tls(tls)
+    return grpc.ssl_server_credentials([(tls.key.read_bytes(), tls.certificate.read_bytes())])
