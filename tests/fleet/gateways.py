@@ -15,20 +15,30 @@ def rates(*boards: SimulatedBoard) -> list[int]:
     return [board.program._bucket.rate for board in boards]
 
 
+def limits(*boards: SimulatedBoard) -> list[int]:
+    """How many records may wait on each."""
+    return [board.program._ring.limit for board in boards]
+
+
 class Boards:
     """Simulated boards in a thread of this process; a context manager that gives `self`.
 
-    most: the largest sum of their rates so far. It is looked at between two turns of all boards.
+    most: the largest sum of their rates so far.  limits: those that each board has had, in order.
+    They are looked at between two turns of all boards.
     """
 
     def __init__(self, *boards: SimulatedBoard) -> None:
         self.most = 0
+        self.limits: list[list[int]] = [[limit] for limit in limits(*boards)]
         self._boards = boards
         self._on = True
         self._thread = threading.Thread(target=serve, args=(boards, self._goes_on))
 
     def _goes_on(self) -> bool:
         self.most = max(self.most, sum(rates(*self._boards)))
+        for had, limit in zip(self.limits, limits(*self._boards), strict=True):
+            if limit != had[-1]:
+                had.append(limit)
         return self._on
 
     def __enter__(self):

@@ -7,7 +7,7 @@ import time
 
 import pytest
 from etcd_servers import EtcdServers, needs_etcd, put_until_it_stands, read_until_answered
-from gateways import VALUES, Boards, GatewayProcess, rates
+from gateways import VALUES, Boards, GatewayProcess, limits, rates
 from monitoring import until
 
 from tools.budget.terms import EXPIRED_MS, LEASE_MS
@@ -44,10 +44,6 @@ def thresholds(endpoints):
 
 def in_force(endpoints):
     return {name: (v["watermark_ms"], v["limit"]) for name, (v, _) in thresholds(endpoints).items()}
-
-
-def limits(*boards):
-    return [board.program._ring.limit for board in boards]
 
 
 @pytest.fixture

@@ -1,0 +1,208 @@
+"""Gateways through every fault: boards keep their limits, and all come to what was written last.
+
+One set of servers lives through one fault after the other. The watermark only ever rises, so a
+board that gives its limit up, or goes back to an older one, has had a limit below the one before.
+"""
+
+import asyncio
+import json
+import time
+from contextlib import AsyncExitStack, ExitStack
+
+import pytest
+from etcd_servers import EtcdServers, Proxy, needs_etcd, put_until_it_stands
+from gateways import VALUES, Boards, GatewayProcess, limits
+from monitoring import Alertmanager, Prometheus, needs_prometheus, until
+
+from tools.etcd import Etcd, EtcdUnavailable
+from tools.fleet.fleet import start
+from tools.fleet.servers import OperatorProcess, board_table, etcd_table
+from tools.fleet.simulated import SimulatedBoard
+from tools.gateway.thresholds import PREFIX
+from tools.watermark import KEY, Watermark, write
+
+pytestmark = [needs_etcd, pytest.mark.timeout(300)]
+
+RATES = (20, 40, 60, 80)
+FIRST_MS = 400
+WHOLE = VALUES["slots"]
+
+
+def only_rose(running):
+    """Whether no board had a limit below the one before, once it had a watermark."""
+    return all(
+        had[0] == WHOLE and had[1:] == sorted(had[1:]) and had[-1] < WHOLE for had in running.limits
+    )
+
+
+class Updates:
+    """Writes one watermark after the other, and sees each confirmed by every board."""
+
+    def __init__(self, etcd, boards):
+        self.ms = FIRST_MS
+        self.longest_s = 0.0
+        """From the begin of a write to the last confirmation, since it was last set to 0."""
+        self._etcd = etcd
+        self._boards = boards
+
+    async def write(self):
+        self.ms += 10
+        await put_until_it_stands(self._etcd, KEY, write(Watermark(self.ms, 0)))
+
+    async def confirmed(self):
+        """Returns when the last one is in force on every board, and stands in etcd."""
+        expected = {f"b{rate}": (self.ms, rate * self.ms // 1000) for rate in RATES}
+        async with asyncio.timeout(60):
+            while await self._in_force() != expected:
+                await asyncio.sleep(0.02)
+        assert limits(*self._boards) == [limit for _, limit in expected.values()]
+
+    async def write_confirmed(self, count):
+        for _ in range(count):
+            begun = time.monotonic()
+            await self.write()
+            await self.confirmed()
+            self.longest_s = max(self.longest_s, time.monotonic() - begun)
+
+    async def _in_force(self):
+        try:
+            kvs = (await self._etcd.range(PREFIX)).kvs
+        except EtcdUnavailable:
+            return None
+        values = {kv.key.removeprefix(PREFIX): json.loads(kv.value) for kv in kvs}
+        return {board: (it["watermark_ms"], it["limit"]) for board, it in values.items()}
+
+
+@pytest.mark.asyncio
+async def test_etcd_is_killed_and_compacted_and_a_gateway_is_killed(tmp_path, soak, capsys):
+    boards = [SimulatedBoard(VALUES | {"rate": rate}) for rate in RATES]
+    tables = [board_table(f"b{r}", it.line.url) for r, it in zip(RATES, boards, strict=True)]
+    async with AsyncExitStack() as stack:
+        servers = stack.enter_context(EtcdServers(tmp_path, 3))
+        proxies = [
+            await stack.enter_async_context(Proxy(endpoint)) for endpoint in servers.endpoints
+        ]
+        etcd = await stack.enter_async_context(Etcd(servers.endpoints))
+        await put_until_it_stands(etcd, KEY, write(Watermark(FIRST_MS, 0)))
+        running = stack.enter_context(Boards(*boards))
+        near, far = (
+            GatewayProcess(tmp_path, f'name = "{name}"\n' + etcd_table(endpoints) + text, name)
+            for name, endpoints, text in (
+                ("near", servers.endpoints, "".join(tables[:2])),
+                ("far", [proxy.endpoint for proxy in proxies], "".join(tables[2:])),
+            )
+        )
+        for gateway in (near, far):
+            stack.callback(gateway.kill)
+            gateway.launch()
+        updates = Updates(etcd, boards)
+        await updates.confirmed()
+        told = []
+
+        def tell(what):
+            told.append(f"{what}: {updates.longest_s:.2f} s at most from a write to the last board")
+            updates.longest_s = 0.0
+
+        await updates.write_confirmed(3)
+        tell("all well")
+        for node in servers.nodes:
+            node.kill()
+            await updates.write_confirmed(3)
+            await asyncio.to_thread(servers.start, node)
+            await updates.write_confirmed(2)
+        tell("each of 3 nodes killed in turn")
+
+        for node in servers.nodes:
+            node.kill()
+        before = limits(*boards)
+        writing = asyncio.create_task(updates.write())
+        await asyncio.sleep(30 if soak else 3)
+        assert not writing.done() and limits(*boards) == before
+        await asyncio.to_thread(servers.start, *servers.nodes)
+        begun = time.monotonic()
+        await writing
+        await updates.confirmed()
+        updates.longest_s = time.monotonic() - begun
+        tell("all 3 away, and started again")
+
+        before = limits(*boards)
+        for proxy in proxies:
+            proxy.cut()
+        for _ in range(3):
+            await updates.write()
+        await etcd.compact((await etcd.range(KEY)).revision)
+        assert limits(*boards[2:]) == before[2:]
+        for proxy in proxies:
+            proxy.mend()
+        begun = time.monotonic()
+        await updates.confirmed()
+        updates.longest_s = time.monotonic() - begun
+        await updates.write_confirmed(2)
+        tell("a compaction while a gateway is cut off")
+
+        before = limits(*boards)
+        near.kill()
+        for _ in range(3):
+            await updates.write()
+        assert limits(*boards[:2]) == before[:2]
+        near.launch()
+        begun = time.monotonic()
+        await updates.confirmed()
+        updates.longest_s = time.monotonic() - begun
+        await updates.write_confirmed(2)
+        tell("a gateway killed and started again")
+
+        assert only_rose(running), running.limits
+        for gateway in (near, far):
+            assert gateway.process.poll() is None and "Traceback" not in gateway.log()
+    with capsys.disabled():
+        print("".join(f"\n  {line}" for line in told))
+
+
+QUICK = {
+    "for: 30s": "for: 600ms",
+    "keep_firing_for: 10s": "keep_firing_for: 1s",
+    "max > 2048": "max > 512",
+    "max10s > 10000": "max10s > 1000000",  # backlogs alone
+}
+RATE, FED_PER_S, SLOW_PER_S = 30, 15, 1
+
+
+@needs_prometheus
+def test_operator_alertmanager_and_prometheus_are_killed_while_boards_get_slow(tmp_path, capsys):
+    values = VALUES | {"rate": RATE, "slot_size": 64, "tries": 1000}
+    boards = [SimulatedBoard(values, FED_PER_S, record=b"x" * 64) for _ in range(4)]
+    tables = [board_table(f"b{i}", board.line.url) for i, board in enumerate(boards)]
+    with ExitStack() as stack:
+        etcd = stack.enter_context(EtcdServers(tmp_path, 1))
+        running = stack.enter_context(Boards(*boards))
+        gateway = GatewayProcess(tmp_path, etcd_table(etcd.endpoints) + "".join(tables))
+        operator = OperatorProcess(tmp_path, etcd.endpoints)
+        alertmanager = Alertmanager(tmp_path, operator.address, repeat="1s")
+        addresses = (gateway.address, operator.address, alertmanager.address)
+        prometheus = Prometheus(tmp_path, *addresses, QUICK)
+        start(stack, [gateway, operator, alertmanager, prometheus])
+        until(lambda: len(prometheus.query("stream_backlog_bytes")) == len(boards))
+        boards[0].sink.per_s = SLOW_PER_S
+        until(lambda: limits(*boards) == [15] * 4)
+        told = []
+        for number, server in enumerate((operator, alertmanager, prometheus), 1):
+            server.kill()
+            boards[number].sink.per_s = SLOW_PER_S
+            board = f"b{number}"
+            until(lambda board=board: gateway.value("stream_backlog_bytes", board) > 512)
+            time.sleep(1.5)  # otherwise the alert would be there
+            assert limits(*boards) == [15 * number] * 4
+            begun = time.monotonic()
+            server.start()
+            until(lambda limit=15 * (number + 1): limits(*boards) == [limit] * 4)
+            took_s = time.monotonic() - begun
+            told.append(f"{server.name} killed: the watermark on all boards {took_s:.1f} s later")
+        assert only_rose(running), running.limits
+        for board in boards:
+            board.sink.per_s = None
+        until(lambda: limits(*boards) == [WHOLE] * 4, 60)
+        for server in (gateway, operator):
+            assert server.process.poll() is None and "Traceback" not in server.log()
+    with capsys.disabled():
+        print("".join(f"\n  {line}" for line in told))
