@@ -2,15 +2,18 @@
 
 import asyncio
 import time
+from dataclasses import replace
 
 import pytest
 from etcd_servers import EtcdServers, needs_etcd, read_until_answered
 from exporter import Exporter
 from monitoring import Alertmanager, Prometheus, needs_prometheus, until
+from notifications import request
 
 from tools.etcd import Etcd
 from tools.fleet.servers import OperatorProcess
-from tools.watermark import KEY, Watermark, read
+from tools.watermark import KEY, Watermark, change, read
+from tools.watermark.rule import FORGET_MS
 
 pytestmark = [needs_prometheus, needs_etcd]
 
@@ -72,6 +75,21 @@ class Fleet:
 
     def until_ms(self, ms):
         until(lambda: self.mark.ms == ms)
+
+    def age(self, ms):
+        """Lets so many ms pass for all alerts that stand in etcd."""
+
+        def rule(mark):
+            firing = {
+                name: replace(each, seen_at=each.seen_at - ms) for name, each in mark.firing.items()
+            }
+            return replace(mark, firing=firing)
+
+        async def go():
+            async with Etcd(self.etcd.endpoints) as etcd:
+                await change(etcd, rule)
+
+        asyncio.run(go())
 
 
 @pytest.fixture
@@ -144,13 +162,32 @@ def test_a_server_that_is_killed_and_started_again_changes_nothing(fleet, killed
     fleet.until_ms(1000)
     seen_again(fleet)
     assert fleet.mark.ms == 1000
-    # An Alertmanager that is killed forgets whom it has told, and tells nobody of an alert that is
-    # over when it comes back: the operator takes it as resolved after FORGET_MS.
+    # An Alertmanager that is killed would tell nobody that it is over: the next test.
     (server.stop if killed == "alertmanager" else server.kill)()
     fleet.gateway.set(BACKLOG, 0)
     time.sleep(2)
     server.start()
     fleet.gateway.set(BACKLOG, 0, topic="u")
+    fleet.until_ms(0)
+    assert not fleet.mark.firing
+
+
+def test_what_resolves_while_alertmanager_is_killed_is_forgotten_in_the_end(fleet):
+    """It does not know any more whom it has told, and tells nobody of what is over by then."""
+    fleet.gateway.set(BACKLOG, 5000)
+    fleet.until_ms(500)
+    fleet.alertmanager.kill()
+    fleet.gateway.set(BACKLOG, 0)
+    firing = 'ALERTS{alertname="SluiceBacklog",alertstate="firing"}'
+    until(lambda: not fleet.prometheus.query(firing))
+    fleet.alertmanager.start()
+    heard = 'alertmanager_alerts_received_total{status="resolved",version="v2"} '
+    url = f"http://{fleet.alertmanager.address}/metrics"
+    until(lambda: heard in (text := request(url)[1]) and f"\n{heard}0\n" not in text)
+    fleet.age(FORGET_MS - 60_000)
+    time.sleep(2)
+    assert fleet.mark.ms == 500
+    fleet.age(60_000)
     fleet.until_ms(0)
     assert not fleet.mark.firing
 
