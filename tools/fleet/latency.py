@@ -60,9 +60,9 @@ async def _measure(fleet: LocalFleet, writes: int, tell: Callable[[str], None]) 
 async def _one(etcd: Etcd, watch: Watch, ms: int) -> float:
     begun = time.monotonic()
     await etcd.put(KEY, write(Watermark(ms, 0)))
-
-    def last() -> float | None:
-        return watch.seen.confirmed(lambda it: it.watermark_ms == ms, begun)
-
-    await until(lambda: last() is not None, f"{ms} ms confirmed by every board", _STEP_S)
-    return (last() or 0.0) - begun
+    last = await until(
+        lambda: watch.seen.confirmed(lambda it: it.watermark_ms == ms, begun),
+        f"{ms} ms confirmed by every board",
+        _STEP_S,
+    )
+    return last - begun

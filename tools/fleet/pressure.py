@@ -11,7 +11,7 @@ from tools.etcd import Etcd
 from tools.fleet import rules
 from tools.fleet.fleet import SLOTS, LocalFleet, start
 from tools.fleet.servers import DEPLOY, Alertmanager, OperatorProcess, Prometheus
-from tools.fleet.timeline import Timeline
+from tools.fleet.timeline import Threshold, Timeline
 from tools.fleet.watch import BACKLOG, Watch, until
 
 SLOW_PER_S = 4
@@ -130,17 +130,19 @@ async def _rise(seen: Timeline, slow: str, quick: rules.Rules, tell: Callable[[s
     marks = seen.marks
     marks[SLOW] = time.monotonic()
     tell(f"the sink of {slow} takes {SLOW_PER_S} records a second: waiting for the alert")
-    above = lambda: seen.backlog[slow][-1][1] > quick.backlog  # noqa: E731
-    await until(above, f"a backlog on {slow}", _STEP_S)
-    marks[BACKLOG_SEEN] = seen.backlog[slow][-1][0]
+    backlog = seen.backlog[slow]
+    await until(lambda: backlog[-1][1] > quick.backlog, f"a backlog on {slow}", _STEP_S)
+    marks[BACKLOG_SEEN] = backlog[-1][0]
     await until(lambda: seen.fires, "the alert", _STEP_S)
     marks[FIRES] = seen.alert[-1][0]
     await until(lambda: seen.watermark_ms > 0, "a watermark in etcd", _STEP_S)
     marks[IN_ETCD] = next(at for at, ms in seen.watermark if at > marks[SLOW] and ms)
     tell(f"the watermark is {seen.watermark_ms} ms: waiting for the boards")
-    confirmed = lambda: seen.confirmed(lambda it: it.watermark_ms > 0, marks[IN_ETCD])  # noqa: E731
-    await until(lambda: confirmed() is not None, "every board's threshold", _STEP_S)
-    marks[CONFIRMED] = confirmed() or 0.0
+    marks[CONFIRMED] = await until(
+        lambda: seen.confirmed(lambda it: it.watermark_ms > 0, marks[IN_ETCD]),
+        "every board's threshold",
+        _STEP_S,
+    )
 
 
 async def _recovery(seen: Timeline, tell: Callable[[str], None]) -> None:
@@ -151,8 +153,8 @@ async def _recovery(seen: Timeline, tell: Callable[[str], None]) -> None:
     marks[RESOLVED] = seen.alert[-1][0]
     await until(lambda: seen.watermark_ms == 0, "the watermark's decay", _STEP_S)
     marks[DECAYED] = seen.watermark[-1][0]
-    whole = lambda: seen.confirmed(  # noqa: E731
-        lambda it: it.watermark_ms == 0 and it.limit == SLOTS, marks[DECAYED]
+    marks[RECOVERED] = await until(
+        lambda: seen.confirmed(lambda it: it == Threshold(0, SLOTS), marks[DECAYED]),
+        "every board's whole queue",
+        _STEP_S,
     )
-    await until(lambda: whole() is not None, "every board's whole queue", _STEP_S)
-    marks[RECOVERED] = whole() or 0.0

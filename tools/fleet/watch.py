@@ -3,9 +3,10 @@
 import asyncio
 import json
 import time
-from collections.abc import AsyncGenerator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
 from datetime import datetime
+from typing import TypeVar
 
 import aiohttp
 from prometheus_client.parser import text_string_to_metric_families
@@ -20,6 +21,8 @@ BACKLOG = "stream_backlog_bytes"
 ALERT = "SluiceBacklog"
 
 _EVERY_S = 0.2
+
+_T = TypeVar("_T")
 
 
 class Watch:
@@ -113,10 +116,11 @@ def _backlogs(lines: Iterable[str]) -> list[tuple[str, float]]:
     ]
 
 
-async def until(condition, what: str, timeout_s: float) -> None:
-    """Returns soon after the condition holds. UserError: it does not within the time."""
+async def until(condition: Callable[[], _T | None], what: str, timeout_s: float) -> _T:
+    """What the condition returns, soon after that is true. UserError: it is not within the time."""
     deadline = time.monotonic() + timeout_s
-    while not condition():
+    while not (value := condition()):
         if time.monotonic() >= deadline:
             raise UserError(f"not within {timeout_s:.0f} s: {what}")
         await asyncio.sleep(0.02)
+    return value
