@@ -91,6 +91,32 @@ async def test_a_consumer_that_stops_reading_stops_the_producer(tmp_path):
         assert takes.count == 500
 
 
+async def test_a_gateway_that_is_killed_loses_nothing_that_was_acknowledged(tmp_path):
+    """The producer sends again what was not: of that a consumer may get some twice."""
+    count, acknowledged, got = 1000, 0, []
+    board = SimulatedBoard(LINKED | {"rate": 500})
+    with Boards(board), StreamGateway(tmp_path, board) as gateway:
+        for killed in (True, True, False):
+            async with grpc.aio.insecure_channel(gateway.target) as channel:
+                producer = Producer(channel, "b1", lambda i, a=acknowledged: payload(a + i))
+                sending = asyncio.create_task(producer.run(count - acknowledged))
+                consumer = Consumer(channel, "b1", got.append, every=1)
+                consuming = asyncio.create_task(consumer.run(2 * count))
+                if killed:
+                    while consumer.taken < 300:
+                        await asyncio.sleep(0.01)
+                    gateway.kill()
+                    await asyncio.gather(sending, consuming, return_exceptions=True)
+                    acknowledged += producer.acknowledged
+                    assert set(got) >= {payload(i) for i in range(acknowledged)}
+                    await asyncio.to_thread(gateway.start)
+                else:
+                    await asyncio.wait_for(sending, 60)
+                    consuming.cancel()
+        assert set(got) == {payload(i) for i in range(count)}
+        assert len(got) <= count + 2 * (64 + 32)  # the queue, and what the board keeps
+
+
 @pytest.mark.parametrize("method", ["Consume", "Produce"])
 async def test_without_certificate_or_token_there_is_nothing_and_that_is_logged(
     tmp_path, tls, method
