@@ -15,6 +15,7 @@ from tools.errors import UserError
 from tools.etcd import Etcd
 from tools.fleet import rules, watch
 from tools.fleet.pressure import TEXTS
+from tools.fleet.process import ServerProcess
 from tools.fleet.servers import DEPLOY
 from tools.fleet.timeline import Threshold, Timeline
 from tools.itself import sluice
@@ -70,6 +71,20 @@ def test_a_signal_ends_all_that_was_started(tmp_path, number):
     assert said.splitlines()[-1] == "Aborted!" and "Traceback" not in said
     assert processes(tmp_path) == []
     assert list(tmp_path.glob("sluice-fleet-*")) == []
+
+
+def test_ctrl_c_comes_after_the_start_of_a_server(tmp_path, monkeypatch):
+    class Interrupted(subprocess.Popen):
+        def __init__(self, *args, **kwargs):
+            super().__init__(*args, **kwargs)
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(subprocess, "Popen", Interrupted)
+    server = ServerProcess("server", tmp_path, 1, ["sleep", "60"])
+    with pytest.raises(KeyboardInterrupt):
+        server.launch()
+    assert server.process.poll() is None
+    server.kill()
 
 
 @needs_etcd
