@@ -145,9 +145,9 @@ class Program:
         busy = heard or moved > 0
         self._link.acknowledge(self._ack_every if busy else 1, self._ack_within)
         now = self._ticks()
-        self._member.poll(now)
         if time.ticks_diff(now, self._reported) >= self._report_every:
             self._end_interval()
+        self._member.poll(now)  # after the line, or both would report
         if self._watchdog is not None and self._progresses(moved):
             self._watchdog.feed()
         self._busy = busy

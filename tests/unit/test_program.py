@@ -399,6 +399,17 @@ def watch(board, ms):
     board.line.incoming += frame(b"\x8a" + ms.to_bytes(3, "little"))
 
 
+def test_a_report_comes_with_each_line_and_none_besides(rig):
+    program = start(rig, rate=10, burst=1, slots=8, stats_ms=1000)
+    rig.line.incoming += frame(b"\x88\x09\x07\0")
+    for _ in range(500):  # a loop that looks at its clock now and then
+        run(rig, program, 1)
+        rig.clock.advance(9)
+    lines, frames = split(rig.line.sent)
+    reports = [content for content in frames if content[0] == 0x98]
+    assert (len(lines), len(reports)) == (4, 5)  # the first one answers the greeting
+
+
 def test_a_watermark_limits_the_queue_to_what_leaves_in_that_time(rig):
     program = start(rig, rate=100, burst=1, slots=64, source="pin", sink="null", limit=50)
     rig.line.incoming += GREET
