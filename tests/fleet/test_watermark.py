@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tools.watermark import Watermark, after, backlog, lag, read, resolved, write
-from tools.watermark.rule import FORGET_MS, MOST_MS
+from tools.watermark.rule import FORGET_MS, HOLD_MS, MOST_MS
 
 NOW = 1_700_000_000_000
 
@@ -52,23 +52,51 @@ def test_a_lag_that_shrinks_while_it_fires_lowers_nothing():
     assert after(mark, NOW + 10_000).ms == 12000
 
 
-def test_it_decays_by_half_each_second_from_when_the_last_alert_resolves():
-    mark = resolved(fired("a", "b"), "b", NOW + 60_000)
-    mark = resolved(mark, "a", NOW + 60_200)
-    levels = [after(mark, NOW + 60_000 + ms).ms for ms in (0, 999, 1000, 2000, 3000, 4000, 5000)]
-    assert levels == [1000, 1000, 500, 250, 125, 62, 0]
+def levels(mark, since):
+    """Each level that it has on its way down, and how long it holds until the next."""
+    found = [(mark.ms, since)]
+    for ms in range(0, 3 * HOLD_MS, 100):
+        if after(mark, since + ms).ms != found[-1][0]:
+            found.append((after(mark, since + ms).ms, since + ms))
+    ends = [at for _, at in found[1:]]
+    return [(ms, end - at) for (ms, at), end in zip(found, ends, strict=False)] + [found[-1][0]]
+
+
+def test_when_the_last_alert_resolves_it_holds_and_is_then_lifted_in_one_step():
+    mark = resolved(fired("a", "b", "c"), "c", NOW + 60_000)
+    mark = resolved(mark, "a", NOW + 60_000)
+    mark = resolved(mark, "b", NOW + 60_000)
+    assert levels(mark, NOW + 60_000) == [(1500, HOLD_MS), 0]
+
+
+def test_an_alert_that_resolves_late_makes_what_is_above_it_hold_no_longer():
+    mark = resolved(fired("a", "b"), "b", NOW)
+    mark = resolved(mark, "a", NOW + HOLD_MS // 2)
+    assert levels(mark, NOW + HOLD_MS // 2) == [(1000, HOLD_MS // 2), 0]
+
+
+def test_on_its_way_to_none_no_board_is_limited_more_strictly():
+    from sluice.watermark import depth
+
+    mark = resolved(fired("a", "b"), "a", NOW)
+    mark = resolved(mark, "b", NOW)
+    limits = [depth(20, after(mark, NOW + ms).ms, 64) for ms in range(0, 2 * HOLD_MS, 50)]
+    assert limits[0] == 20 and limits[-1] == 64 and limits == sorted(limits)
 
 
 def test_it_decays_to_what_still_fires():
     mark = resolved(fired(("l", 12000), "a"), "l", NOW + 5)
     assert after(mark, NOW + 10**5) is mark  # the backlog came on top, and is still there
     mark = resolved(fired("a", ("l", 12000)), "l", NOW + 5)
-    assert [after(mark, NOW + 5 + ms).ms for ms in (0, 1000, 2000, 9000)] == [
-        12000,
-        6250,
-        3375,
-        500,
-    ]
+    assert levels(mark, NOW + 5) == [(12000, HOLD_MS), 500]
+
+
+def test_what_comes_and_goes_while_another_fires_does_not_raise_it_for_ever():
+    mark = fired("a")
+    for i in range(5):
+        mark = backlog(mark, "b", NOW + i * 60_000)
+        assert mark.ms == 1000
+        mark = resolved(mark, "b", NOW + i * 60_000 + 1000)
 
 
 def test_resolving_twice_or_what_never_fired_changes_nothing():

@@ -9,6 +9,7 @@ from etcd_servers import EtcdServers, needs_etcd
 
 from tools.etcd import Etcd, EtcdUnavailable
 from tools.watermark import KEY, after, backlog, change, follow, lag, read, resolved
+from tools.watermark.rule import HOLD_MS
 
 pytestmark = [pytest.mark.asyncio, needs_etcd]
 
@@ -47,9 +48,9 @@ async def test_a_follower_hears_of_every_level(endpoints):
         await change(etcd, partial(lag, fingerprint="l", lag_ms=12000, now=NOW))
         assert await anext(levels) == 12000
         await change(etcd, partial(resolved, fingerprint="l", now=NOW))
-        await change(etcd, partial(after, now=NOW + 1000))
-        assert await anext(levels) == 6250
-        await change(etcd, partial(resolved, fingerprint="a", now=NOW + 1000))
+        await change(etcd, partial(after, now=NOW + HOLD_MS))
+        assert await anext(levels) == 500
+        await change(etcd, partial(resolved, fingerprint="a", now=NOW + HOLD_MS))
         await change(etcd, partial(after, now=NOW + 60_000))
         assert await anext(levels) == 0
 

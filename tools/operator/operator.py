@@ -11,12 +11,12 @@ from tools.etcd import Etcd, EtcdError, EtcdUnavailable
 from tools.logs import event
 from tools.operator.notification import Alert
 from tools.watermark import Watermark, after, change
-from tools.watermark.rule import HALF_LIFE_MS
 
 PATIENCE_S = 5.0
 """How long a notification may wait for etcd. Alertmanager waits for 10 s or longer."""
 
 _AGAIN_S = 0.1
+_DECAY_EVERY_S = 1.0
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +62,7 @@ class Operator:
             # `trouble` says so; the decay hangs on the time alone, so nothing is missed.
             with contextlib.suppress(EtcdError):
                 await self._change(lambda mark: after(mark, _wall_ms()))
-            await asyncio.sleep(HALF_LIFE_MS / 1000)
+            await asyncio.sleep(_DECAY_EVERY_S)
 
     async def _change(self, rule: Callable[[Watermark], Watermark]) -> Watermark:
         try:

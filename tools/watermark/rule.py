@@ -2,7 +2,8 @@
 
 Each alert that fires asks for a level, and remembers it: a backlog, 500 ms more than the watermark
 was; a lag, itself. The watermark rises to the highest level at once. When alerts resolve it decays
-to the highest of those that still fire: every second it loses half of what it is above.
+to the highest of those that still fire, HOLD_MS later and in one step: to a board a shorter time is
+a stricter limit, so on its way to none it must not pass what is nearly nothing.
 
 The same alert again changes nothing (a lag that has grown raises its level), so it does not matter
 how often a notification comes. An alert that was not repeated for FORGET_MS counts as resolved: its
@@ -21,14 +22,14 @@ RAISE_MS = 500
 MOST_MS = 600_000
 """The watermark is never higher."""
 
-HALF_LIFE_MS = 1000
-"""What is above the firing alerts' levels is halved so often."""
+HOLD_MS = 4000
+"""What is above the firing alerts' levels stays for so long: alerts resolve one after the other,
+and one that flaps must not swing every board's limit."""
 
 FORGET_MS = 600_000
 """Alertmanager has to repeat a firing alert at least so often; half of it is a good choice."""
 
 _NOTE_AGAIN_MS = FORGET_MS // 10  # how exactly it is kept when an alert was repeated
-_SETTLED_MS = 50  # a rest that is dropped instead of halved
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ class Firing:
 class Watermark:
     """What stands at /watermark/global.
 
-    ms: 0 (none) to MOST_MS.  at: until when the decay is counted in.
+    ms: 0 (none) to MOST_MS.  at: since when it has been as it is, or above what fires.
     firing: by the fingerprint that Alertmanager gives an alert.
     """
 
@@ -81,16 +82,9 @@ def after(mark: Watermark, now: int) -> Watermark:
     """The watermark as it has decayed by now; the same object if nothing has changed."""
     lost = {name for name, firing in mark.firing.items() if now - firing.seen_at >= FORGET_MS}
     mark = _without(mark, lost, now)
-    excess = mark.ms - mark.floor_ms
-    if excess <= 0:
+    if mark.ms <= mark.floor_ms or now - mark.at < HOLD_MS:
         return mark
-    halvings = max(0, now - mark.at) // HALF_LIFE_MS
-    if halvings == 0:
-        return mark
-    excess >>= halvings
-    if excess < _SETTLED_MS:
-        excess = 0
-    return replace(mark, ms=mark.floor_ms + excess, at=mark.at + halvings * HALF_LIFE_MS)
+    return replace(mark, ms=mark.floor_ms, at=mark.at + HOLD_MS)
 
 
 def read(value: bytes | None) -> Watermark:
@@ -131,8 +125,8 @@ def _without(mark: Watermark, names: set[str], now: int) -> Watermark:
     if not names:
         return mark
     firing = {name: each for name, each in mark.firing.items() if name not in names}
-    decays_already = mark.ms > mark.floor_ms
-    return Watermark(mark.ms, mark.at if decays_already else now, firing)
+    above_already = mark.ms > mark.floor_ms
+    return Watermark(mark.ms, mark.at if above_already else now, firing)
 
 
 def _number(value: object, most: int = 1 << 62) -> int:
