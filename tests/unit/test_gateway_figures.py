@@ -3,31 +3,53 @@
 import pytest
 from stats_lines import stats
 
-from tools.gateway.demand import IDLE, WAITING, demand
+from tools.gateway.demand import HOLD_S, IDLE, WAITING, Demand, needed
 from tools.gateway.sojourns import BOUNDS_MS, Sojourns
 
 
 @pytest.mark.parametrize(
-    ("changes", "asked", "expected"),
+    ("changes", "expected"),
     [
-        ({"denied": 11, "rate": 100, "qps": 100}, 0, 200),
-        ({"denied": 11, "rate": 0, "qps": 0}, 0, WAITING),
-        ({"denied": 10, "rate": 0, "depth": 1, "tokens": 0}, 0, WAITING),
-        ({"denied": 10, "rate": 100, "qps": 40}, 0, 50),
-        ({"denied": 10, "rate": 100, "qps": 40}, 62, 62),
-        ({"denied": 10, "rate": 100, "qps": 40}, 63, 50),
-        ({"denied": 10, "rate": 100, "qps": 0}, 0, IDLE),
-        ({"denied": 10, "rate": 100, "qps": 40, "cost": "bytes"}, 0, 75),
-        ({"denied": 9, "rate": 100, "qps": 40}, 0, 50),
+        ({"denied": 11, "rate": 100, "qps": 100}, 200),
+        ({"denied": 11, "rate": 100, "qps": 80}, 200),
+        ({"denied": 11, "rate": 100, "qps": 79}, 99),
+        ({"denied": 11, "rate": 100, "qps": 40, "cost": "bytes"}, 200),
+        ({"denied": 11, "rate": 0, "qps": 0}, WAITING),
+        ({"denied": 10, "rate": 0, "depth": 1, "tokens": 0}, WAITING),
+        ({"denied": 10, "rate": 100, "qps": 40}, 50),
+        ({"denied": 10, "rate": 100, "qps": 0}, IDLE),
+        ({"denied": 10, "rate": 100, "qps": 40, "cost": "bytes"}, 75),
+        ({"denied": 9, "rate": 100, "qps": 40}, 50),
     ],
 )
-def test_demand(changes, asked, expected):
+def test_what_a_board_needs(changes, expected):
     line = stats(**{"depth": 0, "tokens": 5} | changes)
-    assert demand(stats(denied=10), line, asked) == expected
+    assert needed(stats(denied=10), line) == expected
 
 
 def test_without_a_line_before_it_is_what_was_used():
-    assert demand(None, stats(denied=900, qps=40, depth=0), 0) == 50
+    assert needed(None, stats(denied=900, qps=40, depth=0)) == 50
+
+
+def asked(*used):
+    """What a board asks for that uses so much, second by second, and never waits."""
+    demand = Demand()
+    lines = [stats(up_s=i, qps=qps, depth=0, denied=10) for i, qps in enumerate(used)]
+    return [demand.add(before, line) for before, line in zip([None, *lines], lines, strict=False)]
+
+
+def test_a_demand_rises_at_once_and_falls_when_it_was_not_needed_for_a_while():
+    assert asked(40, 80, *[0] * HOLD_S) == [50, 100, *[100] * (HOLD_S - 1), IDLE]
+
+
+def test_a_demand_that_is_a_quarter_too_much_stays():
+    assert asked(49, *[40] * 9)[-1] == 62 and asked(50, *[40] * 9)[-1] == 50
+
+
+def test_the_demand_of_a_board_that_was_reset_begins_anew():
+    demand = Demand()
+    demand.add(None, stats(up_s=900, qps=80, depth=0))
+    assert demand.add(None, stats(up_s=1, qps=0, depth=0)) == IDLE
 
 
 def counts(first, last, total):

@@ -71,10 +71,16 @@ class Board:
         self.epoch = report.epoch
         self._take(report, now)
 
-    def hear(self, report: Report, now: int) -> None:
-        """What it says later; passed over if it is of another connection, or older."""
-        if report.epoch == self.epoch and report.tick >= self._reported.tick:
-            self._take(report, now)
+    def hear(self, report: Report, now: int) -> bool:
+        """What it says later; passed over if it is of another connection, or older.
+
+        Whether it says another thing than before, its clock aside.
+        """
+        if report.epoch != self.epoch or report.tick < self._reported.tick:
+            return False
+        before = self._reported
+        self._take(report, now)
+        return (report.number, report.guaranteed) != (before.number, before.guaranteed)
 
     def expire(self, now: int) -> None:
         """Forgets the grants that are over. Called before the figures are used."""
@@ -96,15 +102,15 @@ class Board:
     def needs(self, guaranteed: int, extra: int, ends_at: int, now: int, again_ms: int) -> bool:
         """Whether it has to be told: it is something else, it runs out, or it may be lost.
 
-        Not for every turn of a busy gateway: what it has may end up to half a renewal before the
-        lease, when there are still several seconds to go.
+        Not for every turn of a busy gateway: what it has may end up to a renewal before the lease,
+        when there are still several seconds to go.
         """
         if not self._sent:
             return extra > 0 or guaranteed != self._reported.guaranteed
         last = self._sent[-1]
         if (last.grant.guaranteed, last.grant.extra) != (guaranteed, extra):
             return True
-        if last.grant.epoch != self.epoch or (extra and last.ends_at + RENEW_MS // 2 <= ends_at):
+        if last.grant.epoch != self.epoch or (extra and last.ends_at + RENEW_MS <= ends_at):
             return True
         return last.grant.number > self._reported.number and now - last.at >= again_ms
 

@@ -57,8 +57,8 @@ class Driver:
     async def _follow(self) -> None:
         async with aclosing(self._etcd.follow("/budget/")) as stream:
             async for news in stream:
-                self._share.saw(news, clock_ms())
-                self.wake()
+                if self._share.saw(news, clock_ms()):
+                    self.wake()
 
     async def _ask(self, transaction: Transaction) -> None:
         try:

@@ -48,6 +48,7 @@ POLL_MS = 100
 _PACE_MS = 50  # between two transactions
 _AGAIN_MS = 300  # until a grant that was not confirmed is sent again
 _BOARDS_AT_ONCE = 40  # etcd takes 128 operations in a transaction
+_BOARDS_PER_MS = 5  # of the fleet: its fair shares are computed the less often the more there are
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +62,19 @@ class _Turn:
 
 @dataclass(slots=True)
 class _Peer:
-    """A gateway's entry, as last seen."""
+    """A gateway's entry, as last seen; of a large fleet's most are never read."""
 
-    member: Member
+    value: bytes
     mod_revision: int
     seen_at: int
     tried_at: int | None = None
+    read: Member | None = None
+
+    @property
+    def member(self) -> Member:
+        if self.read is None:
+            self.read = read_member(self.value)
+        return self.read
 
 
 @dataclass(slots=True)
@@ -109,7 +117,9 @@ class Share:
         self._asked_at: int | None = None
         self._refused = False
         self._known_from = 0  # the revision that the mirror has to reach for the next turn
-        self._targets: dict[str, int] | None = None  # None: what they hang on has changed
+        self._targets: dict[str, int] = {}  # each own board's fair share above what is guaranteed
+        self._targets_stale = True  # what they hang on has changed
+        self._targets_due = 0  # when they may be computed again
         self._admitted: set[str] = set()
         self._stopping = False
 
@@ -125,39 +135,42 @@ class Share:
             raise UserError(f"board {board}: guaranteed {guaranteed}: expected 0 to {RATE_MAX}")
         self._boards.setdefault(board, Board(board)).wanted = guaranteed
         self._leaving.discard(board)
-        self._targets = None
+        self._targets_stale = True
 
     def leave(self, board: str) -> None:
         """The board takes part no more. Its guaranteed share is kept until it confirms 0."""
         self._boards[board].wanted = self._boards[board].demand = 0
         self._leaving.add(board)
-        self._targets = None
+        self._targets_stale = True
 
     def ask(self, board: str, demand: int) -> None:
         """The rate that the board could use, 0 or more; above RATE_MAX it counts as that."""
         demand = min(demand, RATE_MAX)
         if board not in self._leaving and self._boards[board].demand != demand:
             self._boards[board].demand = demand
-            self._targets = None
+            self._targets_stale = True
 
     def connected(self, board: str, report: Report, now: int) -> None:
         """The board has answered this connection's hello with this report."""
         self._boards[board].connect(report, now)
-        self._targets = None
+        self._targets_stale = True
 
-    def reported(self, board: str, report: Report, now: int) -> None:
-        """What a board says, in the order in which it said it. Another epoch's is passed over."""
-        self._boards[board].hear(report, now)
+    def reported(self, board: str, report: Report, now: int) -> bool:
+        """What a board says, in the order in which it said it. Another epoch's is passed over.
+
+        Whether that gives `poll` anything new to do.
+        """
+        return self._boards[board].hear(report, now)
 
     def disconnected(self, board: str) -> None:
         """The board cannot be reached. It gives up what is not guaranteed by itself."""
         self._boards[board].epoch = None
-        self._targets = None
+        self._targets_stale = True
 
     def stop(self) -> None:
         """Gives everything back that is not guaranteed, and then leaves."""
         self._stopping = True
-        self._targets = None
+        self._targets_stale = True
 
     @property
     def stopped(self) -> bool:
@@ -175,9 +188,13 @@ class Share:
 
     # What etcd says.
 
-    def saw(self, news: Snapshot | Update, now: int) -> None:
-        """The next of what `Etcd.follow` yields."""
+    def saw(self, news: Snapshot | Update, now: int) -> bool:
+        """The next of what `Etcd.follow` yields.
+
+        Whether that gives `poll` anything to do at once: not what other gateways ask and claim.
+        """
         spare_is_known = True
+        about_me = False
         for key in self._mirror.apply(news):
             kv = self._mirror.kvs.get(key)
             if key == self._keys.rate:
@@ -189,12 +206,14 @@ class Share:
             elif gateway := _after(key, self._keys.claims):
                 _put(self._claims, gateway, kv and read_claim(kv.value))
             elif gateway := _after(key, self._keys.members):
-                peer = kv and _Peer(read_member(kv.value), kv.mod_revision, now)
+                peer = kv and _Peer(kv.value, kv.mod_revision, now)
                 self._put_peer(gateway, peer)
+                about_me |= gateway == self._me
         self._claimed = sum(self._claims.values())
         if not spare_is_known:
             self._spare = self._rate - sum(kept.guaranteed for kept in self._reserved.values())
-            self._targets = None
+            self._targets_stale = True
+        return about_me or not spare_is_known
 
     def answered(self, outcome: Outcome | None, now: int) -> None:
         """What became of the last transaction; None: it may have been made, or may still be."""
@@ -219,12 +238,11 @@ class Share:
         yield from self._grants(now)
 
     def _put_peer(self, gateway: str, peer: _Peer | None) -> None:
-        old = self._peers.get(gateway)
         _put(self._peers, gateway, peer)
         if gateway == self._me:
             self._own_entry_changed()
-        elif old is None or peer is None or old.member.boards != peer.member.boards:
-            self._targets = None
+        else:
+            self._targets_stale = True
 
     def _own_entry_changed(self) -> None:
         # Each turn asked for so far was to be made on the entry as it was: all but this are void.
@@ -247,15 +265,15 @@ class Share:
         if self._stopping and self._exposed() == 0:
             return self._farewell(now) if peer else None
         due = self._lease is None or now - self._lease.asked_at >= RENEW_MS
-        plan = self._plan(may_raise=not (self._refused and due))
+        plan = self._plan(now, may_raise=not (self._refused and due))
         boards = {b.name: self._asked(b) for b in self._boards.values()}
         same = plan.claim == self._claims.get(self._me, 0) and not plan.boards
         if peer and not due and same and boards == peer.member.boards:
             return None
         return self._renewal(plan, boards, now)
 
-    def _plan(self, may_raise: bool) -> _Plan:
-        targets = self._fair_targets()
+    def _plan(self, now: int, may_raise: bool) -> _Plan:
+        targets = self._fair_targets(now)
         claim = self._claims.get(self._me, 0)
         spare = self._spare - self._claimed if may_raise else 0
         plan = _Plan(claim)
@@ -345,7 +363,7 @@ class Share:
         if not boards:
             return
         limit, ends_at = self._limit(now)
-        targets = self._fair_targets()
+        targets = self._fair_targets(now)
         asked = [(0, targets.get(board.name, 0)) for board in boards]
         allowed = dict(zip((b.name for b in boards), extras(limit, asked), strict=True))
         room = limit - self._exposed()
@@ -381,10 +399,15 @@ class Share:
     def _exposed(self) -> int:
         return sum(board.extra for board in self._boards.values())
 
-    def _fair_targets(self) -> dict[str, int]:
+    def _fair_targets(self, now: int) -> dict[str, int]:
         """What each own board shall have above its guaranteed share."""
-        if self._targets is None:
+        if self._stopping:
+            return {}
+        if self._targets_stale and now >= self._targets_due:
             self._targets = self._compute_targets()
+            self._targets_stale = False
+            boards = sum(len(peer.member.boards) for peer in self._peers.values())
+            self._targets_due = now + boards // _BOARDS_PER_MS
         return self._targets
 
     def _compute_targets(self) -> dict[str, int]:
@@ -407,8 +430,6 @@ class Share:
                 self._admitted.add(name)
         demands = [(guaranteed.get(name, 0), asked[name, gw].demand) for name, gw in order]
         shares = dict(zip(order, extras(max(0, left), demands), strict=True))
-        if self._stopping:
-            return {}
         return {name: shares[name, self._me] for name in self._boards}
 
     def _asked(self, board: Board) -> Asked:
@@ -433,8 +454,10 @@ class Share:
     def _guaranteed_share(self, board: Board) -> int:
         """What the board may fall back to, whatever becomes of the turns that are under way."""
         kept = self._guaranteed_by_ledger(board.name)
-        turns = (turn.guaranteed.get(board.name, kept) for turn in self._turns.values())
-        return min(board.wanted, kept, *turns)
+        least = min(board.wanted, kept)
+        for turn in self._turns.values():
+            least = min(least, turn.guaranteed.get(board.name, kept))
+        return least
 
     def _forget(self, board: Board) -> None:
         gone = board.name not in self._reserved and not any(

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import secrets
+from collections import defaultdict
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import aclosing
 
@@ -11,7 +12,7 @@ from tools.budget import Report as ShareReport
 from tools.etcd import Etcd, EtcdError
 from tools.gateway.board import Board
 from tools.gateway.config import GatewayConfig
-from tools.gateway.demand import demand
+from tools.gateway.demand import Demand
 from tools.gateway.thresholds import Thresholds
 from tools.link.fleet import Report
 from tools.logfmt import Stats
@@ -56,7 +57,7 @@ class Fleet:
         self._thresholds = Thresholds(etcd, _new_id(config))
         self._share: Share | None = None
         self._driver: Driver | None = None
-        self._asked: dict[str, int] = {}  # of the share, by board
+        self._demands: defaultdict[str, Demand] = defaultdict(Demand)  # by board
 
     # What the boards do.
 
@@ -73,8 +74,9 @@ class Fleet:
 
     def reported(self, board: Board, report: Report) -> None:
         self._thresholds.put(board.name, report)
-        if self._share is not None and report.in_budget:
-            self._share.reported(board.name, _share_report(board, report), clock_ms())
+        if self._share is None or not report.in_budget:
+            return
+        if self._share.reported(board.name, _share_report(board, report), clock_ms()):
             self._wake()
 
     def lost(self, board: Board) -> None:
@@ -85,10 +87,10 @@ class Fleet:
 
     def measured(self, board: Board, before: Stats | None, stats: Stats) -> None:
         if self._share is not None and board.report is not None and board.report.in_budget:
-            asked = self._asked.get(board.name, 0)
-            self._asked[board.name] = demand(before, stats, asked)
-            if self._asked[board.name] != asked:
-                self._share.ask(board.name, self._asked[board.name])
+            demand = self._demands[board.name]
+            asked = demand.asked
+            if demand.add(before, stats) != asked:
+                self._share.ask(board.name, demand.asked)
                 self._wake()
 
     # What etcd says.
@@ -135,7 +137,7 @@ class Fleet:
         for board in self._config.boards:
             share.join(board.name, board.guaranteed)
         self._share = share
-        self._asked.clear()
+        self._demands.clear()
         self._driver = Driver(share, self._etcd, self._tell)
         for board in self._boards.values():
             board.greet_anew()

@@ -1,0 +1,71 @@
+"""A gateway's share in a large fleet: what the others write costs it little, and is heeded."""
+
+import pytest
+
+from tools.budget import Share
+from tools.budget.board import Report
+from tools.budget.keys import Asked, Member, write_member
+from tools.etcd.data import Event, KeyValue, Outcome, Snapshot, Transaction, Update
+
+PEERS = 20
+
+
+def entry(peer, turn, demand):
+    boards = {f"{peer}.{i}": Asked(0, demand) for i in range(100)}
+    return f"/budget/q/gateway/{peer}", write_member(Member(turn, boards))
+
+
+class Etcd:
+    """Makes what the share asks for at once, and tells it."""
+
+    def __init__(self, share):
+        self.revision = 1
+        self.share = share
+        share.saw(Snapshot(1, (KeyValue("/budget/q", b"20010", 1, 0),)), 0)
+
+    def write(self, now, *writes):
+        self.revision += 1
+        events = tuple(Event(key, value, self.revision, 0) for key, value in writes)
+        return self.share.saw(Update(self.revision, events), now)
+
+    def poll(self, now):
+        """The grants, each of which its board confirms."""
+        grants = {}
+        for todo in list(self.share.poll(now)):
+            if isinstance(todo, Transaction):
+                self.share.answered(Outcome(True, self.revision + 1), now)
+                assert self.write(now, *((write.key, write.value) for write in todo.writes))
+            else:
+                grants[todo.board] = todo.extra
+                report = Report(1, todo.number, todo.guaranteed, now)
+                assert self.share.reported(todo.board, report, now)
+                assert not self.share.reported(todo.board, report, now)
+        return grants
+
+
+@pytest.fixture
+def etcd():
+    share = Share("me", "q")
+    etcd = Etcd(share)
+    share.join("b", 0)
+    share.connected("b", Report(1, 0, 0, 0), 0)
+    share.ask("b", 500)
+    for peer in range(PEERS):
+        assert not etcd.write(0, entry(f"p{peer}", 1, 1))  # nothing that has to be done at once
+    return etcd
+
+
+def test_its_fair_shares_follow_the_others_within_a_time_that_grows_with_the_fleet(etcd):
+    assert [etcd.poll(now) for now in (100, 200)][-1] == {"b": 500}
+    for peer in range(PEERS):
+        etcd.write(210, entry(f"p{peer}", 2, 400))  # 2001 boards want more than there is: 9 each
+    late = next(now for now in range(220, 5000, 20) if etcd.poll(now))
+    assert 100 + (PEERS * 100) // 5 <= late <= 600
+
+
+def test_an_entry_is_read_when_it_is_needed_and_not_before(etcd, monkeypatch):
+    read = []
+    monkeypatch.setattr("tools.budget.share.read_member", read.append)
+    for turn in range(2, 50):
+        etcd.write(turn, entry("p0", turn, 1))
+    assert read == []
