@@ -35,7 +35,7 @@ class Boards:
         self._thread = threading.Thread(target=serve, args=(boards, self._goes_on))
 
     def _goes_on(self) -> bool:
-        self.most = max(self.most, sum(rates(*self._boards)))
+        self.most = max(self.most, sum(filter(None, rates(*self._boards))))
         for had, limit in zip(self.limits, limits(*self._boards), strict=True):
             if limit != had[-1]:
                 had.append(limit)
@@ -57,13 +57,15 @@ class GatewayProcess(servers.GatewayProcess):
     """A gateway, and what it tells."""
 
     def scrape(self) -> dict[tuple[str, ...], float]:
-        """The samples by name, board, topic and, of a histogram, bound."""
+        """The boards' samples by name, board, topic and, of a histogram, bound."""
         with urllib.request.urlopen(f"http://{self.address}/metrics", timeout=10) as answer:
             text = answer.read().decode()
         found = {}
         for family in text_string_to_metric_families(text):
             for sample in family.samples:
                 labels = sample.labels
+                if "board" not in labels:  # of the process
+                    continue
                 key = (sample.name, labels["board"], labels["topic"])
                 found[key + ((labels["le"],) if "le" in labels else ())] = sample.value
         return found

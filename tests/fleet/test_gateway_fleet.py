@@ -77,6 +77,24 @@ def test_the_watermark_comes_to_every_board_and_the_threshold_back(tmp_path, etc
         assert thresholds(etcd.endpoints) == {}
 
 
+def test_a_board_that_a_watermark_does_not_limit_is_named_with_the_reason(tmp_path, etcd):
+    limited, unlimited = SimulatedBoard(VALUES), SimulatedBoard(VALUES | {"rate": None})
+    text = etcd_table(etcd.endpoints)
+    text += board_table("limited", limited.line.url) + board_table("any", unlimited.line.url)
+    text += board_table("away", str(tmp_path / "away"))
+    set_watermark(etcd.endpoints, 500)
+    with Boards(limited, unlimited), GatewayProcess(tmp_path, text) as gateway:
+        until(lambda: in_force(etcd.endpoints) == {"limited": (500, 64), "any": (500, 64)})
+        says = "event=watermark_has_no_effect"
+        until(lambda: gateway.log().count(says) == 2)
+        lines = sorted(line.partition(says)[2] for line in gateway.log().splitlines())
+        assert lines[-2:] == [
+            ' board=any ms=500 reason="its rate is unlimited"',
+            ' board=away ms=500 reason="its port is closed"',
+        ]
+        until(lambda: gateway.scrape()["sluice_board_watermark_ms", "any", "default"] == 500)
+
+
 def test_boards_keep_their_limits_while_etcd_is_away_and_follow_it_again(tmp_path, etcd):
     board = SimulatedBoard(VALUES | {"rate": 20})
     text = etcd_table(etcd.endpoints) + board_table("b1", board.line.url)

@@ -2,12 +2,14 @@
 
 import asyncio
 import logging
+import math
 from typing import Protocol
 
 from tools.budget.board import Grant
 from tools.console.events import printable
 from tools.gateway.config import BoardConfig
 from tools.gateway.feed import Feed
+from tools.gateway.inbox import Inbox
 from tools.gateway.sojourns import Sojourns
 from tools.link import fleet
 from tools.link.fleet import BoardClock, Report
@@ -24,6 +26,7 @@ SILENT_S = 5.0
 
 _AGAIN_S = (0.5, 8.0)  # until a greeting is said again, doubled each time
 _WATERMARK_AGAIN_S = 0.5
+_WATERMARK_LATE_S = 5.0  # a board that has not confirmed it by then is named in the log
 _STEADY_S = 10.0  # a board that was in touch for so long is greeted at once
 
 log = logging.getLogger(__name__)
@@ -51,7 +54,7 @@ class Board:
     So a port that hangs holds nobody up: `tick` and the methods only leave data for its thread.
     """
 
-    def __init__(self, config: BoardConfig, listener: Listener) -> None:
+    def __init__(self, config: BoardConfig, listener: Listener, inbox: Inbox) -> None:
         self.config = config
         self.name = config.name
         self.stats: Stats | None = None
@@ -64,6 +67,8 @@ class Board:
         self.clock = BoardClock(0, 1000)
         self._listener = listener
         self._loop = asyncio.get_running_loop()
+        # Records that stream pay for each wait; what else a board says has time.
+        self._call = self._loop.call_soon_threadsafe if config.stream else inbox.put
         self._port = Port(config.port, self._on_data, self._on_state)
         self._open = False
         self._reader = LineReader()
@@ -73,6 +78,7 @@ class Board:
         self._again_s = _AGAIN_S[0]
         self._watermark_ms: int | None = None
         self._watermark_sent_at = 0.0
+        self._watermark_late_at = math.inf
 
     def start(self) -> None:
         """Opens the port, again and again. UserError: ports cannot be shared on this machine."""
@@ -97,6 +103,7 @@ class Board:
         """Sends the watermark, until the board reports it, and whenever it reports another."""
         self._watermark_ms = ms
         self._watermark_sent_at = 0.0
+        self._watermark_late_at = self._loop.time() + _WATERMARK_LATE_S
         self._send_watermark()
 
     def greet_anew(self) -> None:
@@ -106,9 +113,12 @@ class Board:
 
     def tick(self) -> None:
         """What time alone brings."""
+        now = self._loop.time()
+        if now >= self._watermark_late_at:
+            self._watermark_late_at = math.inf
+            self._say_unconfirmed()
         if not self._open:
             return
-        now = self._loop.time()
         if now - self._heard_at >= FRAME_SILENCE_S:
             self._take(self._reader.idle(now - self._heard_at))
         if self.report and now - self._heard_at >= SILENT_S:
@@ -120,10 +130,10 @@ class Board:
     # From the port's thread.
 
     def _on_data(self, data: bytes) -> None:
-        self._loop.call_soon_threadsafe(self._hear, data)
+        self._call(self._hear, data)
 
     def _on_state(self, state: State) -> None:
-        self._loop.call_soon_threadsafe(self._change, state)
+        self._call(self._change, state)
 
     # In the event loop.
 
@@ -225,6 +235,21 @@ class Board:
         if now - self._watermark_sent_at >= _WATERMARK_AGAIN_S:
             self._watermark_sent_at = now
             self._send(fleet.watermark(self._watermark_ms))
+
+    def _say_unconfirmed(self) -> None:
+        """Says why the watermark does not limit this board, if it does not."""
+        if not self._open:
+            reason = "its port is closed"
+        elif self.report is None:
+            reason = "it does not answer the gateway"
+        elif self.report.watermark_ms != self._watermark_ms:
+            reason = f"it still reports {self.report.watermark_ms} ms"
+        elif self._watermark_ms and self.stats is not None and self.stats.rate is None:
+            reason = "its rate is unlimited"
+        else:
+            return
+        pairs = {"board": self.name, "ms": self._watermark_ms, "reason": reason}
+        event(log, logging.WARNING, "watermark_has_no_effect", **pairs)
 
     def _send(self, content: bytes) -> None:
         self._send_all([content])

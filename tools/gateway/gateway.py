@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 
 from aiohttp import web
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.exposition import choose_encoder
 
 from tools.errors import UserError
@@ -18,6 +18,7 @@ from tools.gateway.board import TICK_S, Board
 from tools.gateway.config import GatewayConfig, StreamConfig
 from tools.gateway.feed import Feed
 from tools.gateway.fleet import Alone, Fleet
+from tools.gateway.inbox import Inbox
 from tools.gateway.metrics import BoardMetrics
 from tools.logs import event
 from tools.stream.server import RecordsServer
@@ -36,7 +37,8 @@ async def run(config: GatewayConfig) -> None:
             etcd = await stack.enter_async_context(Etcd(config.etcd.endpoints))
             fleet = Fleet(etcd, config)
         listener = fleet or Alone()
-        boards = [Board(each, listener) for each in config.boards]
+        inbox = Inbox()
+        boards = [Board(each, listener, inbox) for each in config.boards]
         feeds = {board.name: board.feed for board in boards if board.feed is not None}
         if config.stream is not None:
             await stack.enter_async_context(_records_server(config.stream, feeds))
@@ -79,6 +81,7 @@ async def _close(boards: Sequence[Board]) -> None:
 async def _serve(stack: AsyncExitStack, config: GatewayConfig, boards: Sequence[Board]) -> None:
     registry = CollectorRegistry()
     registry.register(BoardMetrics(boards))
+    ProcessCollector(registry=registry)
 
     async def metrics(request: web.Request) -> web.Response:
         encode, content_type = choose_encoder(request.headers.get("Accept", ""))

@@ -24,6 +24,11 @@ _GAUGES: tuple[_Row, ...] = (
     ("sluice_queue_depth", "Records that wait in the queue.", lambda s: s.depth),
     ("sluice_queue_limit", "How many may wait: the threshold in force.", lambda s: s.limit),
     ("sluice_queue_capacity", "How many the queue has slots for.", lambda s: s.capacity),
+    (
+        "sluice_board_watermark_ms",
+        "The fleet's watermark that the board has confirmed; 0: none.",
+        lambda s: s.watermark_ms,
+    ),
     ("sluice_tokens", "Whole tokens in the bucket.", lambda s: s.tokens),
     (
         "sluice_rate",

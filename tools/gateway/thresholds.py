@@ -26,7 +26,7 @@ class Thresholds:
     def __init__(self, etcd: Etcd, gateway: str) -> None:
         self._etcd = etcd
         self._gateway = gateway
-        self._wanted: dict[str, bytes] = {}
+        self._wanted: dict[str, tuple[int, int]] = {}  # the watermark in ms, and the limit
         self._standing: dict[str, int] = {}  # the revision at which a board's key was written
         self._dirty: dict[str, None] = {}
         self._lost: set[str] = set()
@@ -34,14 +34,9 @@ class Thresholds:
 
     def put(self, board: str, report: Report) -> None:
         """The board has confirmed this."""
-        fields = {
-            "gateway": self._gateway,
-            "watermark_ms": report.watermark_ms,
-            "limit": report.limit,
-        }
-        value = json.dumps(fields, separators=(",", ":")).encode()
-        if self._wanted.get(board) != value:
-            self._wanted[board] = value
+        wanted = report.watermark_ms, report.limit
+        if self._wanted.get(board) != wanted:
+            self._wanted[board] = wanted
             self._lost.discard(board)
             self._dirty[board] = None
             self._news.set()
@@ -106,12 +101,18 @@ class Thresholds:
         batch = {board: self._wanted[board] for board in list(self._dirty)[:_AT_ONCE]}
         if not batch:
             return
-        writes = tuple(Write(PREFIX + board, value, lease) for board, value in batch.items())
+        writes = tuple(
+            Write(PREFIX + board, self._value(*wanted), lease) for board, wanted in batch.items()
+        )
         revision = (await self._etcd.transact(Transaction((), writes))).revision
-        for board, value in batch.items():
+        for board, wanted in batch.items():
             self._standing[board] = revision
-            if self._wanted.get(board) == value:
+            if self._wanted.get(board) == wanted:
                 self._dirty.pop(board, None)
+
+    def _value(self, watermark_ms: int, limit: int) -> bytes:
+        fields = {"gateway": self._gateway, "watermark_ms": watermark_ms, "limit": limit}
+        return json.dumps(fields, separators=(",", ":")).encode()
 
     async def _delete(self) -> None:
         """Deletes what this gateway wrote last, not what another one has written since."""
