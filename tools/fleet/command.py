@@ -14,7 +14,8 @@ from rich.console import Console
 from rich.table import Table
 
 from tools.errors import UserError
-from tools.fleet import latency, pressure
+from tools.fleet import cost, latency, pressure
+from tools.fleet.cost import SCRAPED_EVERY_S, Cost
 from tools.fleet.latency import Latency
 from tools.fleet.picture import draw
 from tools.fleet.pressure import Pressure
@@ -39,8 +40,32 @@ from tools.fleet.servers import PACKAGES
     help="Measure instead: write N watermarks to etcd, and from each how long it takes until the "
     "last board has confirmed it.",
 )
+@click.option(
+    "--cost",
+    "counts",
+    multiple=True,
+    type=click.IntRange(1, 1000),
+    metavar="N",
+    help="Measure instead: the CPU time of one gateway with N boards; may be given again.",
+)
+@click.option(
+    "--peers",
+    type=click.IntRange(0, 1000),
+    default=0,
+    metavar="N",
+    help="With --cost: N more gateways of 100 boards in the same budget, of which there is only "
+    "what they write to etcd.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print what was measured as JSON.")
-def fleet(boards: int, gateways: int, out: Path, writes: int | None, as_json: bool) -> None:
+def fleet(
+    boards: int,
+    gateways: int,
+    out: Path,
+    writes: int | None,
+    counts: tuple[int, ...],
+    peers: int,
+    as_json: bool,
+) -> None:
     """Show a whole fleet under pressure, on this machine.
 
     Starts etcd, Prometheus, Alertmanager, an operator, gateways and simulated boards, which run the
@@ -51,8 +76,12 @@ def fleet(boards: int, gateways: int, out: Path, writes: int | None, as_json: bo
     """
     if gateways > boards:
         raise click.UsageError("--gateways must not be above --boards.")
-    check_installed({"etcd": PACKAGES["etcd"]} if writes else PACKAGES)
-    if writes is None:
+    if counts and writes:
+        raise click.UsageError("either --writes or --cost.")
+    if peers and not counts:
+        raise click.UsageError("--peers is for --cost.")
+    check_installed({"etcd": PACKAGES["etcd"]} if writes or counts else PACKAGES)
+    if not writes and not counts:
         _make(out)
     console = Console(stderr=True, highlight=False)
     with (
@@ -66,6 +95,10 @@ def fleet(boards: int, gateways: int, out: Path, writes: int | None, as_json: bo
             if not console.is_terminal and not text.startswith("write "):
                 console.print(text, markup=False)
 
+        if counts:
+            costs = cost.measure(Path(name), counts, peers, cost.WINDOW_S, tell)
+            _print(_cost_values(costs, peers), _cost_table(costs, peers), as_json)
+            return
         if writes is None:
             shown = pressure.show(Path(name), boards, gateways, tell)
             pictures = draw(shown, out / "fleet")
@@ -143,4 +176,35 @@ def _latency_table(measured: Latency) -> Table:
         table.add_column(name, justify="right")
     figures = (f"{measured.percentile_ms(percent):.0f}" for percent in (50, 99, 100))
     table.add_row(str(len(measured.times_s)), *figures)
+    return table
+
+
+def _cost_values(costs: list[Cost], peers: int) -> dict[str, Any]:
+    names = [f"scraped_{every_s}_s" if every_s else "not_scraped" for every_s in SCRAPED_EVERY_S]
+    return {
+        "peers": peers,
+        "costs": [
+            {"boards": each.boards, "memory_mb": round(each.memory_mb, 1)}
+            | {
+                f"{name}_percent": round(percent, 2)
+                for name, percent in zip(names, each.percent, strict=True)
+            }
+            for each in costs
+        ],
+    }
+
+
+def _cost_table(costs: list[Cost], peers: int) -> Table:
+    beside = f" beside {peers} others" if peers else ""
+    title = f"CPU of one gateway{beside}, % of a core (and of each board, in thousandths of that)"
+    table = Table(box=None, pad_edge=False, title=title, title_justify="left")
+    table.add_column("boards", justify="right")
+    for every_s in SCRAPED_EVERY_S:
+        table.add_column(
+            f"scraped every {every_s} s" if every_s else "not scraped", justify="right"
+        )
+    table.add_column("MB", justify="right")
+    for each in costs:
+        figures = (f"{all_:.1f} ({1000 * all_ / each.boards:.0f})" for all_ in each.percent)
+        table.add_row(str(each.boards), *figures, f"{each.memory_mb:.0f}")
     return table

@@ -35,7 +35,7 @@ class Watch:
     @asynccontextmanager
     async def thresholds(self) -> AsyncGenerator[None, None]:
         """Follows the watermark and the boards' thresholds in etcd."""
-        async with _meanwhile(self._follow_watermark(), self._follow_thresholds()):
+        async with meanwhile(self._follow_watermark(), self._follow_thresholds()):
             yield
 
     @asynccontextmanager
@@ -45,7 +45,7 @@ class Watch:
         """Asks the gateways for their backlogs, and Alertmanager for the alerts that fire."""
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(5)) as session:
             asks = [self._ask_gateway(session, address) for address in gateways]
-            async with _meanwhile(*asks, self._ask_alertmanager(session, alertmanager)):
+            async with meanwhile(*asks, self._ask_alertmanager(session, alertmanager)):
                 yield
 
     async def _follow_watermark(self) -> None:
@@ -95,7 +95,7 @@ def _monotonic(wall: str) -> float:
 
 
 @asynccontextmanager
-async def _meanwhile(*works) -> AsyncGenerator[None, None]:
+async def meanwhile(*works) -> AsyncGenerator[None, None]:
     """What fails of these ends what is done meanwhile; they end with it. Raises the first error."""
     try:
         async with asyncio.TaskGroup() as group:
