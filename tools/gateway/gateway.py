@@ -10,7 +10,7 @@ from contextlib import AsyncExitStack
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry, ProcessCollector
-from prometheus_client.exposition import choose_encoder
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 
 from tools.errors import UserError
 from tools.etcd import Etcd
@@ -83,9 +83,10 @@ async def _serve(stack: AsyncExitStack, config: GatewayConfig, boards: Sequence[
     registry.register(BoardMetrics(boards))
     ProcessCollector(registry=registry)
 
-    async def metrics(request: web.Request) -> web.Response:
-        encode, content_type = choose_encoder(request.headers.get("Accept", ""))
-        return web.Response(body=encode(registry), headers={"Content-Type": content_type})
+    async def metrics(_: web.Request) -> web.Response:
+        # Always as text: OpenMetrics says the same, and takes a third longer to write.
+        headers = {"Content-Type": CONTENT_TYPE_PLAIN_0_0_4}
+        return web.Response(body=generate_latest(registry), headers=headers)
 
     app = web.Application()
     app.router.add_get("/metrics", metrics)
