@@ -18,7 +18,8 @@ def test_the_cost_of_a_gateway_beside_others_is_its_own_cpu_time(tmp_path, monke
     assert one.boards == 3 and len(one.percent) == len(cost.SCRAPED_EVERY_S)
     assert all(0 < percent < 100 for percent in one.percent)
     assert 20 < one.memory_mb < 1000
-    assert said[-1] == "3 boards: 2 s scraped every 1 s"
+    assert said[-2] == "3 boards: 2 s scraped every 1 s"
+    assert said[-1] == f"3 boards: {one.percent[-1]:.1f} % of a core scraped every 1 s"
 
 
 @pytest.mark.parametrize(

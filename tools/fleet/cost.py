@@ -28,7 +28,6 @@ _PER_BOARD = 30  # tokens a second of the budget: more than is used, less than t
 _PER_PROCESS = 100  # boards that one process simulates without being late
 _START_S = 120.0
 _WARM_UP_S = 25.0  # until all boards have the share that they ask for
-_HEADERS = {"Accept": "application/openmetrics-text;version=1.0.0"}  # as Prometheus asks
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +101,7 @@ async def _measure(
                 how = f"scraped every {every_s} s" if every_s else "not scraped"
                 tell(f"{count} boards: {window_s:.0f} s {how}")
                 percent.append(await _busy_percent(session, url, every_s, window_s))
+                tell(f"{count} boards: {percent[-1]:.1f} % of a core {how}")
         memory_mb = (await _read(session, url))["process_resident_memory_bytes"] / 1e6
         return Cost(count, tuple(percent), memory_mb)
 
@@ -122,7 +122,7 @@ async def _busy_percent(
 async def _scrape(session: aiohttp.ClientSession, url: str, every_s: float) -> None:
     while True:
         await asyncio.sleep(every_s)
-        async with session.get(url, headers=_HEADERS) as answer:
+        async with session.get(url) as answer:
             await answer.read()
 
 
