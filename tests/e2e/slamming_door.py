@@ -1,0 +1,58 @@
+"""MicroPython's: `slamming_door.py PORT` runs the MQTT example's main, with a door that slams.
+
+The example and umqtt.simple are as they are; played are the sensor, which gives the readings 0 to
+29 at once, the broker's address and the end. Printed are the ticks in ms at each publish.
+"""
+
+import sys
+import time
+
+import mqtt_publisher
+from umqtt.simple import MQTTClient
+
+READINGS = 30
+
+
+class Sensor:
+    def __init__(self, _):
+        self._reading = -1
+
+    def read_u16(self):
+        self._reading += 1
+        return self._reading
+
+
+class Pin:
+    IN = IRQ_RISING = 1
+
+    def __init__(self, number, mode):
+        pass
+
+    def irq(self, shaken, trigger):
+        for _ in range(READINGS):
+            shaken(self)
+
+
+class Machine:
+    ADC = Sensor
+    Pin = Pin
+
+
+class Client(MQTTClient):
+    def __init__(self, name, server):
+        super().__init__(name, server, int(sys.argv[1]))
+        self._published = 0
+
+    def publish(self, topic, message):
+        print(time.ticks_ms())
+        super().publish(topic, message)
+        self._published += 1
+        if self._published == READINGS:
+            self.disconnect()
+            sys.exit()
+
+
+sys.modules["machine"] = Machine
+mqtt_publisher.BROKER = "127.0.0.1"
+mqtt_publisher.MQTTClient = Client
+mqtt_publisher.main()
