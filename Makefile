@@ -23,7 +23,7 @@ help:
 	@echo "make bench  what a call costs, beside what one would write instead; against docs/bench"
 	@echo "make web    the page in the browser, a playground and a console, into build/web"
 	@echo "make docs   these pages as a site, into build/docs; a link that leads nowhere is an error"
-	@echo "make release  the wheel, the packages for mip, the page and these pages, into build/release"
+	@echo "make release  the wheel, the packages for mip, the pages and tools/deploy, into build/release"
 	@echo "make lint   ruff, and pyright against each board's stubs"
 	@echo "make flash BOARD=rp2040 PORT=/dev/ttyACM0"
 	@echo "make lock   renew the locks after a change of the dependencies"
@@ -83,17 +83,18 @@ docs: setup
 		ln -s $(CURDIR)/$$page build/docs-source/$$page || exit 1; done
 	NO_MKDOCS_2_WARNING=1 mkdocs build --strict --config-file docs/mkdocs.yml
 
-# The wheel holds what is committed, and the virtual board's MicroPython.
+# The wheel holds what is committed, and what the virtual board and the page run on.
 release: docs
 	@git diff --quiet HEAD || { echo "make release: commit first; what is not would be left out" >&2; exit 2; }
 	rm -rf build/release build/release-source
 	mkdir -p build/release build/release-source
 	git archive HEAD | tar -x -C build/release-source
-	cp -r tools/vboard/node_modules build/release-source/tools/vboard/
+	for modules in $(NODE_MODULES); do cp -r $$modules build/release-source/$$modules || exit 1; done
 	pip wheel --quiet --no-deps --no-build-isolation --wheel-dir build/release build/release-source
 	sluice package --out build/release/mip
 	sluice web --out build/release/web
 	cp -r build/docs build/release/docs
+	cp -r tools/deploy build/release/deploy
 	pytest --release build/release tests/e2e/test_release.py
 
 lint: setup $(STUBS)

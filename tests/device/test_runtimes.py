@@ -1,8 +1,11 @@
 """The runtimes: what a program prints and raises comes back, and nothing of the one before."""
 
+from pathlib import Path
+
 import pytest
 
 from tools.runtimes import RUNTIMES, Microbit, ProgramError, WebAssembly
+from tools.vboard import board
 
 
 @pytest.fixture(params=RUNTIMES, ids=lambda runtime: runtime.name)
@@ -57,7 +60,8 @@ def test_the_micro_bit_is_reset_before_each_program(running):
 def test_each_says_what_is_missing(monkeypatch):
     monkeypatch.setenv("PATH", "")
     monkeypatch.delenv("SLUICE_UF2", raising=False)
+    monkeypatch.setattr(board, "_PACKAGE", Path("/nowhere/micropython"))
     reasons = {runtime.name: runtime.why_not() for runtime in RUNTIMES}
-    assert reasons["WebAssembly"] is None
+    assert "`sluice vboard --install`" in reasons["WebAssembly"]
     assert "qemu-system-arm" in reasons["micro:bit"]
     assert "SLUICE_UF2" in reasons["RP2040"]

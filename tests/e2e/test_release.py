@@ -26,7 +26,7 @@ def release(pytestconfig: pytest.Config) -> Path:
     return Path(folder)
 
 
-def test_the_wheel_flashes_a_board_and_brings_one(
+def test_the_wheel_flashes_a_board_and_brings_one_and_the_page(
     release: Path, vboard: VirtualBoard, tmp_path: Path
 ) -> None:
     (wheel,) = release.glob("*.whl")
@@ -41,6 +41,14 @@ def test_the_wheel_flashes_a_board_and_brings_one(
     done = run("demo", str(log))  # on the virtual board that is in the wheel
     assert done.returncode == 0, done.stdout + done.stderr
     assert "lost                    0" in done.stdout
+    done = run("web")  # on the uPlot that is in the wheel
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (elsewhere / "build" / "web" / "console.html").is_file()
+
+
+def test_what_prometheus_and_systemd_take_is_there(release: Path) -> None:
+    names = {path.name for path in (release / "deploy").iterdir()}
+    assert {"rules.yml", "grafana.json", "sluice-gateway.service"} <= names
 
 
 @pytest.mark.parametrize("kind", ["source", "bytecode"])

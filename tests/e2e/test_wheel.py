@@ -14,12 +14,13 @@ from installed import Run, install
 from remote import mpremote
 
 from tools.vboard import VirtualBoard
+from tools.web.build import build
 
 PROJECT = Path(__file__).parents[2]
 MICROPYTHON = "node_modules/@micropython/micropython-webassembly-pyscript"
 
 
-def build(source: Path, out: Path) -> Path:
+def build_wheel(source: Path, out: Path) -> Path:
     command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps"]
     subprocess.run([*command, "--no-build-isolation", "-w", out, source], check=True)
     (wheel,) = out.glob("*.whl")
@@ -42,7 +43,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def sluice(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """The installed program, run in a folder of its own, which has another `tools` in it."""
-    wheel = build(checkout, tmp_path_factory.mktemp("wheel"))
+    wheel = build_wheel(checkout, tmp_path_factory.mktemp("wheel"))
     elsewhere = tmp_path_factory.mktemp("elsewhere")
     (elsewhere / "tools").mkdir()  # a folder of the user's own
     (elsewhere / "tools" / "__init__.py").touch()
@@ -83,6 +84,26 @@ def test_without_its_micropython_the_virtual_board_says_what_fetches_it_and_then
     assert "lost                    0" in done.stdout
 
 
+def test_the_page_is_built_in_any_folder_when_what_it_runs_on_is_fetched(
+    sluice: Run, tmp_path: Path
+) -> None:
+    page = tmp_path / "page"
+    done = sluice("web", "--out", str(page))
+    assert done.returncode == 1 and not page.exists()
+    assert done.stderr.count("\n") == 1 and "`sluice web --install`" in done.stderr
+    installed = sluice("web", "--install")
+    assert (installed.returncode, installed.stdout, installed.stderr) == (0, "", "")
+    done = sluice("web", "--out", str(page))
+    assert (done.returncode, done.stderr) == (0, "")
+    build(tmp_path / "ours")
+    assert files(page) == files(tmp_path / "ours")
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    found = [path for path in folder.rglob("*") if path.is_file()]
+    return {str(path.relative_to(folder)): path.read_bytes() for path in found}
+
+
 def test_the_shell_completes_commands_and_boards(sluice: Run) -> None:
     def completed(words: str) -> set[str]:
         done = sluice(
@@ -97,14 +118,16 @@ def test_the_shell_completes_commands_and_boards(sluice: Run) -> None:
     assert "esp32" not in completed("sluice flash --board rp")
 
 
-def test_a_wheel_built_after_make_setup_has_the_virtual_boards_micropython(
+def test_a_wheel_built_after_make_setup_has_what_the_virtual_board_and_the_page_run_on(
     checkout: Path, tmp_path: Path
 ) -> None:
     copy = tmp_path / "set-up"
     shutil.copytree(checkout, copy)
-    shutil.copytree(PROJECT / "tools" / "vboard" / MICROPYTHON, copy / "tools/vboard" / MICROPYTHON)
-    names = zipfile.ZipFile(build(copy, tmp_path / "wheel")).namelist()
+    for package in (f"tools/vboard/{MICROPYTHON}", "tools/web/node_modules/uplot"):
+        shutil.copytree(PROJECT / package, copy / package)
+    names = zipfile.ZipFile(build_wheel(copy, tmp_path / "wheel")).namelist()
     assert f"tools/vboard/{MICROPYTHON}/micropython.wasm" in names
+    assert "tools/web/node_modules/uplot/dist/uPlot.esm.js" in names
     assert not [name for name in names if "__pycache__" in name or name.startswith("tests")]
 
 

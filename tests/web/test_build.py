@@ -70,4 +70,5 @@ def test_what_hinders_it_is_one_line(sluice, tmp_path, monkeypatch):
     assert (status, printed) == (1, f"Error: {file / 'web'}: Not a directory\n")
     monkeypatch.setattr(build, "_UPLOT", tmp_path / "uplot")
     status, printed = sluice("web", "--out", tmp_path / "web")
-    assert (status, printed) == (1, "Error: uplot is not installed; `make setup` does it\n")
+    said = "Error: uplot is not installed; `sluice web --install` fetches it, once\n"
+    assert (status, printed) == (1, said)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tools.runtimes.raw_repl import RawRepl
 from tools.runtimes.runtime import Runtime, write_compiled
-from tools.vboard import VirtualBoard
+from tools.vboard import VirtualBoard, why_no_micropython
 
 _BOOT_S = 20
 
@@ -21,7 +21,7 @@ class WebAssembly(Runtime):
 
     @classmethod
     def why_not(cls) -> str | None:
-        return None  # `make setup` installs all of it
+        return why_no_micropython()
 
     def start(self, helpers: Mapping[str, Path]) -> None:
         write_compiled(Path(self._flash.name, "lib"), helpers)

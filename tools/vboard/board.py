@@ -22,6 +22,13 @@ def install_micropython() -> None:
     install(_HERE)
 
 
+def why_no_micropython() -> str | None:
+    """What to do about a MicroPython that is not there; None when it is."""
+    if _PACKAGE.is_dir():
+        return None
+    return f"{_PACKAGE.name} is not installed; `sluice vboard --install` fetches it, once"
+
+
 class VirtualBoard:
     """A board that runs while the context is entered.
 
@@ -110,10 +117,8 @@ class VirtualBoard:
         return self._node
 
     def _check_files(self) -> None:
-        if not _PACKAGE.is_dir():
-            raise UserError(
-                f"{_PACKAGE.name} is not installed; `sluice vboard --install` fetches it, once"
-            )
+        if reason := why_no_micropython():
+            raise UserError(reason)
         try:
             self.flash_dir.mkdir(parents=True, exist_ok=True)
             if self._uart1:

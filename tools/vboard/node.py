@@ -71,11 +71,11 @@ class NodeProcess:
 
 
 def install(folder: Path) -> None:
-    """Install what the folder's package-lock.json names. UserError says why it cannot be."""
+    """Install what the folder's package-lock.json has for use. UserError says why it cannot be."""
     node = Path(find_node())
     npm = node.parent.parent / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
     command = [str(node), str(npm)] if npm.is_file() else ["npm"]
-    quiet = ["--loglevel=error", "--no-audit", "--no-fund", "--prefer-offline"]
+    quiet = ["--omit=dev", "--loglevel=error", "--no-audit", "--no-fund", "--prefer-offline"]
     try:
         done = subprocess.run(
             [*command, "ci", *quiet], cwd=folder, capture_output=True, text=True, check=False

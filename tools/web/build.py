@@ -6,11 +6,22 @@ from pathlib import Path
 
 from host_sim import FIRMWARE
 from tools.errors import UserError
+from tools.vboard import install_micropython
+from tools.vboard.node import install
 
 _HERE = Path(__file__).resolve().parent
 _PAGE = _HERE / "page"
 _UPLOT = _HERE / "node_modules" / "uplot"
 _MICROPYTHON = _HERE.parent / "vboard/node_modules/@micropython/micropython-webassembly-pyscript"
+
+
+def install_parts() -> None:
+    """Fetch what others wrote of the page, from the npm registry: uPlot, and MicroPython.
+
+    UserError says why it cannot be.
+    """
+    install(_HERE)
+    install_micropython()
 
 
 def build(out: Path) -> None:
@@ -21,10 +32,13 @@ def build(out: Path) -> None:
     """
     for package in (_UPLOT, _MICROPYTHON):
         if not package.is_dir():
-            raise UserError(f"{package.name} is not installed; `make setup` does it")
+            raise UserError(
+                f"{package.name} is not installed; `sluice web --install` fetches it, once"
+            )
     try:
         _clear(out)
-        shutil.copytree(_PAGE, out, dirs_exist_ok=True)
+        compiled = shutil.ignore_patterns("__pycache__")  # pip leaves it where it installs
+        shutil.copytree(_PAGE, out, ignore=compiled, dirs_exist_ok=True)
         _copy(_UPLOT / "dist", out / "uplot", "uPlot.esm.js", "uPlot.min.css")
         _copy(_UPLOT, out / "uplot", "LICENSE")
         _copy(_MICROPYTHON, out / "micropython", "micropython.mjs", "micropython.wasm")
