@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 import pytest_asyncio
-from plugged import connected, timed_board
+from plugged import change, connected, timed_board
 from webpage import PATIENCE_MS, SerialPlug, Visit, expect
 
 from tools.vboard import VirtualBoard
@@ -22,15 +22,6 @@ async def plug(visit: Visit, board: VirtualBoard) -> AsyncIterator[SerialPlug]:
     """The page is open and the board connected."""
     async with connected(visit, board) as fitted:
         yield fitted
-
-
-async def change(visit: Visit, **values: object) -> None:
-    await expect(visit.page.locator("#set-rate")).to_be_visible(timeout=PATIENCE_MS)
-    if "trial_p95_pct" in values:
-        await visit.page.get_by_text("What settles by itself").click()
-    for key, value in values.items():
-        await visit.page.fill(f"#set-{key}", str(value))
-    await visit.page.get_by_role("button", name="Apply").click()
 
 
 @pytest.mark.asyncio

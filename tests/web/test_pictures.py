@@ -5,15 +5,13 @@ import re
 from pathlib import Path
 
 import pytest
+from looks import LOOKS, SIZES
 from plugged import connected, timed_board
 from webpage import PATIENCE_MS, Visit, expect
 
-SIZES = {"desktop": (1280, 900), "phone": (390, 844)}
 HEIGHTS = {"desktop": 1040, "phone": 1500}  # of the pictures
 MOST_BYTES = 250_000
 RUN_S = re.compile(r"^1[4-9]\.")  # of the playground, before the picture
-
-LOOKS = [(size, scheme) for size in SIZES for scheme in ("light", "dark")]
 
 
 @pytest.fixture

@@ -122,7 +122,6 @@ async function apply(event) {
     const asks = how === "keep" ? ["keep=1"] : how === "now" ? [] : [`trial_s=${how}`];
     const pairs = [`who=${who}`, ...asks, ...edits].join(" ");
     if (pairs.length > PAIRS_MAX) throw new Error("Too many edits for one request.");
-    $("apply").disabled = true;
     const request = new Change(pairs);
     await board.ask(request);
     form.undo(); // the edits are the board's now
@@ -132,7 +131,6 @@ async function apply(event) {
     const refused = error.name === "Refused";
     answer(refused ? `The board refuses: ${error.message}` : error.message, true);
   }
-  $("apply").disabled = !board.open;
 }
 
 function keptOrTried(how) {
@@ -224,10 +222,14 @@ function log(line) {
 }
 
 function say(text, look) {
+  const focused = document.activeElement;
   $("state").textContent = text;
   $("state").className = `state ${look}`;
   $("connect").disabled = $("baud").disabled = board.open;
   for (const id of ["disconnect", "refresh", "apply"]) $(id).disabled = !board.open;
+  // Who has pressed one of the two with the keyboard goes on at the other.
+  if (focused === $("connect") && board.open) $("disconnect").focus();
+  if (focused === $("disconnect") && !board.open) $("connect").focus();
 }
 
 if (navigator.serial) {
