@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
 from flashed import flash
-from webpage import PATIENCE_MS, SerialPlug, Visit, expect
+from webpage import SerialPlug, Visit, expect
 
 from tools.vboard import VirtualBoard
 
@@ -31,7 +31,7 @@ async def connected(visit: Visit, board: VirtualBoard) -> AsyncIterator[SerialPl
 
 async def change(visit: Visit, **values: object) -> None:
     """Apply these settings in the form."""
-    await expect(visit.page.locator("#set-rate")).to_be_visible(timeout=PATIENCE_MS)
+    await expect(visit.page.locator("#set-rate")).to_be_visible()
     if "trial_p95_pct" in values:
         await visit.page.get_by_text("What settles by itself").click()
     for key, value in values.items():

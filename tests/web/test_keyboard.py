@@ -2,7 +2,7 @@
 
 import pytest
 from plugged import timed_board
-from webpage import PATIENCE_MS, SerialPlug, Visit, expect
+from webpage import RUNNING, SerialPlug, Visit, expect
 
 NAME = "(e) => e.id || e.textContent.trim()"
 CONTROLS = f"""
@@ -39,7 +39,7 @@ async def tab_to(visit: Visit, id: str, key: str = "Tab") -> list[str]:
 @pytest.mark.asyncio
 async def test_the_playground_with_the_keyboard_alone(visit):
     page = await visit.open("index.html")
-    await visit.shows("#state", "Running")
+    await visit.shows("#state", RUNNING)
     press = page.keyboard.press
     passed = await tab_to(visit, "run")
     assert passed[0] == "Skip to the playground"
@@ -47,7 +47,7 @@ async def test_the_playground_with_the_keyboard_alone(visit):
     await press("Enter")
     await visit.shows("#state", "Paused")
     await press("Enter")
-    await visit.shows("#state", "Running")
+    await visit.shows("#state", RUNNING)
     await tab_to(visit, "rate")
     await press("ArrowRight")
     await visit.shows("output[for=rate]", "210 a second")
@@ -63,7 +63,7 @@ async def test_the_playground_with_the_keyboard_alone(visit):
     await tab_to(visit, "output")
     await tab_to(visit, "restore", "Shift+Tab")
     await press("Space")
-    await visit.shows("#state", "Running")
+    await visit.shows("#state", RUNNING)
     await tab_to(visit, "stop", "Shift+Tab")
     await press("Space")
     await visit.shows("#state", "Stopped")
@@ -74,7 +74,7 @@ async def test_the_skip_link_leads_past_the_navigation(visit):
     page = await visit.open("index.html")
     await page.keyboard.press("Tab")
     await page.keyboard.press("Enter")
-    await visit.shows("#state", "Running")
+    await visit.shows("#state", RUNNING)
     await page.keyboard.press("Tab")
     assert (await page.evaluate(FOCUS))["id"] in ("run", "Run anew")
 
@@ -94,7 +94,7 @@ async def reaches_all(visit: Visit) -> None:
 @pytest.mark.asyncio
 async def test_the_keyboard_reaches_all_of_the_playground(visit):
     await visit.open("index.html")
-    await visit.shows("#state", "Running")
+    await visit.shows("#state", RUNNING)
     await reaches_all(visit)
 
 
@@ -113,7 +113,7 @@ async def test_the_console_with_the_keyboard_alone(visit):
         await press("Enter")
         await visit.shows("#state", "Connected")
         assert await focused(visit) == "disconnect"
-        await expect(page.locator("#set-rate")).to_be_visible(timeout=PATIENCE_MS)
+        await expect(page.locator("#set-rate")).to_be_visible()
 
         await tab_to(visit, "set-rate")
         await press("Control+a")
@@ -121,7 +121,7 @@ async def test_the_console_with_the_keyboard_alone(visit):
         await press("Enter")
         await visit.shows("#answer", "In force: rate=20.")
         assert await focused(visit) == "set-rate"
-        await expect(page.locator("#entries tr")).to_have_count(1, timeout=PATIENCE_MS)
+        await expect(page.locator("#entries tr")).to_have_count(1)
         await tab_to(visit, "What settles by itself, and trials")
         await press("Enter")
         await expect(page.locator("#set-trial_p95_pct")).to_be_visible()
@@ -145,11 +145,11 @@ async def test_the_console_with_the_keyboard_alone(visit):
         await press("Space")
         await expect(page.locator("#set-burst")).to_have_value("7")
         entries = page.locator("#entries")
-        await expect(entries).to_contain_text("anna", timeout=PATIENCE_MS)
+        await expect(entries).to_contain_text("anna")
         await entries.evaluate("(e) => e.replaceChildren()")
         await tab_to(visit, "refresh")
         await press("Space")
-        await expect(entries).to_contain_text("anna", timeout=PATIENCE_MS)
+        await expect(entries).to_contain_text("anna")
         await tab_to(visit, "disconnect", "Shift+Tab")
         await press("Space")
         await visit.shows("#state", "Not connected")

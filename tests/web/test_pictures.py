@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from looks import LOOKS, SIZES
 from plugged import connected, timed_board
-from webpage import PATIENCE_MS, Visit, expect
+from webpage import RUNNING, Visit, expect
 
 HEIGHTS = {"desktop": 1040, "phone": 1500}  # of the pictures
 MOST_BYTES = 250_000
-RUN_S = re.compile(r"^1[4-9]\.")  # of the playground, before the picture
+RUN_S = re.compile(r"^(1[4-9]|[2-9]\d)\.")  # of the playground, before the picture
 
 
 @pytest.fixture
@@ -20,6 +20,12 @@ def folder(pytestconfig: pytest.Config, tmp_path: Path) -> Path:
     path = Path(asked) if asked else tmp_path
     path.mkdir(parents=True, exist_ok=True)
     return path
+
+
+@pytest.fixture
+def between_ms(pytestconfig: pytest.Config) -> int:
+    """What makes a picture's lines long enough to be looked at."""
+    return 4000 if pytestconfig.getoption("--pictures") else 0
 
 
 def look(browser, site, size, scheme):
@@ -46,7 +52,7 @@ async def take(visit: Visit, path: Path, height: int) -> None:
 async def test_the_playground_in_a_picture(browser, site, folder, size, scheme):
     async with look(browser, site, size, scheme) as visit:
         page = await visit.open("index.html")
-        await visit.shows("#state", "Running")
+        await visit.shows("#state", RUNNING)
         await page.select_option("#speed", "5")
         await visit.shows("#clock", RUN_S)
         await page.get_by_role("button", name="Pause").click()
@@ -56,18 +62,18 @@ async def test_the_playground_in_a_picture(browser, site, folder, size, scheme):
 
 @pytest.mark.asyncio
 @pytest.mark.parametrize(("size", "scheme"), LOOKS)
-async def test_the_console_in_a_picture(browser, site, folder, size, scheme):
+async def test_the_console_in_a_picture(browser, site, folder, between_ms, size, scheme):
     with timed_board(rate=90, slots=48) as board:
         async with look(browser, site, size, scheme) as visit, connected(visit, board):
             page = visit.page
             for values in ({"rate": 40}, {"rate": 120, "burst": 20}, {"rate": 75}):
-                await expect(page.locator("#set-rate")).to_be_visible(timeout=PATIENCE_MS)
-                await page.wait_for_timeout(4000)
+                await expect(page.locator("#set-rate")).to_be_visible()
+                await page.wait_for_timeout(between_ms)
                 for key, value in values.items():
                     await page.fill(f"#set-{key}", str(value))
                 await page.get_by_role("button", name="Apply").click()
                 await expect(page.locator("#answer")).to_contain_text(f"rate={values['rate']}")
-            await page.wait_for_timeout(3000)
+            await page.wait_for_timeout(between_ms)
             await page.mouse.move(0, 0)
             await page.evaluate("document.activeElement.blur()")
             await take(visit, folder / f"console-{size}-{scheme}.png", HEIGHTS[size])

@@ -4,7 +4,7 @@ import re
 from array import array
 
 import pytest
-from webpage import PATIENCE_MS, Visit, expect
+from webpage import RUNNING, Visit, expect
 
 from host_sim.simulation import FIRST_TICK, ModelSink, Phase, SimClock, Simulation
 from host_sim.workload import steady
@@ -152,10 +152,10 @@ async def test_a_slider_acts_while_it_runs(visit):
     await visit.open("index.html")
     await set_controls(visit, {"pattern": "poisson", "arrivals": 400, "speed": "5"})
     rate = visit.page.locator("figure").first.locator(".key", has_text="rate").locator("b")
-    await expect(rate).to_have_text("200", timeout=PATIENCE_MS)
+    await expect(rate).to_have_text("200")
     arrived = await visit.page.inner_text("#offered")
     await set_controls(visit, {"rate": 300})
-    await expect(rate).to_have_text("300", timeout=PATIENCE_MS)
+    await expect(rate).to_have_text("300")
     assert number(await visit.page.inner_text("#offered")) >= number(arrived)
     await visit.shows("#state", re.compile("^Running"))
 
@@ -172,51 +172,51 @@ async def run_program(visit: Visit, text: str) -> None:
 @pytest.mark.asyncio
 async def test_an_error_of_the_program_is_shown_with_its_line_and_is_not_the_end(visit):
     await visit.open("index.html")
-    await visit.shows("#state", "Running")
+    await visit.shows("#state", RUNNING)
     await run_program(visit, "print('so far')\nrate = 1 // 0\n")
     problem = visit.page.locator("#problem")
-    await expect(problem).to_contain_text("ZeroDivisionError", timeout=PATIENCE_MS)
+    await expect(problem).to_contain_text("ZeroDivisionError")
     await expect(problem).to_contain_text('File "program.py", line 2')
     await visit.shows("#gutter .wrong", "2\n")
     await visit.shows("#output", "so far\n")
     await visit.shows("#state", "Stopped by an error")
     await run_program(visit, "def broken(:\n")
-    await expect(problem).to_contain_text("SyntaxError", timeout=PATIENCE_MS)
+    await expect(problem).to_contain_text("SyntaxError")
     await run_program(visit, "from sluice import TokenBucket\nTokenBucket(-1, 5)\n")
     await expect(problem).to_contain_text("rate must be from 0 to 1073741823, not -1")
     await visit.page.get_by_role("button", name="Restore").click()
-    await visit.shows("#state", "Running")
+    await visit.shows("#state", RUNNING)
     await expect(problem).to_be_empty()
 
 
 @pytest.mark.asyncio
 async def test_an_error_while_it_runs_is_shown(visit):
     page = await visit.open("index.html")
-    await visit.shows("#state", "Running")
+    await visit.shows("#state", RUNNING)
     text = await page.input_value("#program")
     await run_program(visit, text.replace("load.turn(pipeline.step() > 0)", "pipeline.stop()"))
     await expect(page.locator("#problem")).to_contain_text(
-        "AttributeError: 'Pipeline' object has no attribute 'stop'", timeout=PATIENCE_MS
+        "AttributeError: 'Pipeline' object has no attribute 'stop'",
     )
 
 
 @pytest.mark.asyncio
 async def test_a_program_that_never_returns_can_be_stopped(visit):
     page = await visit.open("index.html")
-    await visit.shows("#state", "Running")
+    await visit.shows("#state", RUNNING)
     await run_program(visit, "while True:\n    pass\n")
     await visit.shows("#state", "The program does not answer; Stop ends it")
     await page.get_by_role("button", name="Stop").click()
     await visit.shows("#state", "Stopped")
     await page.get_by_role("button", name="Restore").click()
-    await visit.shows("#state", "Running")
+    await visit.shows("#state", RUNNING)
 
 
 @pytest.mark.asyncio
 async def test_a_program_that_prints_without_end_can_be_stopped(visit):
     page = await visit.open("index.html")
     await run_program(visit, "n = 0\nwhile True:\n    n += 1\n    print(n)\n")
-    await expect(page.locator("#output")).to_have_text(re.compile(r"\d{6}"), timeout=PATIENCE_MS)
+    await expect(page.locator("#output")).to_have_text(re.compile(r"\d{5}"))
     await page.get_by_role("button", name="Stop").click()
     await visit.shows("#state", "Stopped")
 
@@ -226,22 +226,20 @@ async def test_a_program_that_takes_all_memory_ends_with_an_error(visit):
     page = await visit.open("index.html")
     await run_program(visit, "kept = []\nwhile True:\n    kept.append(bytearray(100000))\n")
     problem = page.locator("#problem")
-    await expect(problem).to_contain_text("MemoryError", timeout=PATIENCE_MS)
+    await expect(problem).to_contain_text("MemoryError")
     await run_program(visit, "def deeper():\n    deeper()\n\n\ndeeper()\n")
-    await expect(problem).to_contain_text("maximum recursion depth", timeout=PATIENCE_MS)
+    await expect(problem).to_contain_text("maximum recursion depth")
     await visit.shows("#state", "Stopped by an error")
 
 
 @pytest.mark.asyncio
 async def test_a_file_that_is_missing_is_said(visit):
+    visit.expects(r"\b404\b|/sluice/ring\.py$")
     await visit.page.route("**/sluice/ring.py", lambda route: route.fulfill(status=404))
     await visit.open("index.html")
     await expect(visit.page.locator("#problem")).to_contain_text(
-        "MicroPython cannot go on: ../firmware/sluice/ring.py: 404", timeout=PATIENCE_MS
+        "MicroPython cannot go on: ../firmware/sluice/ring.py: 404",
     )
-    await visit.page.close()  # the browser's own complaint comes when it likes, or not at all
-    assert all("404" in complaint for complaint in visit.complaints)
-    visit.complaints.clear()
 
 
 @pytest.mark.asyncio
@@ -259,9 +257,13 @@ async def test_time_stands_still_while_it_is_paused(visit):
     await visit.shows("#clock", re.compile(r"^[1-9]\.\ds$"))
     await page.get_by_role("button", name="Pause").click()
     await visit.shows("#state", "Paused")
-    await page.wait_for_timeout(200)  # a slice that was under way
-    before = await page.inner_text("#clock")
-    await page.wait_for_timeout(500)
-    assert await page.inner_text("#clock") == before
+    clock = page.locator("#clock")
+    for _ in range(20):  # a slice may still be under way
+        before = await clock.inner_text()
+        await page.wait_for_timeout(500)
+        if await clock.inner_text() == before:
+            break
+    else:
+        raise AssertionError("the time goes on")
     await page.get_by_role("button", name="Go on").click()
-    await expect(page.locator("#clock")).not_to_have_text(before.replace("\n", ""))
+    await expect(clock).not_to_have_text(before.replace("\n", ""))

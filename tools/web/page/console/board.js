@@ -22,6 +22,7 @@ export class Board {
   #heardAt = 0;
   #request = null; // {request, resolve, reject} that is under way
   #turn = Promise.resolve(); // requests go one after the other
+  #written = Promise.resolve(); // when all that was to be written is
   #closing = false;
 
   constructor(callbacks) {
@@ -156,7 +157,12 @@ export class Board {
     }
   }
 
-  async #write(bytes) {
+  /** One after the other: a port that is slow to take them has one writer at a time. */
+  #write(bytes) {
+    this.#written = this.#written.then(() => this.#writeNow(bytes));
+  }
+
+  async #writeNow(bytes) {
     const writer = this.#port?.writable?.getWriter();
     if (!writer) return; // it was unplugged just now
     try {
