@@ -8,7 +8,7 @@ import json
 
 from micropython import const
 
-from sluice import config as configuration
+import sluice.config as configuration
 from sluice.audit import (
     CHANGED,
     KEPT,

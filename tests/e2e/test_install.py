@@ -17,7 +17,8 @@ from tools.vboard import VirtualBoard
 
 ALL = sorted(path.stem for path in (FIRMWARE / "sluice").glob("*.json"))
 
-# Imports all that was installed; there is nothing else on the board's flash.
+# Imports all that was installed, what was asked for before what came with it; there is nothing
+# else on the board's flash.
 ALONE = """
 import os, sys
 sys.path.insert(0, target)
@@ -25,7 +26,7 @@ for name in list(sys.modules):
     if name.split(".")[0] == "sluice":
         del sys.modules[name]
 there = [entry[0].split(".")[0] for entry in os.ilistdir(target + "/sluice") if "." in entry[0]]
-for name in there:
+for name in asked_for + there:
     if name != "__init__":
         __import__("sluice." + name)
 there.sort()
@@ -86,7 +87,9 @@ def install(board: VirtualBoard) -> Iterator[Callable[..., str]]:
 
     def run(*packages: str | Path, then: str) -> str:
         # One process for both: each mpremote takes a second to start.
-        program = f"target = {target!r}\n{ALONE}{then}"
+        modules = [Path(package).stem for package in packages]
+        asked_for = [name for name in modules if name in ALL]
+        program = f"target = {target!r}\nasked_for = {asked_for!r}\n{ALONE}{then}"
         command = ["mip", "install", "--target", target, *map(str, packages), "+", "exec", program]
         done = mpremote(board.url, *command)
         assert done.returncode == 0, done.stdout + done.stderr
