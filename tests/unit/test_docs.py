@@ -129,6 +129,32 @@ def test_a_pages_transcripts_print_what_they_show(page: Path) -> None:
     assert runner.run(test, out=complaints.append).failed == 0, "".join(complaints)
 
 
+def classes_of_the_library() -> list[str]:
+    """What a program may make or wait for, by the library's own sources."""
+    return [
+        name
+        for path in sorted(PROJECT.glob("firmware/sluice/*.py"))
+        for name in re.findall(r"^class ([A-Z]\w+)", path.read_text(), re.MULTILINE)
+        if name not in BEHIND_ANOTHER
+    ]
+
+
+# Bases and helpers that a program meets under another name, and an error of the configuration.
+BEHIND_ANOTHER = {"ConfigError", "PlainBucket", "PlainRing", "Ring", "TokenLine"}
+SECTIONS = {
+    name: text
+    for page in PROJECT.glob("docs/classes/*.md")
+    for head, text in re.findall(r"^## (.+)\n((?:(?!## ).*\n)*)", page.read_text(), re.MULTILINE)
+    for name in head.split(", ")
+}
+
+
+@pytest.mark.parametrize("name", classes_of_the_library())
+def test_a_class_has_a_section_with_costs_hazards_and_a_transcript(name: str) -> None:
+    for part in ("*Cost*: ", "*Hazards*: ", "```pycon\n"):
+        assert part in SECTIONS[name], part
+
+
 def test_python_and_transcripts_are_marked_as_such() -> None:
     for block in BLOCKS:
         known = ("python", "pycon", "console", "indented", "")

@@ -1,0 +1,82 @@
+"""What an object takes from a board's heap is what docs/classes.md says."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tools.runtimes import WebAssembly
+
+PAGE = Path(__file__).parents[2] / "docs" / "classes.md"
+ROWS = re.findall(r"^\| `(\w+\(.*\))` \| (\d+) \|$", PAGE.read_text(), re.MULTILINE)
+HOMES = {
+    "AuditLog": "audit",
+    "Backoff": "backoff",
+    "Frames": "frames",
+    "Link": "link",
+    "LogHistogram": "histogram",
+    "LogLine": "logline",
+    "Member": "fleet",
+    "Settings": "settings",
+    "Share": "budget",
+    "Pulses": "pulses",
+    "StdioLine": "stdio",
+    "Trial": "trial",
+}  # of those that `from sluice import` does not find
+
+MADE_BEFORE = """
+import gc
+from sluice import (IrqGuard, RecordRing, RingQueue, SegmentStore, Stats, TokenBucket,
+    TunableBucket)
+from sluice.budget import Share
+from sluice.config import check
+from sluice.frames import Frames
+from sluice.link import Link
+from sluice.logline import LogLine
+from sluice.sinks import NullSink
+class Line:
+    def readinto(self, buf):
+        pass
+    def write(self, buf, n):
+        return n
+def ended(result):
+    pass
+line = Line()
+ring = RecordRing(64, 64)
+store = SegmentStore("/store", 64, batch_bytes=512)
+bucket = TokenBucket(500, 10)
+tunable = TunableBucket(500, 10)
+stats = Stats()
+frames = Frames(line)
+link = Link(frames, ring)
+log = LogLine(1024)
+share = Share(100, None, None)
+values = check({}, 1000)
+"""
+
+
+@pytest.fixture(scope="module")
+def board(running):
+    """A board with all that the rows refer to, and nothing imported late."""
+    board = running(WebAssembly)
+    board.run(MADE_BEFORE)
+    for name in sorted({made.partition("(")[0] for made, _ in ROWS}):
+        home = HOMES.get(name)
+        board.run(f"from sluice{'.' + home if home else ''} import {name}")
+    return board
+
+
+@pytest.mark.parametrize(("made", "nbytes"), ROWS)
+def test_an_object_takes_what_the_page_says(board, made, nbytes):
+    def allocated() -> int:
+        board.run("gc.collect()")  # garbage is collected between two programs
+        return int(board.run("print(gc.mem_alloc())")[0])
+
+    board.run("made = None")
+    before = allocated()
+    board.run(f"made = {made}")
+    assert allocated() - before == int(nbytes)
+
+
+def test_the_page_has_rows():
+    assert len(ROWS) > 30
