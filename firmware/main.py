@@ -118,6 +118,8 @@ class Program:
         self._reported = ticks()
         self._per_ms = second // 1000
         self._watchdog = None
+        self._led = board.open_led()
+        self._lit = False
         self._sleep_most = self._longest_sleep()
         if budgeted:
             self._adopt_share(self._share.guaranteed)
@@ -289,6 +291,7 @@ class Program:
         self._load = self._meter.close_interval()
         self._control()
         self._report()
+        self._blink()
         self._member.report(self._ticks())  # then it comes with the line, and not by itself
 
     def _control(self):
@@ -301,6 +304,13 @@ class Program:
             if after > before:
                 self._pipeline.retry_now()
         self._keep_below_watermark()
+
+    def _blink(self):
+        """Change the LED when the sink took records in the interval, light it when it took none."""
+        led, stats = self._led, self._stats
+        if led is not None:
+            self._lit = not self._lit or stats.tried == stats.missed
+            led(self._lit)
 
     def _report(self):
         self._log.word(b"event", b"stats")

@@ -21,6 +21,11 @@ def open_uart():
     return UART(1, 115200, tx=33, rx=32)
 
 
+def open_led():
+    """The LED of many development boards, on GPIO2, to be called with 0 or 1."""
+    return Pin(2, Pin.OUT)
+
+
 def pulse_irq(handler):
     """Call handler(pin) in a soft interrupt at each rising edge of PULSE_PIN."""
     pin = Pin(PULSE_PIN, Pin.IN, Pin.PULL_DOWN)

@@ -2,7 +2,17 @@
 
 import time
 
-from machine import UART, WDT, Pin, Timer, disable_irq, enable_irq, idle, lightsleep  # noqa: F401
+from machine import (  # noqa: F401
+    UART,
+    WDT,
+    Pin,
+    Timer,
+    bitstream,
+    disable_irq,
+    enable_irq,
+    idle,
+    lightsleep,
+)
 
 from sluice.stdio import StdioLine
 
@@ -15,10 +25,24 @@ SLEEPS_WITH = ()  # sources whose interrupts end a light sleep: none, see README
 ticks = time.ticks_ms
 open_line = StdioLine
 
+_WS2812 = (400, 850, 800, 450)  # ns high and low of a 0, of a 1; datasheet of the WS2812B
+_DARK = b"\0\0\0"
+_GREEN = b"\x08\0\0"  # green comes first
+
 
 def open_uart():
     """The UART of the sink "uart": 115200 baud, 8N1, TX on GPIO17, RX on GPIO18."""
     return UART(1, 115200, tx=17, rx=18)
+
+
+def open_led():
+    """The RGB LED on GPIO48, to be called with 0 or 1: dark, or a dim green."""
+    pin = Pin(48, Pin.OUT)
+
+    def led(on):
+        bitstream(pin, 0, _WS2812, _GREEN if on else _DARK)
+
+    return led
 
 
 def pulse_irq(handler):

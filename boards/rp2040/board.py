@@ -23,6 +23,14 @@ def open_uart():
     return UART(0, 115200, tx=Pin(0), rx=Pin(1))
 
 
+def open_led():
+    """The board's LED, to be called with 0 or 1; None where MicroPython knows of none."""
+    try:
+        return Pin("LED", Pin.OUT)
+    except ValueError:
+        return None
+
+
 def pulse_irq(handler):
     """Call handler(pin) in a hard interrupt at each rising edge of PULSE_PIN."""
     pin = Pin(PULSE_PIN, Pin.IN, Pin.PULL_DOWN)

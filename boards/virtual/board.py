@@ -23,6 +23,11 @@ def open_uart():
     return UART(1)
 
 
+def open_led():
+    """None: there is none to look at."""
+    return
+
+
 def pulse_irq(handler):
     """Call handler(pin) in a soft interrupt at each rising edge of PULSE_PIN."""
     pin = Pin(PULSE_PIN, Pin.IN, Pin.PULL_DOWN)

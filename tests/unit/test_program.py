@@ -25,6 +25,8 @@ def rig(monkeypatch, tmp_path):
     board.uart = MemoryLine()
     board.open_line = lambda: board.line
     board.open_uart = lambda: board.uart
+    board.lit = []
+    board.open_led = lambda: board.lit.append
     board.start_timer = lambda period, handler: machine.Timer(period=period, callback=handler)
     board.pulse_irq = lambda handler: setattr(board, "pulse", handler)
     monkeypatch.setattr(sluice.config, "PATH", str(tmp_path / "config.json"))
@@ -119,6 +121,23 @@ def test_a_line_a_second_and_none_to_catch_up_with(rig):
     lines, _ = split(rig.line.sent)
     assert len(lines) == 3 + 1 + 2
     assert [stats(line)["up_s"] for line in lines] == ["1", "2", "3", "13", "14", "15"]
+
+
+def test_the_led_blinks_while_records_flow_and_is_lit_while_none_do(rig):
+    program = start(rig, source="pin", sink="uart", rate=None, tries=2)
+    run(rig, program, 1)
+    for pulses, takes in ((1, 8), (1, 8), (2, 8), (0, 8), (0, 8), (1, 8), (1, 0), (1, 0)):
+        rig.uart.at_most = takes
+        for _ in range(pulses):
+            rig.pulse(None)
+        run(rig, program, 1000)
+    assert rig.lit == [True, False, True, True, True, False, True, True]
+
+
+def test_a_board_without_an_led_runs(rig):
+    rig.open_led = lambda: None
+    run(rig, start(rig), 1001)
+    assert rig.lit == []
 
 
 def test_unlimited_says_none(rig):

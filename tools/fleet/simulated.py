@@ -141,6 +141,7 @@ def _board(line: SocketLine) -> types.ModuleType:
     board.TICKS_PER_S = 1000
     board.ticks = time.ticks_ms  # type: ignore[attr-defined]
     board.open_line = lambda: line
+    board.open_led = lambda: None
     board.pulse_irq = lambda handler: None
     return board
 
