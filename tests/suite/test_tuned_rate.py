@@ -55,6 +55,32 @@ def test_a_range_that_the_burst_does_not_fit_changes_nothing():
     assert (bucket.rate, bucket.high) == (1000000, 0)
 
 
+def test_a_range_has_bounds():
+    bucket = TunableBucket(500, 10, 1000, Clock().ticks)
+    for low, high, said in (
+        (1, 0, "high must be from 1 to 1073741823, not 0"),
+        (1, 1073741824, "high must be from 1 to 1073741823, not 1073741824"),
+        (0, 10, "low must be from 1 to 10, not 0"),
+        (11, 10, "low must be from 1 to 10, not 11"),
+    ):
+        try:
+            bucket.set_range(low, high)
+        except ValueError as error:
+            assert said in str(error)
+        else:
+            raise AssertionError
+        assert (bucket.rate, bucket.high) == (500, 0)
+
+
+def test_a_range_begins_with_what_was_earned_before():
+    clock = Clock()
+    bucket = TunableBucket(500, 10, 1000, clock.ticks)
+    assert bucket.try_acquire(10)
+    clock.advance(10)
+    bucket.set_range(1, 100)
+    assert bucket.tokens() == 5
+
+
 def tuner(**options):
     bucket = TunableBucket(1000, 10, 1000, Clock().ticks)
     return RateTuner(bucket, 100, 1000, 50, **options)

@@ -131,6 +131,41 @@ def test_a_spell_begins_where_the_last_one_ended_if_that_is_not_long_ago(calm):
     assert (counts[1] > counts[0] + 5) == (calm < 15)  # and an interval until it is above again
 
 
+@pytest.mark.parametrize("since", [1599, 1600, 1601, 1602])
+def test_not_long_ago_is_less_than_16_intervals_after_the_drop_that_was_due(since):
+    rfc, codel = Rfc(10, 100), CoDel(10, 100)
+    now = 1
+    for _ in range(500):
+        assert drops(codel, now, [50] * 4) == rfc.dequeue(now, [50] * 4)
+        now += 1
+    rfc.dequeue(now, [0] * 4)
+    drops(codel, now, [0] * 4)
+    due = int(rfc.drop_next)
+    spells = []
+    for now in range(due + since - 100, due + since + 250):
+        spells.append(rfc.dequeue(now, [50] * 4))
+        assert drops(codel, now, [50] * 4) == spells[-1]
+    assert (sum(spells) > 4) == (since <= 1600)
+
+
+def test_what_is_not_allowed_is_named():
+    cases = [
+        ((1, 0), "interval must be from 1 to 33554431, not 0"),
+        ((1, LONGEST + 1), "interval must be from 1 to 33554431, not 33554432"),
+        ((0, 100), "target must be from 1 to 100, not 0"),
+        ((101, 100), "target must be from 1 to 100, not 101"),
+    ]
+    for arguments, said in cases:
+        codel = CoDel(5, 100)
+        with pytest.raises(ValueError, match=said):
+            codel.set_target(*arguments)
+        assert (codel.target, codel.interval) == (5, 100)
+        with pytest.raises(ValueError, match=said):
+            CoDel(*arguments)
+    CoDel(1, 1)
+    CoDel(LONGEST, LONGEST)
+
+
 @pytest.mark.parametrize(("interval", "stride"), [(100, 1), (1000, 1), (100_000, 16)])
 def test_over_millions_of_ticks_the_schedule_stays_within_a_tick(interval, stride):
     codel = CoDel(1, interval)
