@@ -79,6 +79,9 @@ def test_a_range_begins_with_what_was_earned_before():
     clock.advance(10)
     bucket.set_range(1, 100)
     assert bucket.tokens() == 5
+    unlimited = TunableBucket(None, 1, 1000, clock.ticks)
+    unlimited.set_range(1, 100)
+    assert unlimited.tokens() == 1
 
 
 def tuner(**options):
