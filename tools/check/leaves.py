@@ -35,6 +35,7 @@ LEAVES = {
     # What each board's module gives; boards/ keeps the promise.
     "board.idle",
     "board.lightsleep",
+    "board.open_led()",  # what it returned is called
     "board.ticks",
     # Methods of dicts, of a port's streams, pollers and watchdogs, of asyncio's events and flags.
     ".feed",
