@@ -51,10 +51,9 @@ from tools.fleet.servers import PACKAGES
 @click.option(
     "--peers",
     type=click.IntRange(0, 1000),
-    default=0,
     metavar="N",
-    help="With --cost: N more gateways of 100 boards in the same budget, of which there is only "
-    "what they write to etcd.",
+    help="With --cost: the boards share a budget, with N more gateways of 100 boards, of which "
+    "there is only what they write to etcd.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print what was measured as JSON.")
 def fleet(
@@ -63,7 +62,7 @@ def fleet(
     out: Path,
     writes: int | None,
     counts: tuple[int, ...],
-    peers: int,
+    peers: int | None,
     as_json: bool,
 ) -> None:
     """Show a whole fleet under pressure, on this machine.
@@ -78,7 +77,7 @@ def fleet(
         raise click.UsageError("--gateways must not be above --boards.")
     if counts and writes:
         raise click.UsageError("either --writes or --cost.")
-    if peers and not counts:
+    if peers is not None and not counts:
         raise click.UsageError("--peers is for --cost.")
     check_installed({"etcd": PACKAGES["etcd"]} if writes or counts else PACKAGES)
     if not writes and not counts:
@@ -179,7 +178,7 @@ def _latency_table(measured: Latency) -> Table:
     return table
 
 
-def _cost_values(costs: list[Cost], peers: int) -> dict[str, Any]:
+def _cost_values(costs: list[Cost], peers: int | None) -> dict[str, Any]:
     names = [f"scraped_{every_s}_s" if every_s else "not_scraped" for every_s in SCRAPED_EVERY_S]
     return {
         "peers": peers,
@@ -194,9 +193,9 @@ def _cost_values(costs: list[Cost], peers: int) -> dict[str, Any]:
     }
 
 
-def _cost_table(costs: list[Cost], peers: int) -> Table:
-    beside = f" beside {peers} others" if peers else ""
-    title = f"CPU of one gateway{beside}, % of a core (and of each board, in thousandths of that)"
+def _cost_table(costs: list[Cost], peers: int | None) -> Table:
+    budget = "" if peers is None else f" that shares a budget with {peers} others"
+    title = f"CPU of one gateway{budget}, % of a core (and of each board, in thousandths of that)"
     table = Table(box=None, pad_edge=False, title=title, title_justify="left")
     table.add_column("boards", justify="right")
     for every_s in SCRAPED_EVERY_S:

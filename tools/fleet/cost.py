@@ -40,13 +40,17 @@ class Cost:
 
 
 def measure(
-    folder: Path, counts: Sequence[int], peers: int, window_s: float, tell: Callable[[str], None]
+    folder: Path,
+    counts: Sequence[int],
+    peers: int | None,
+    window_s: float,
+    tell: Callable[[str], None],
 ) -> list[Cost]:
     """The cost of a gateway with so many boards, one after the other.
 
-    The gateway stands as it does in the field: etcd is connected, there is a budget that all boards
-    share, and each board sends a statistics line and a report a second. peers: other gateways of
-    the same budget, modelled. UserError: a server fails.
+    The gateway stands as it does in the field: etcd is connected, and each board sends a statistics
+    line and a report a second. peers: other gateways, modelled, of a budget that all boards share;
+    None: there is no budget. UserError: a server fails.
     """
     costs = []
     for count in counts:
@@ -57,15 +61,16 @@ def measure(
 
 
 def _one(
-    folder: Path, count: int, peers: int, window_s: float, tell: Callable[[str], None]
+    folder: Path, count: int, peers: int | None, window_s: float, tell: Callable[[str], None]
 ) -> Cost:
-    boards = [replace(plan, values=plan.values | {"rate_from": "budget"}) for plan in plans(count)]
+    budget = {} if peers is None else {"rate_from": "budget"}
+    boards = [replace(plan, values=plan.values | budget) for plan in plans(count)]
     shares = [boards[at : at + _PER_PROCESS] for at in range(0, count, _PER_PROCESS)]
     with ExitStack() as stack:
         tell(f"{count} boards: starting etcd and a gateway")
         etcd = EtcdNode("etcd", folder)
         start(stack, [etcd])
-        text = etcd_table([etcd.address], _BUDGET)
+        text = etcd_table([etcd.address], None if peers is None else _BUDGET)
         for share in shares:
             process = stack.enter_context(BoardsProcess(share))
             for plan, url in zip(share, process.urls, strict=True):
@@ -79,14 +84,15 @@ async def _measure(
     node: EtcdNode,
     gateway: GatewayProcess,
     count: int,
-    peers: int,
+    peers: int | None,
     window_s: float,
     tell: Callable[[str], None],
 ) -> Cost:
     timeout = aiohttp.ClientTimeout(5)
     async with Etcd([node.address]) as etcd, aiohttp.ClientSession(timeout=timeout) as session:
-        rate = (count + peers * BOARDS) * _PER_BOARD
-        await etcd.put(f"/budget/{_BUDGET}", b"%d" % rate)
+        if peers is not None:
+            rate = (count + peers * BOARDS) * _PER_BOARD
+            await etcd.put(f"/budget/{_BUDGET}", b"%d" % rate)
         start(stack, [gateway])
         watch = Watch(etcd)
         async with watch.thresholds():
@@ -95,7 +101,7 @@ async def _measure(
         tell(f"{count} boards: warming up")
         url = f"http://{gateway.address}/metrics"
         percent = []
-        async with meanwhile(take_turns(etcd, _BUDGET, peers)):
+        async with meanwhile(take_turns(etcd, _BUDGET, peers or 0)):
             await asyncio.sleep(_WARM_UP_S)
             for every_s in SCRAPED_EVERY_S:
                 how = f"scraped every {every_s} s" if every_s else "not scraped"

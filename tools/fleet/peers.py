@@ -14,9 +14,10 @@ from tools.etcd import Etcd, EtcdUnavailable, Transaction, Write
 BOARDS = 100
 """Boards of each gateway."""
 
-TURN_S = 0.7
+TURN_S = 1.25
 """Between two turns of a gateway, in each of which a board asks for something else: so it was
-counted at a real gateway with 100 boards. One whose boards ask for the same takes 2 s."""
+counted at a real gateway with 100 boards on a quiet machine. One whose boards ask for the same
+takes 2 s."""
 
 
 async def take_turns(etcd: Etcd, budget: str, gateways: int) -> None:
