@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,13 @@ from tools.fleet.process import ServerProcess
 from tools.fleet.servers import DEPLOY
 from tools.fleet.timeline import Threshold, Timeline
 from tools.itself import sluice
+
+
+@pytest.fixture
+def temporary():
+    """A folder for what is temporary; its path is short enough for the sockets in it."""
+    with tempfile.TemporaryDirectory() as name:
+        yield Path(name)
 
 
 def processes(folder):
@@ -36,9 +44,9 @@ def processes(folder):
 @needs_etcd
 @needs_prometheus
 @pytest.mark.timeout(240)
-def test_the_watermark_rises_the_boards_follow_and_recover(tmp_path):
+def test_the_watermark_rises_the_boards_follow_and_recover(tmp_path, temporary):
     small = ("--boards", "4", "--gateways", "2", "--json", "--out", str(tmp_path / "out"))
-    env = os.environ | {"TMPDIR": str(tmp_path)}
+    env = os.environ | {"TMPDIR": str(temporary)}
     done = subprocess.run(
         sluice("fleet", *small), capture_output=True, text=True, env=env, timeout=200, check=False
     )
@@ -52,25 +60,25 @@ def test_the_watermark_rises_the_boards_follow_and_recover(tmp_path):
     assert times[0] == 0 and times[2] - times[1] < 60
     for end in ("svg", "png"):
         assert (tmp_path / "out" / f"fleet.{end}").stat().st_size > 10_000
-    assert processes(tmp_path) == []
-    assert list(tmp_path.glob("sluice-fleet-*")) == []
+    assert processes(temporary) == []
+    assert list(temporary.glob("sluice-fleet-*")) == []
 
 
 @needs_etcd
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_all_that_was_started(tmp_path, number):
+def test_a_signal_ends_all_that_was_started(temporary, number):
     command = sluice("fleet", "--boards", "2", "--gateways", "2", "--writes", "10000")
-    env = os.environ | {"TMPDIR": str(tmp_path)}
+    env = os.environ | {"TMPDIR": str(temporary)}
     signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored if this is a shell's job
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=env)
     # Itself, two with boards and the one that Python adds to them, etcd and both gateways.
-    until(lambda: len(processes(tmp_path)) == 7, 60)
+    until(lambda: len(processes(temporary)) == 7, 60)
     process.send_signal(number)
     _, said = process.communicate(timeout=30)
     assert process.returncode == 1
     assert said.splitlines()[-1] == "Aborted!" and "Traceback" not in said
-    assert processes(tmp_path) == []
-    assert list(tmp_path.glob("sluice-fleet-*")) == []
+    assert processes(temporary) == []
+    assert list(temporary.glob("sluice-fleet-*")) == []
 
 
 def test_ctrl_c_comes_after_the_start_of_a_server(tmp_path, monkeypatch):
