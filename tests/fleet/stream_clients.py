@@ -9,6 +9,23 @@ from tools.link.ack_pb2 import AckRequest
 from tools.link.session import SEQ_PERIOD, distance
 from tools.stream.records_pb2 import Consumed, Consuming, Open, Produced, Producing, Record
 
+TOKEN = "a-token-of-24-characters"
+
+
+def payload(i):
+    return b"%d" % i
+
+
+class Takes:
+    """Checks that the payloads come in order, without a gap or a repetition."""
+
+    def __init__(self):
+        self.count = 0
+
+    def __call__(self, data):
+        assert data == payload(self.count)
+        self.count += 1
+
 
 def call(channel, method, answer, token=None):
     metadata = (("authorization", f"Bearer {token}"),) if token else ()

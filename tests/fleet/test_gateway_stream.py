@@ -9,7 +9,7 @@ import grpc.aio
 import pytest
 from gateways import VALUES, Boards, GatewayProcess
 from monitoring import until
-from stream_clients import Consumer, Producer, call, refused, trusting
+from stream_clients import TOKEN, Consumer, Producer, Takes, call, payload, refused, trusting
 
 from tools.feed.arrivals import read_lines
 from tools.feed.feeder import Feeder
@@ -22,22 +22,6 @@ pytestmark = pytest.mark.asyncio
 
 LINKED = VALUES | {"source": "link", "sink": "link", "rate": 10_000, "burst": 100}
 COUNT = 2000
-TOKEN = "a-token-of-24-characters"
-
-
-def payload(i):
-    return b"record %d" % i
-
-
-class Takes:
-    """Checks that the payloads come in order, without a gap or a repetition."""
-
-    def __init__(self):
-        self.count = 0
-
-    def __call__(self, data):
-        assert data == payload(self.count)
-        self.count += 1
 
 
 class StreamGateway(GatewayProcess):

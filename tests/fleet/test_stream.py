@@ -11,7 +11,7 @@ import grpc
 import grpc.aio
 import pytest
 from stream_board import SLOTS, WINDOW, StreamBoard
-from stream_clients import Consumer, Producer, call, refused, trusting
+from stream_clients import TOKEN, Consumer, Producer, Takes, call, payload, refused, trusting
 
 from tools.errors import UserError
 from tools.link.ack_pb2 import AckRequest
@@ -20,23 +20,7 @@ from tools.stream.server import RecordsServer, Tls
 
 pytestmark = pytest.mark.asyncio
 
-TOKEN = "a-token-of-24-characters"
 COUNT = 100_000 if os.environ.get("SLUICE_FULL") else 10_000
-
-
-def payload(i):
-    return b"%d" % i
-
-
-class Takes:
-    """Checks that the payloads come in order, without a gap or a repetition."""
-
-    def __init__(self):
-        self.count = 0
-
-    def __call__(self, data):
-        assert data == payload(self.count)
-        self.count += 1
 
 
 def rss_kb():
