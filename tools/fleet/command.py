@@ -94,20 +94,23 @@ def fleet(
             if not console.is_terminal and not text.startswith("write "):
                 console.print(text, markup=False)
 
+        pictures: list[Path] = []
         if counts:
             costs = cost.measure(Path(name), counts, peers, cost.WINDOW_S, tell)
-            _print(_cost_values(costs, peers), _cost_table(costs, peers), as_json)
-            return
-        if writes is None:
+            values, table = _cost_values(costs, peers), _cost_table(costs, peers)
+        elif writes:
+            measured = latency.measure(Path(name), boards, gateways, writes, tell)
+            values, table = _latency_values(measured), _latency_table(measured)
+        else:
             shown = pressure.show(Path(name), boards, gateways, tell)
             pictures = draw(shown, out / "fleet")
-        else:
-            measured = latency.measure(Path(name), boards, gateways, writes, tell)
-            _print(_latency_values(measured), _latency_table(measured), as_json)
-            return
-    values = _pressure_values(shown) | {"pictures": [str(path) for path in pictures]}
-    _print(values, _pressure_table(shown), as_json)
-    console.print(f"Written: {', '.join(map(str, pictures))}", markup=False, soft_wrap=True)
+            values, table = _pressure_values(shown, pictures), _pressure_table(shown)
+    if as_json:
+        click.echo(json.dumps(values))
+    else:
+        Console(highlight=False, soft_wrap=True).print(table)
+    if pictures:
+        console.print(f"Written: {', '.join(map(str, pictures))}", markup=False, soft_wrap=True)
 
 
 def _make(folder: Path) -> None:
@@ -129,19 +132,13 @@ def _ended_by_sigterm() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _print(values: dict[str, Any], table: Table, as_json: bool) -> None:
-    if as_json:
-        click.echo(json.dumps(values))
-    else:
-        Console(highlight=False, soft_wrap=True).print(table)
-
-
-def _pressure_values(shown: Pressure) -> dict[str, Any]:
+def _pressure_values(shown: Pressure, pictures: list[Path]) -> dict[str, Any]:
     return {
         "boards": shown.boards,
         "gateways": shown.gateways,
         "alert_hold_s": shown.rules.hold_s,
         "steps": [{"step": mark, "at_s": round(at, 3)} for mark, _, at in shown.steps()],
+        "pictures": [str(path) for path in pictures],
     }
 
 

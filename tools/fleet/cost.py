@@ -8,14 +8,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import aiohttp
-from prometheus_client.parser import text_string_to_metric_families
 
 from tools.etcd import Etcd
 from tools.fleet.boards import BoardsProcess
 from tools.fleet.fleet import plans, start
 from tools.fleet.peers import BOARDS, take_turns
 from tools.fleet.servers import EtcdNode, GatewayProcess, board_table, etcd_table
-from tools.fleet.watch import Watch, meanwhile, until
+from tools.fleet.watch import Watch, meanwhile, samples, until
 
 SCRAPED_EVERY_S = (0, 5, 1)
 """How often /metrics is read while it is measured, one after the other; 0: not at all."""
@@ -135,10 +134,4 @@ async def _scrape(session: aiohttp.ClientSession, url: str, every_s: float) -> N
 async def _read(session: aiohttp.ClientSession, url: str) -> dict[str, float]:
     """What the gateway says of its own process."""
     async with session.get(url) as answer:
-        lines = (await answer.text()).splitlines(keepends=True)
-    text = "".join(line for line in lines if line.startswith("process_"))
-    return {
-        sample.name: sample.value
-        for family in text_string_to_metric_families(text)
-        for sample in family.samples
-    }
+        return {each.name: each.value for each in samples(await answer.text(), "process_")}

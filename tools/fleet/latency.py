@@ -4,9 +4,9 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import ceil
 from pathlib import Path
 
+from host_sim.simulation import percentile
 from tools.etcd import Etcd
 from tools.fleet.fleet import LocalFleet
 from tools.fleet.watch import Watch, until
@@ -26,8 +26,7 @@ class Latency:
 
     def percentile_ms(self, percent: int) -> float:
         """The nearest rank."""
-        rank = max(1, ceil(len(self.times_s) * percent / 100))
-        return 1000 * self.times_s[rank - 1]
+        return 1000 * percentile(self.times_s, percent / 100)
 
 
 def measure(

@@ -3,13 +3,14 @@
 import asyncio
 import json
 import time
-from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
 from datetime import datetime
 from typing import TypeVar
 
 import aiohttp
 from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
 
 from tools.errors import UserError
 from tools.etcd import Etcd, Mirror
@@ -73,8 +74,9 @@ class Watch:
                 async with session.get(f"http://{address}/metrics") as answer:
                     text = await answer.text()
                 now = time.monotonic()
-                for board, waits in _backlogs(text.splitlines()):
-                    self.seen.backlog.setdefault(board, []).append((now, waits))
+                for sample in samples(text, BACKLOG):
+                    series = self.seen.backlog.setdefault(sample.labels["board"], [])
+                    series.append((now, sample.value))
             await asyncio.sleep(_EVERY_S)
 
     async def _ask_alertmanager(self, session: aiohttp.ClientSession, address: str) -> None:
@@ -107,11 +109,12 @@ async def meanwhile(*works) -> AsyncGenerator[None, None]:
         raise errors.exceptions[0] from None
 
 
-def _backlogs(lines: Iterable[str]) -> list[tuple[str, float]]:
-    text = "\n".join(line for line in lines if line.startswith(BACKLOG))
+def samples(text: str, prefix: str) -> list[Sample]:
+    """Those of a page of metrics whose names begin so."""
+    lines = [line for line in text.splitlines(keepends=True) if line.startswith(prefix)]
     return [
-        (sample.labels["board"], sample.value)
-        for family in text_string_to_metric_families(text + "\n")
+        sample
+        for family in text_string_to_metric_families("".join(lines))
         for sample in family.samples
     ]
 
