@@ -60,7 +60,7 @@ def test_the_micro_bit_is_reset_before_each_program(running):
 def test_each_says_what_is_missing(monkeypatch):
     monkeypatch.setenv("PATH", "")
     monkeypatch.delenv("SLUICE_UF2", raising=False)
-    monkeypatch.setattr(board, "_PACKAGE", Path("/nowhere/micropython"))
+    monkeypatch.setattr(board, "MICROPYTHON", Path("/nowhere/micropython"))
     reasons = {runtime.name: runtime.why_not() for runtime in RUNTIMES}
     assert "`sluice vboard --install`" in reasons["WebAssembly"]
     assert "qemu-system-arm" in reasons["micro:bit"]

@@ -647,7 +647,7 @@ def test_what_cannot_be_made_is_one_line(tmp_path: Path) -> None:
 
 
 def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(board, "_PACKAGE", tmp_path / "micropython-webassembly-pyscript")
+    monkeypatch.setattr(board, "MICROPYTHON", tmp_path / "micropython-webassembly-pyscript")
     with pytest.raises(UserError, match="micropython-webassembly-pyscript is not installed"):
         VirtualBoard(tmp_path).start()
 

@@ -11,7 +11,8 @@ from tools.errors import UserError
 from tools.vboard.node import NodeProcess, install
 
 _HERE = Path(__file__).resolve().parent
-_PACKAGE = _HERE / "node_modules" / "@micropython" / "micropython-webassembly-pyscript"
+MICROPYTHON = _HERE / "node_modules" / "@micropython" / "micropython-webassembly-pyscript"
+"""The folder of the npm package, if it is installed."""
 
 
 def install_micropython() -> None:
@@ -24,9 +25,9 @@ def install_micropython() -> None:
 
 def why_no_micropython() -> str | None:
     """What to do about a MicroPython that is not there; None when it is."""
-    if _PACKAGE.is_dir():
+    if MICROPYTHON.is_dir():
         return None
-    return f"{_PACKAGE.name} is not installed; `sluice vboard --install` fetches it, once"
+    return f"{MICROPYTHON.name} is not installed; `sluice vboard --install` fetches it, once"
 
 
 class VirtualBoard:

@@ -6,13 +6,12 @@ from pathlib import Path
 
 from host_sim import FIRMWARE
 from tools.errors import UserError
-from tools.vboard import install_micropython
+from tools.vboard import MICROPYTHON, install_micropython
 from tools.vboard.node import install
 
 _HERE = Path(__file__).resolve().parent
 _PAGE = _HERE / "page"
 _UPLOT = _HERE / "node_modules" / "uplot"
-_MICROPYTHON = _HERE.parent / "vboard/node_modules/@micropython/micropython-webassembly-pyscript"
 
 
 def install_parts() -> None:
@@ -30,7 +29,7 @@ def build(out: Path) -> None:
     What is there of an earlier build is replaced. UserError: uPlot or MicroPython is not installed,
     `out` holds something else, or cannot be written.
     """
-    for package in (_UPLOT, _MICROPYTHON):
+    for package in (_UPLOT, MICROPYTHON):
         if not package.is_dir():
             raise UserError(
                 f"{package.name} is not installed; `sluice web --install` fetches it, once"
@@ -41,7 +40,7 @@ def build(out: Path) -> None:
         shutil.copytree(_PAGE, out, ignore=compiled, dirs_exist_ok=True)
         _copy(_UPLOT / "dist", out / "uplot", "uPlot.esm.js", "uPlot.min.css")
         _copy(_UPLOT, out / "uplot", "LICENSE")
-        _copy(_MICROPYTHON, out / "micropython", "micropython.mjs", "micropython.wasm")
+        _copy(MICROPYTHON, out / "micropython", "micropython.mjs", "micropython.wasm")
         modules = sorted(path.name for path in (FIRMWARE / "sluice").glob("*.py"))
         _copy(FIRMWARE / "sluice", out / "firmware" / "sluice", *modules)
         names = [f"sluice/{name}" for name in modules]
