@@ -215,6 +215,7 @@ async def test_a_program_that_never_returns_can_be_stopped(visit):
 @pytest.mark.asyncio
 async def test_a_program_that_prints_without_end_can_be_stopped(visit):
     page = await visit.open("index.html")
+    await visit.shows("#state", RUNNING)
     await run_program(visit, "n = 0\nwhile True:\n    n += 1\n    print(n)\n")
     await expect(page.locator("#output")).to_have_text(re.compile(r"\d{5}"))
     await page.get_by_role("button", name="Stop").click()
@@ -224,6 +225,7 @@ async def test_a_program_that_prints_without_end_can_be_stopped(visit):
 @pytest.mark.asyncio
 async def test_a_program_that_takes_all_memory_ends_with_an_error(visit):
     page = await visit.open("index.html")
+    await visit.shows("#state", RUNNING)
     await run_program(visit, "kept = []\nwhile True:\n    kept.append(bytearray(100000))\n")
     problem = page.locator("#problem")
     await expect(problem).to_contain_text("MemoryError")
@@ -245,6 +247,7 @@ async def test_a_file_that_is_missing_is_said(visit):
 @pytest.mark.asyncio
 async def test_a_program_that_hands_nothing_over_just_ends(visit):
     await visit.open("index.html")
+    await visit.shows("#state", RUNNING)  # or the page's own program still comes into the editor
     program = "from sluice import TokenBucket\nprint('tokens')\nprint(TokenBucket(5, 3).tokens())\n"
     await run_program(visit, program)
     await visit.shows("#output", "tokens\n3\n")
