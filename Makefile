@@ -1,5 +1,5 @@
 # Everything that a user or CI calls. Needs Python 3.11, git and make; the rest is set up in
-# .venv, the node_modules of tools/vboard and tools/web, and build/.
+# .venv, the node_modules of tools/vboard and tools/publish/web, and build/.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -7,7 +7,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 BOARD ?= virtual
-NODE_MODULES := tools/vboard/node_modules tools/web/node_modules
+NODE_MODULES := tools/vboard/node_modules tools/publish/web/node_modules
 PAGES := README.md docs firmware/examples $(wildcard boards/*/README.md)
 STUBS := $(patsubst boards/%/stubs.txt,build/stubs/%/ready,$(wildcard boards/*/stubs.txt))
 
@@ -23,7 +23,7 @@ help:
 	@echo "make bench  what a call costs, beside what one would write instead; against docs/bench"
 	@echo "make web    the page in the browser, a playground and a console, into build/web"
 	@echo "make docs   these pages as a site, into build/docs; a link that leads nowhere is an error"
-	@echo "make release  the wheel, the packages for mip, the pages and tools/deploy, into build/release"
+	@echo "make release  the wheel, the packages for mip, the pages and tools/fleet/deploy, into build/release"
 	@echo "make lint   ruff, and pyright against each board's stubs"
 	@echo "make flash BOARD=rp2040 PORT=/dev/ttyACM0"
 	@echo "make lock   renew the locks after a change of the dependencies"
@@ -61,12 +61,12 @@ test-device: setup
 	pytest tests/suite tests/device
 
 soak: setup
-	pytest --soak --verbose tests/e2e/test_faults.py tests/e2e/test_kills.py tests/device/test_fuzz.py
+	pytest --soak --verbose tests/whole/test_faults.py tests/whole/test_kills.py tests/device/test_fuzz.py
 
 check: setup
 	sluice check
 	sluice explore
-	pytest --quiet tests/unit/test_linearizability.py tests/device/test_hot_path_contract.py
+	pytest --quiet tests/lab/test_linearizability.py tests/device/test_hot_path_contract.py
 
 bench: setup
 	sluice bench --compare docs/bench/results.json
@@ -75,7 +75,7 @@ web: setup
 	sluice web --out build/web
 
 web-pictures: setup
-	pytest tests/web/test_pictures.py --pictures docs/web
+	pytest tests/publish/test_pictures.py --pictures docs/web
 
 docs: setup
 	rm -rf build/docs build/docs-source
@@ -94,8 +94,8 @@ release: docs
 	sluice package --out build/release/mip
 	sluice web --out build/release/web
 	cp -r build/docs build/release/docs
-	cp -r tools/deploy build/release/deploy
-	pytest --release build/release tests/e2e/test_release.py
+	cp -r tools/fleet/deploy build/release/deploy
+	pytest --release build/release tests/publish/test_release.py
 
 lint: setup $(STUBS)
 	ruff check

@@ -11,8 +11,13 @@ import board
 import micropython
 
 from sluice import OVERWRITE, REJECT, Pipeline, RecordRing, Stats, __version__
-from sluice.budget import Share
-from sluice.config import (
+from sluice.flow.load import LoadMeter
+from sluice.flow.pulses import Pulses
+from sluice.flow.sinks import LinkSink, NullSink, UartSink
+from sluice.link.frames import Frames
+from sluice.link.logline import LogLine
+from sluice.link.session import Link
+from sluice.program.config import (
     adopt_bucket,
     adopt_codel,
     adopt_limit,
@@ -26,15 +31,10 @@ from sluice.config import (
     make_shed,
     make_tuner,
 )
-from sluice.fleet import Member
-from sluice.frames import Frames
-from sluice.link import Link
-from sluice.load import LoadMeter
-from sluice.logline import LogLine
-from sluice.pulses import Pulses
-from sluice.settings import Settings
-from sluice.sinks import LinkSink, NullSink, UartSink
-from sluice.watermark import depth, per_second
+from sluice.program.member import Member
+from sluice.program.settings import Settings
+from sluice.program.share import Share
+from sluice.program.watermark import depth, per_second
 
 _BATCH = 16  # records that a turn of the loop sends at most, if they have their tokens
 
@@ -58,7 +58,7 @@ _WINDOW = 32  # deliveries that the host need not have confirmed; each takes a s
 class Program:
     """A pipeline with its source, sink, link and statistics line, as configured.
 
-    config: a configuration that `sluice.config.check` returned.  line: see Frames.
+    config: a configuration that `sluice.program.config.check` returned.  line: see Frames.
     """
 
     def __init__(self, config, line):

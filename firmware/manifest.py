@@ -12,14 +12,15 @@ native=False leaves out the machine code, for a port whose compiler has none.
 
 import os
 
-NATIVE = "native"
+KERNEL = "_native.py"
 
 options.defaults(native=True)  # noqa: F821  these names are the build's
 
 files = []
 for folder, _, names in os.walk("sluice"):
     below = os.path.relpath(folder, "sluice")
-    if below.split(os.sep)[0] != NATIVE or options.native:  # noqa: F821
-        files += [os.path.normpath(os.path.join(below, n)) for n in names if n.endswith(".py")]
+    files += [os.path.normpath(os.path.join(below, n)) for n in names if n.endswith(".py")]
+if not options.native:  # noqa: F821
+    files = [name for name in files if not name.endswith(KERNEL)]
 
 package("sluice", files=sorted(files))  # noqa: F821

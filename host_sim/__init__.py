@@ -16,7 +16,9 @@ from host_sim.strict import StrictInt
 
 __all__ = ["StrictInt", "TickClock"]
 
-FIRMWARE = Path(__file__).resolve().parent.parent / "firmware"
+_HERE = Path(__file__).resolve().parent
+_INSTALLED = _HERE / "firmware"  # in a wheel
+FIRMWARE = _INSTALLED if _INSTALLED.is_dir() else _HERE.parent / "firmware"
 
 
 def _install() -> None:

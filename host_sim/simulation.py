@@ -14,11 +14,11 @@ from collections.abc import Callable, Iterable, Iterator
 from struct import pack_into, unpack_from
 
 from host_sim.clock import PERIOD, Clock
-from sluice.bucket import TokenBucket
-from sluice.pipeline import Pipeline
-from sluice.records import RecordRing
-from sluice.ring import REJECT
-from sluice.stats import Stats
+from sluice.flow.pipeline import Pipeline
+from sluice.flow.stats import Stats
+from sluice.limit.bucket import TokenBucket
+from sluice.queue.records import RecordRing
+from sluice.queue.ring import REJECT
 
 FIRST_TICK = PERIOD - 5000
 """Where a simulation's ticks of a ms begin: they wrap after 5 s, in every run."""

@@ -1,12 +1,15 @@
 """On CPython the clock of tests/suite has ticks that raise when they leave 31 bits."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 
 import clock
 import pytest
+from flashed import flash
+from remote import mpremote
 
 from host_sim import TickClock
+from sluice_tools.vboard import VirtualBoard
 
 clock.Clock = partial(TickClock, strict=True)
 
@@ -17,6 +20,36 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--soak", action="store_true", help="the long version of the long tests")
     parser.addoption("--release", metavar="DIR", help="where `make release` has built")
     parser.addoption("--pictures", metavar="DIR", help="where the page's pictures are written to")
+
+
+@pytest.fixture
+def vboard() -> Iterator[VirtualBoard]:
+    """A freshly started board with an empty file system, for this test alone."""
+    with VirtualBoard() as board:
+        yield board
+
+
+@pytest.fixture
+def remote(vboard: VirtualBoard) -> Callable[..., str]:
+    """remote("fs", "ls"): what mpremote prints; fails the test if mpremote fails."""
+
+    def run(*args: str, resume: bool = True) -> str:
+        done = mpremote(vboard.url, *args, resume=resume)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    return run
+
+
+@pytest.fixture
+def boot(vboard: VirtualBoard) -> Callable[..., VirtualBoard]:
+    """boot(rate=50, ...): puts the firmware on the board and starts it with these settings."""
+
+    def start(**settings: object) -> VirtualBoard:
+        flash(vboard, **settings)
+        return vboard
+
+    return start
 
 
 @pytest.fixture

@@ -1,5 +1,5 @@
 """`python -m tools` is `sluice`, also where the console script is not on the path."""
 
-from tools.cli import main
+from .cli import main
 
 main(prog_name="sluice")

@@ -2,22 +2,22 @@
 
 import click
 
-from tools.bench.command import bench
-from tools.check.command import check
-from tools.check.interrupts.command import explore
-from tools.console.command import console
-from tools.demo import demo
-from tools.doctor.command import doctor
-from tools.experiments.command import experiment
-from tools.feed.command import feed
-from tools.flash.command import flash
-from tools.fleet.command import fleet
-from tools.gateway.command import gateway
-from tools.mip.command import package
-from tools.operator.command import operator
-from tools.settings.command import audit, change
-from tools.vboard.command import vboard
-from tools.web.command import web
+from .board.console.command import console
+from .board.doctor.command import doctor
+from .board.feed.command import feed
+from .board.flash.command import flash
+from .board.settings.command import audit, change
+from .demo import demo
+from .fleet.demonstration.command import fleet
+from .fleet.gateway.command import gateway
+from .fleet.operator.command import operator
+from .lab.bench.command import bench
+from .lab.check.command import check
+from .lab.experiments.command import experiment
+from .lab.explore.command import explore
+from .publish.mip.command import package
+from .publish.web.command import web
+from .vboard.command import vboard
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})

@@ -13,10 +13,11 @@ from typing import IO
 import click
 
 from host_sim.workload import readings
-from tools.console.app import ConsoleApp
-from tools.console.watch import Watch
-from tools.itself import sluice
-from tools.vboard import VirtualBoard
+
+from .board.console.app import ConsoleApp
+from .board.console.watch import Watch
+from .itself import sluice
+from .vboard import VirtualBoard
 
 _SECONDS = 12  # of the made-up workload
 _SEED = 2026

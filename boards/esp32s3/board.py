@@ -14,7 +14,7 @@ from machine import (  # noqa: F401
     lightsleep,
 )
 
-from sluice.stdio import StdioLine
+from sluice.link.stdio import StdioLine
 
 NAME = "esp32s3"
 TICKS_PER_S = 1000

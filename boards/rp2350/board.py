@@ -4,7 +4,7 @@ import time
 
 from machine import UART, WDT, Pin, Timer, disable_irq, enable_irq, idle, lightsleep  # noqa: F401
 
-from sluice.stdio import StdioLine
+from sluice.link.stdio import StdioLine
 
 NAME = "rp2350"
 TICKS_PER_S = 1000

@@ -24,6 +24,6 @@ def crc16(data, start: int, end: int) -> int:
 
 
 try:  # the same in viper, where the board has it
-    from sluice.native.crc16 import crc16  # noqa: F401
+    from sluice.crc16_native import crc16  # noqa: F401
 except (ImportError, SyntaxError):
     pass

@@ -7,7 +7,7 @@ import asyncio
 
 from machine import Timer
 
-from sluice.channel import Channel, Get, select
+from sluice.queue.channel import Channel, Get, select
 
 PULSES = 200
 PERIOD_MS = 2

@@ -8,10 +8,10 @@ import gc
 import random
 
 from sluice import Pipeline, RecordRing, Stats, TokenBucket
-from sluice.config import adopt_bucket, adopt_limit, check
-from sluice.logline import LogLine
-from sluice.settings import Settings
-from sluice.sinks import NullSink
+from sluice.flow.sinks import NullSink
+from sluice.link.logline import LogLine
+from sluice.program.config import adopt_bucket, adopt_limit, check
+from sluice.program.settings import Settings
 
 REQUESTS = 3000
 

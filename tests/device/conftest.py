@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from shared_suite import helpers
 
-from tools.bench.measure import ONBOARD
-from tools.runtimes import RUNTIMES, Runtime
-from tools.runtimes.runtime import write_compiled
-from tools.vboard import VirtualBoard
+from sluice_tools.lab.bench.measure import ONBOARD
+from sluice_tools.lab.runtimes import RUNTIMES, Runtime
+from sluice_tools.lab.runtimes.runtime import write_compiled
+from sluice_tools.vboard import VirtualBoard
 
 HERE = Path(__file__).resolve().parent
 

@@ -8,10 +8,10 @@ import gc
 
 from line import distance
 
-from sluice.frames import Frames, seal
-from sluice.link import Link
-from sluice.records import RecordRing
-from sluice.ring import REJECT
+from sluice.link.frames import Frames, seal
+from sluice.link.session import Link
+from sluice.queue.records import RecordRing
+from sluice.queue.ring import REJECT
 
 SMALL_MAX = (1 << 30) - 1
 SILENCE = 100

@@ -10,33 +10,33 @@ import micropython
 from line import stuffed
 
 from sluice import OVERWRITE, REJECT, Pipeline, RecordRing, RingQueue, Stats, TokenBucket
-from sluice.adaptive import RUSH, RUSH_DOWN, AdaptiveLimit
 from sluice.backoff import Backoff
-from sluice.budget import Share
-from sluice.channel import WAIT, Channel
-from sluice.cobs import decode, encode, unstuff
-from sluice.codel import CoDel
-from sluice.config import check
+from sluice.control.adaptive import RUSH, RUSH_DOWN, AdaptiveLimit
+from sluice.control.codel import CoDel
+from sluice.control.tuning import RateTuner
 from sluice.crc16 import crc16
-from sluice.fleet import Member
-from sluice.frames import Frames, seal
-from sluice.frames import put as put_integer
-from sluice.histogram import CLASSES, LogHistogram
-from sluice.keyed import KeyedBuckets
-from sluice.link import Link
-from sluice.load import LoadMeter
-from sluice.logline import LogLine
-from sluice.pacer import Pacer
-from sluice.pulses import Pulses
-from sluice.router import Router, Topic
-from sluice.settings import Settings
-from sluice.sinks import LinkSink, NullSink, UartSink
-from sluice.store import SegmentStore
-from sluice.tiered import TieredQueue
-from sluice.trial import Trial
-from sluice.tunable import TunableBucket
-from sluice.tuning import RateTuner
-from sluice.watermark import depth, per_second
+from sluice.flow.histogram import CLASSES, LogHistogram
+from sluice.flow.load import LoadMeter
+from sluice.flow.pulses import Pulses
+from sluice.flow.router import Router, Topic
+from sluice.flow.sinks import LinkSink, NullSink, UartSink
+from sluice.limit.keyed import KeyedBuckets
+from sluice.limit.pacer import Pacer
+from sluice.limit.tunable import TunableBucket
+from sluice.link.cobs import decode, encode, unstuff
+from sluice.link.frames import Frames, seal
+from sluice.link.frames import put as put_integer
+from sluice.link.logline import LogLine
+from sluice.link.session import Link
+from sluice.program.config import check
+from sluice.program.member import Member
+from sluice.program.settings import Settings
+from sluice.program.share import Share
+from sluice.program.trial import Trial
+from sluice.program.watermark import depth, per_second
+from sluice.queue.channel import WAIT, Channel
+from sluice.queue.store import SegmentStore
+from sluice.queue.tiered import TieredQueue
 
 SMALL_MAX = (1 << 30) - 1
 

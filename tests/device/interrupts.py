@@ -8,9 +8,9 @@ import time
 
 from machine import Timer
 
-from sluice.bucket import TokenBucket
-from sluice.records import RecordRing
-from sluice.ring import OVERWRITE, REJECT, RingQueue
+from sluice.limit.bucket import TokenBucket
+from sluice.queue.records import RecordRing
+from sluice.queue.ring import OVERWRITE, REJECT, RingQueue
 
 PRODUCER = 1 << 20  # items of producer p are p * PRODUCER + 0, 1, 2, ...
 

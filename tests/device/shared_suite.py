@@ -21,12 +21,12 @@ class Case:
 
 def helpers(holds: frozenset[str] | None) -> dict[str, Path]:
     """The modules that cases import, by name, for a runtime that holds these of the library."""
-    files = [path for path in SUITE.glob("test_*.py") if holds is None or _needs(path) <= holds]
+    files = [path for path in SUITE.rglob("test_*.py") if holds is None or _needs(path) <= holds]
     return {path.stem: path for file in files for path in _helpers_of(file)}
 
 
 def cases() -> list[Case]:
-    return [case for path in sorted(SUITE.glob("test_*.py")) for case in _cases_of(path)]
+    return [case for path in sorted(SUITE.rglob("test_*.py")) for case in _cases_of(path)]
 
 
 def _cases_of(path: Path) -> list[Case]:
@@ -49,7 +49,7 @@ def _cases_of(path: Path) -> list[Case]:
 def _needs(path: Path) -> frozenset[str]:
     files = {path, *_helpers_of(path)}
     return frozenset(
-        name.removeprefix("sluice.")
+        name.rpartition(".")[2]
         for file in files
         for name in _imported(file)
         if name.startswith("sluice.")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.runtimes import WebAssembly
+from sluice_tools.lab.runtimes import WebAssembly
 
 PAGE = Path(__file__).parents[2] / "docs" / "classes.md"
 ROWS = re.findall(r"^\| `(\w+\(.*\))` \| (\d+) \|$", PAGE.read_text(), re.MULTILINE)
@@ -28,12 +28,12 @@ MADE_BEFORE = """
 import gc
 from sluice import (IrqGuard, RecordRing, RingQueue, SegmentStore, Stats, TokenBucket,
     TunableBucket)
-from sluice.budget import Share
-from sluice.config import check
-from sluice.frames import Frames
-from sluice.link import Link
-from sluice.logline import LogLine
-from sluice.sinks import NullSink
+from sluice.program.share import Share
+from sluice.program.config import check
+from sluice.link.frames import Frames
+from sluice.link.session import Link
+from sluice.link.logline import LogLine
+from sluice.flow.sinks import NullSink
 class Line:
     def readinto(self, buf):
         pass

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.runtimes import ProgramError, Rp2040
+from sluice_tools.lab.runtimes import ProgramError, Rp2040
 
 PROGRAM = (Path(__file__).resolve().parent / "interrupts.py").read_text()
 COUNT = int(os.environ.get("SLUICE_INTERRUPTS", "200"))

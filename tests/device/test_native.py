@@ -2,14 +2,14 @@
 
 import pytest
 
-from tools.runtimes import Rp2040
+from sluice_tools.lab.runtimes import Rp2040
 
 pytestmark = pytest.mark.skipif(Rp2040.why_not() is not None, reason=str(Rp2040.why_not()))
 
 PROGRAM = """
 from sluice import Pipeline, RecordRing, RingQueue, Stats, TokenBucket
 from sluice.crc16 import crc16
-from sluice.frames import Frames
+from sluice.link.frames import Frames
 import sys
 print(sorted(name for name in sys.modules if name.startswith("sluice.native.")))
 """

@@ -2,8 +2,8 @@
 
 import pytest
 
-from tools.experiments.capacity import ring_bytes
-from tools.runtimes import WebAssembly
+from sluice_tools.lab.experiments.capacity import ring_bytes
+from sluice_tools.lab.runtimes import WebAssembly
 
 
 @pytest.mark.parametrize(
@@ -17,7 +17,7 @@ def test_a_ring_takes_from_the_heap_what_the_experiment_says(running, slots, siz
         board.run("gc.collect()")
         return int(board.run("print(gc.mem_alloc())")[0])
 
-    board.run("from sluice.records import RecordRing\nring = None")
+    board.run("from sluice.queue.records import RecordRing\nring = None")
     before = allocated()
     board.run(f"ring = RecordRing({slots}, {size})")
     assert allocated() - before == ring_bytes(slots, size)

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tools.runtimes import RUNTIMES, Microbit, ProgramError, WebAssembly
-from tools.vboard import board
+from sluice_tools.lab.runtimes import RUNTIMES, Microbit, ProgramError, WebAssembly
+from sluice_tools.vboard import board
 
 
 @pytest.fixture(params=RUNTIMES, ids=lambda runtime: runtime.name)

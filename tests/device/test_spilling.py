@@ -7,7 +7,7 @@ import pytest
 import serial
 from shared_suite import SUITE
 
-from tools.vboard import VirtualBoard
+from sluice_tools.vboard import VirtualBoard
 
 HERE = SUITE.parent / "device"
 ENOSPC = 28

@@ -3,7 +3,7 @@
 import pytest
 from shared_suite import PASSED, cases
 
-from tools.runtimes import RUNTIMES, Microbit
+from sluice_tools.lab.runtimes import RUNTIMES, Microbit
 
 _CASE_S = 240  # an emulator beside other work
 # A put that crosses a watermark calls seven deep; the micro:bit's stack is for six.

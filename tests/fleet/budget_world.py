@@ -1,7 +1,7 @@
 """A fleet that shares a budget, on a virtual clock: etcd, gateways, boards, and all that can fail.
 
-The gateways run tools/budget as a real one does. What is simulated is what surrounds them: the
-network to etcd, the lines to the boards, the boards, and the clocks. The same seed is the same run.
+The gateways run tools/fleet/budget as a real one does. What is simulated is what surrounds them:
+the network to etcd, the lines to the boards, the boards, and the clocks. The same seed is the same run.
 """
 
 import heapq
@@ -14,13 +14,19 @@ from dataclasses import dataclass
 from etcd_twin import EtcdTwin
 
 import host_sim  # noqa: F401  (first: it brings the firmware's modules)
-import sluice.budget as firmware
-from tools.budget import POLL_MS, Grant, Report, Share
-from tools.budget.fair import extras
-from tools.budget.keys import Keys, read_claim, read_rate, read_reservation, write_count
-from tools.budget.terms import DRIFT_PERCENT, EXPIRED_MS, LEASE_MS
-from tools.etcd import Compare, Transaction, Write, prefix_end
-from tools.etcd.data import Is
+import sluice.program.share as firmware
+from sluice_tools.fleet.budget import POLL_MS, Grant, Report, Share
+from sluice_tools.fleet.budget.fair import extras
+from sluice_tools.fleet.budget.keys import (
+    Keys,
+    read_claim,
+    read_rate,
+    read_reservation,
+    write_count,
+)
+from sluice_tools.fleet.budget.terms import DRIFT_PERCENT, EXPIRED_MS, LEASE_MS
+from sluice_tools.fleet.etcd import Compare, Transaction, Write, prefix_end
+from sluice_tools.fleet.etcd.data import Is
 
 BUDGET = "qps"
 KEYS = Keys(BUDGET)

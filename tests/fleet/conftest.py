@@ -6,9 +6,9 @@ import subprocess
 import pytest
 from etcd_servers import EtcdServers, read_until_answered
 
-from tools.etcd import Etcd
-from tools.stream.server import Tls
-from tools.watermark import KEY
+from sluice_tools.fleet.etcd import Etcd
+from sluice_tools.fleet.stream.server import Tls
+from sluice_tools.fleet.watermark import KEY
 
 
 @pytest.fixture(scope="module")

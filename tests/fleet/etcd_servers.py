@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tools.etcd import Etcd, EtcdUnavailable, KeyValue
-from tools.fleet.servers import EtcdNode
+from sluice_tools.fleet.demonstration.servers import EtcdNode
+from sluice_tools.fleet.etcd import Etcd, EtcdUnavailable, KeyValue
 
 MISSING = shutil.which("etcd") is None
 needs_etcd = pytest.mark.skipif(MISSING, reason="no etcd here: apt-get install etcd-server")

@@ -5,8 +5,8 @@ test_etcd_twin.py holds it against a real server.
 
 from bisect import bisect_left
 
-from tools.etcd import Event, KeyValue, Snapshot, Transaction, Update
-from tools.etcd.data import Compare, Is, Outcome, Write
+from sluice_tools.fleet.etcd import Event, KeyValue, Snapshot, Transaction, Update
+from sluice_tools.fleet.etcd.data import Compare, Is, Outcome, Write
 
 
 class EtcdTwin:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
 
-from tools.gateway.metrics import BoardMetrics
+from sluice_tools.fleet.gateway.metrics import BoardMetrics
 
 _KINDS = {family.name: family.type for family in BoardMetrics(()).collect()}
 _SHOWN = (

@@ -5,8 +5,8 @@ import urllib.request
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from tools.fleet import servers
-from tools.fleet.simulated import SimulatedBoard, serve
+from sluice_tools.fleet.demonstration import servers
+from sluice_tools.fleet.demonstration.simulated import SimulatedBoard, serve
 
 VALUES = {"source": "pin", "sink": "null", "rate": 1000, "burst": 1, "slots": 64}
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tools.fleet import servers
-from tools.fleet.servers import DEPLOY, replaced
+from sluice_tools.fleet.demonstration import servers
+from sluice_tools.fleet.demonstration.servers import DEPLOY, replaced
 
 PROJECT = Path(__file__).parents[2]
 

@@ -4,9 +4,9 @@ import asyncio
 
 from linked_board import LinkedBoard
 
-from tools.link.frames import Frame, LineReader, encode
-from tools.link.session import Session
-from tools.stream.records import SessionRecords
+from sluice_tools.fleet.stream.records import SessionRecords
+from sluice_tools.serial.frames import Frame, LineReader, encode
+from sluice_tools.serial.session import Session
 
 SLOTS, WINDOW = 64, 32  # a board's defaults
 

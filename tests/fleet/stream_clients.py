@@ -5,9 +5,16 @@ import asyncio
 import grpc
 import grpc.aio
 
-from tools.link.ack_pb2 import AckRequest
-from tools.link.session import SEQ_PERIOD, distance
-from tools.stream.records_pb2 import Consumed, Consuming, Open, Produced, Producing, Record
+from sluice_tools.fleet.stream.records_pb2 import (
+    Consumed,
+    Consuming,
+    Open,
+    Produced,
+    Producing,
+    Record,
+)
+from sluice_tools.serial.ack_pb2 import AckRequest
+from sluice_tools.serial.session import SEQ_PERIOD, distance
 
 TOKEN = "a-token-of-24-characters"
 

@@ -10,10 +10,10 @@ from exporter import Exporter
 from monitoring import Alertmanager, Prometheus, needs_prometheus, until
 from notifications import request
 
-from tools.etcd import Etcd
-from tools.fleet.servers import OperatorProcess
-from tools.watermark import KEY, Watermark, change, read
-from tools.watermark.rule import FORGET_MS
+from sluice_tools.fleet.demonstration.servers import OperatorProcess
+from sluice_tools.fleet.etcd import Etcd
+from sluice_tools.fleet.watermark import KEY, Watermark, change, read
+from sluice_tools.fleet.watermark.rule import FORGET_MS
 
 pytestmark = [needs_prometheus, needs_etcd]
 

@@ -9,9 +9,9 @@ import pytest
 from budget_world import Board, OverBudgetError
 from etcd_servers import EtcdServers, needs_etcd, put_until_it_stands
 
-from tools.budget import Driver, Share, clock_ms
-from tools.budget.terms import EXPIRED_MS
-from tools.etcd import Etcd
+from sluice_tools.fleet.budget import Driver, Share, clock_ms
+from sluice_tools.fleet.budget.terms import EXPIRED_MS
+from sluice_tools.fleet.etcd import Etcd
 
 pytestmark = [pytest.mark.asyncio, needs_etcd]
 

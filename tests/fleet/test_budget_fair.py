@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tools.budget.fair import extras
+from sluice_tools.fleet.budget.fair import extras
 
 boards = st.lists(st.tuples(st.integers(0, 30), st.integers(0, 40)), max_size=8)
 

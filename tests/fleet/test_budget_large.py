@@ -2,10 +2,10 @@
 
 import pytest
 
-from tools.budget import Share
-from tools.budget.board import Report
-from tools.budget.keys import Asked, Member, write_member
-from tools.etcd.data import Event, KeyValue, Outcome, Snapshot, Transaction, Update
+from sluice_tools.fleet.budget import Share
+from sluice_tools.fleet.budget.board import Report
+from sluice_tools.fleet.budget.keys import Asked, Member, write_member
+from sluice_tools.fleet.etcd.data import Event, KeyValue, Outcome, Snapshot, Transaction, Update
 
 PEERS = 20
 
@@ -65,7 +65,7 @@ def test_its_fair_shares_follow_the_others_within_a_time_that_grows_with_the_fle
 
 def test_an_entry_is_read_when_it_is_needed_and_not_before(etcd, monkeypatch):
     read = []
-    monkeypatch.setattr("tools.budget.share.read_member", read.append)
+    monkeypatch.setattr("sluice_tools.fleet.budget.share.read_member", read.append)
     for turn in range(2, 50):
         etcd.write(turn, entry("p0", turn, 1))
     assert read == []

@@ -3,7 +3,7 @@
 import pytest
 from budget_world import DRIFT, World
 
-from tools.budget.terms import EXPIRED_MS, LEASE_MS, on_board
+from sluice_tools.fleet.budget.terms import EXPIRED_MS, LEASE_MS, on_board
 
 HEARD_MS = 500
 """For two transactions, what they lead to at a board, and the answers."""
@@ -134,7 +134,7 @@ def test_a_guarantee_that_does_not_fit_waits_and_takes_nothing_from_the_others()
 def test_a_budget_that_makes_no_sense_is_none(value):
     from budget_world import KEYS
 
-    from tools.etcd import Transaction, Write
+    from sluice_tools.fleet.etcd import Transaction, Write
 
     world = shared(30)
     world.etcd.transact(Transaction((), (Write(KEYS.rate, value),)))

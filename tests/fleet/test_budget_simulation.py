@@ -13,11 +13,11 @@ import budget_world
 import pytest
 from budget_world import OverBudgetError, lower_the_budget_at_the_worst_time, run_seed
 
-import sluice.budget as firmware
-from tools.budget import share as share_module
-from tools.budget.board import Board
-from tools.budget.share import Share
-from tools.budget.terms import LEASE_MS
+import sluice.program.share as firmware
+from sluice_tools.fleet.budget import share as share_module
+from sluice_tools.fleet.budget.board import Board
+from sluice_tools.fleet.budget.share import Share
+from sluice_tools.fleet.budget.terms import LEASE_MS
 
 SEEDS = 200 if os.environ.get("SLUICE_FULL") else 6
 ACTIONS = 1000

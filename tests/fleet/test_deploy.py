@@ -1,4 +1,4 @@
-"""What tools/deploy holds is what the programs that read it take, and asks for what there is."""
+"""What is deployed is what the programs that read it take, and asks for what there is."""
 
 import json
 import re
@@ -9,7 +9,7 @@ import pytest
 from exporter import Exporter
 from monitoring import PROJECT, Prometheus, needs_prometheus, until
 
-from tools.fleet.servers import DEPLOY, replaced
+from sluice_tools.fleet.demonstration.servers import DEPLOY, replaced
 
 DASHBOARD = json.loads((DEPLOY / "grafana.json").read_text())
 

@@ -8,8 +8,8 @@ import pytest
 import pytest_asyncio
 from etcd_servers import EtcdServers, Proxy, needs_etcd, put_until_it_stands
 
-from tools.errors import UserError
-from tools.etcd import (
+from sluice_tools.errors import UserError
+from sluice_tools.fleet.etcd import (
     Compare,
     Etcd,
     EtcdError,
@@ -20,7 +20,7 @@ from tools.etcd import (
     Update,
     Write,
 )
-from tools.etcd.data import Is
+from sluice_tools.fleet.etcd.data import Is
 
 pytestmark = pytest.mark.asyncio
 

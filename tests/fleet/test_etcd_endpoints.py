@@ -2,8 +2,8 @@
 
 import pytest
 
-from tools.errors import UserError
-from tools.etcd import Etcd
+from sluice_tools.errors import UserError
+from sluice_tools.fleet.etcd import Etcd
 
 
 @pytest.mark.parametrize("endpoint", ["", "host", "host:", ":2379", "http://h:1", "h:0", "h:65536"])

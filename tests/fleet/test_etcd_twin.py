@@ -6,8 +6,8 @@ import pytest
 from etcd_servers import EtcdServers, needs_etcd, read_until_answered
 from etcd_twin import EtcdTwin
 
-from tools.etcd import Compare, Etcd, Transaction, Update, Write, prefix_end
-from tools.etcd.data import Is
+from sluice_tools.fleet.etcd import Compare, Etcd, Transaction, Update, Write, prefix_end
+from sluice_tools.fleet.etcd.data import Is
 
 pytestmark = [pytest.mark.asyncio, needs_etcd]
 

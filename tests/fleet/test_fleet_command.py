@@ -12,14 +12,14 @@ import pytest
 from etcd_servers import needs_etcd
 from monitoring import needs_prometheus, until
 
-from tools.errors import UserError
-from tools.etcd import Etcd
-from tools.fleet import rules, watch
-from tools.fleet.pressure import TEXTS
-from tools.fleet.process import ServerProcess
-from tools.fleet.servers import DEPLOY
-from tools.fleet.timeline import Threshold, Timeline
-from tools.itself import sluice
+from sluice_tools.errors import UserError
+from sluice_tools.fleet.demonstration import rules, watch
+from sluice_tools.fleet.demonstration.pressure import TEXTS
+from sluice_tools.fleet.demonstration.process import ServerProcess
+from sluice_tools.fleet.demonstration.servers import DEPLOY
+from sluice_tools.fleet.demonstration.timeline import Threshold, Timeline
+from sluice_tools.fleet.etcd import Etcd
+from sluice_tools.itself import sluice
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ import subprocess
 import pytest
 from etcd_servers import needs_etcd
 
-from tools.fleet import cost
-from tools.itself import sluice
+from sluice_tools.fleet.demonstration import cost
+from sluice_tools.itself import sluice
 
 
 @needs_etcd

@@ -9,9 +9,9 @@ from flashed import flash
 from gateways import VALUES, Boards, GatewayProcess
 from monitoring import until
 
-from tools.fleet.servers import board_table
-from tools.fleet.simulated import SimulatedBoard
-from tools.vboard import VirtualBoard
+from sluice_tools.fleet.demonstration.servers import board_table
+from sluice_tools.fleet.demonstration.simulated import SimulatedBoard
+from sluice_tools.vboard import VirtualBoard
 
 
 @pytest.fixture

@@ -6,9 +6,9 @@ import subprocess
 import pytest
 from click.testing import CliRunner
 
-from tools.gateway.command import gateway
-from tools.gateway.config import LISTEN, BoardConfig, EtcdConfig, load
-from tools.listen import parse_listen
+from sluice_tools.fleet.gateway.command import gateway
+from sluice_tools.fleet.gateway.config import LISTEN, BoardConfig, EtcdConfig, load
+from sluice_tools.fleet.listen import parse_listen
 
 BOARD = '[[board]]\nname = "b1"\nport = "/dev/ttyACM0"\n'
 

@@ -14,12 +14,12 @@ from etcd_servers import EtcdServers, Proxy, needs_etcd, put_until_it_stands
 from gateways import VALUES, Boards, GatewayProcess, limits
 from monitoring import Alertmanager, Prometheus, needs_prometheus, until
 
-from tools.etcd import Etcd, EtcdUnavailable
-from tools.fleet.fleet import start
-from tools.fleet.servers import OperatorProcess, board_table, etcd_table
-from tools.fleet.simulated import SimulatedBoard
-from tools.gateway.thresholds import PREFIX
-from tools.watermark import KEY, Watermark, write
+from sluice_tools.fleet.demonstration.fleet import start
+from sluice_tools.fleet.demonstration.servers import OperatorProcess, board_table, etcd_table
+from sluice_tools.fleet.demonstration.simulated import SimulatedBoard
+from sluice_tools.fleet.etcd import Etcd, EtcdUnavailable
+from sluice_tools.fleet.gateway.thresholds import PREFIX
+from sluice_tools.fleet.watermark import KEY, Watermark, write
 
 pytestmark = [needs_etcd, pytest.mark.timeout(300)]
 

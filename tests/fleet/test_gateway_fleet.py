@@ -10,12 +10,12 @@ from etcd_servers import EtcdServers, needs_etcd, put_until_it_stands, read_unti
 from gateways import VALUES, Boards, GatewayProcess, limits, rates
 from monitoring import until
 
-from tools.budget.terms import EXPIRED_MS, LEASE_MS
-from tools.etcd import Etcd
-from tools.fleet.servers import board_table, etcd_table
-from tools.fleet.simulated import SimulatedBoard
-from tools.gateway.thresholds import LEASE_S, PREFIX
-from tools.watermark import KEY, Watermark, write
+from sluice_tools.fleet.budget.terms import EXPIRED_MS, LEASE_MS
+from sluice_tools.fleet.demonstration.servers import board_table, etcd_table
+from sluice_tools.fleet.demonstration.simulated import SimulatedBoard
+from sluice_tools.fleet.etcd import Etcd
+from sluice_tools.fleet.gateway.thresholds import LEASE_S, PREFIX
+from sluice_tools.fleet.watermark import KEY, Watermark, write
 
 pytestmark = [needs_etcd, pytest.mark.timeout(240)]
 

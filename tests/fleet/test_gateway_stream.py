@@ -11,12 +11,12 @@ from gateways import VALUES, Boards, GatewayProcess
 from monitoring import until
 from stream_clients import TOKEN, Consumer, Producer, Takes, call, payload, refused, trusting
 
-from tools.feed.arrivals import read_lines
-from tools.feed.feeder import Feeder
-from tools.fleet.process import free_ports
-from tools.fleet.servers import board_table
-from tools.fleet.simulated import SimulatedBoard
-from tools.stream.records_pb2 import Consumed, Consuming, Open, Produced, Producing
+from sluice_tools.board.feed.arrivals import read_lines
+from sluice_tools.board.feed.feeder import Feeder
+from sluice_tools.fleet.demonstration.process import free_ports
+from sluice_tools.fleet.demonstration.servers import board_table
+from sluice_tools.fleet.demonstration.simulated import SimulatedBoard
+from sluice_tools.fleet.stream.records_pb2 import Consumed, Consuming, Open, Produced, Producing
 
 pytestmark = pytest.mark.asyncio
 

@@ -13,12 +13,12 @@ from etcd_servers import EtcdServers, needs_etcd, read_until_answered
 from monitoring import until
 from notifications import alert, body, request
 
-from tools.etcd import Etcd
-from tools.fleet.servers import OperatorProcess
-from tools.operator import web
-from tools.operator.command import operator as operator_command
-from tools.operator.operator import Operator
-from tools.watermark import KEY, Watermark, read, write
+from sluice_tools.fleet.demonstration.servers import OperatorProcess
+from sluice_tools.fleet.etcd import Etcd
+from sluice_tools.fleet.operator import web
+from sluice_tools.fleet.operator.command import operator as operator_command
+from sluice_tools.fleet.operator.operator import Operator
+from sluice_tools.fleet.watermark import KEY, Watermark, read, write
 
 pytestmark = needs_etcd
 

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from notifications import alert, body
 
-from tools.operator.notification import BadNotification, read
-from tools.watermark import Watermark
+from sluice_tools.fleet.operator.notification import BadNotification, read
+from sluice_tools.fleet.watermark import Watermark
 
 NOW = 1_700_000_000_000
 

@@ -13,10 +13,17 @@ import pytest
 from stream_board import SLOTS, WINDOW, StreamBoard
 from stream_clients import TOKEN, Consumer, Producer, Takes, call, payload, refused, trusting
 
-from tools.errors import UserError
-from tools.link.ack_pb2 import AckRequest
-from tools.stream.records_pb2 import Consumed, Consuming, Open, Produced, Producing, Record
-from tools.stream.server import RecordsServer, Tls
+from sluice_tools.errors import UserError
+from sluice_tools.fleet.stream.records_pb2 import (
+    Consumed,
+    Consuming,
+    Open,
+    Produced,
+    Producing,
+    Record,
+)
+from sluice_tools.fleet.stream.server import RecordsServer, Tls
+from sluice_tools.serial.ack_pb2 import AckRequest
 
 pytestmark = pytest.mark.asyncio
 

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tools.watermark import Watermark, after, backlog, lag, read, resolved, write
-from tools.watermark.rule import FORGET_MS, HOLD_MS, MOST_MS
+from sluice_tools.fleet.watermark import Watermark, after, backlog, lag, read, resolved, write
+from sluice_tools.fleet.watermark.rule import FORGET_MS, HOLD_MS, MOST_MS
 
 NOW = 1_700_000_000_000
 
@@ -76,7 +76,7 @@ def test_an_alert_that_resolves_late_makes_what_is_above_it_hold_no_longer():
 
 
 def test_on_its_way_to_none_no_board_is_limited_more_strictly():
-    from sluice.watermark import depth
+    from sluice.program.watermark import depth
 
     mark = resolved(fired("a", "b"), "a", NOW)
     mark = resolved(mark, "b", NOW)

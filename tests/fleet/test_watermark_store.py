@@ -7,9 +7,9 @@ from functools import partial
 import pytest
 from etcd_servers import EtcdServers, needs_etcd
 
-from tools.etcd import Etcd, EtcdUnavailable
-from tools.watermark import KEY, after, backlog, change, follow, lag, read, resolved
-from tools.watermark.rule import HOLD_MS
+from sluice_tools.fleet.etcd import Etcd, EtcdUnavailable
+from sluice_tools.fleet.watermark import KEY, after, backlog, change, follow, lag, read, resolved
+from sluice_tools.fleet.watermark.rule import HOLD_MS
 
 pytestmark = [pytest.mark.asyncio, needs_etcd]
 

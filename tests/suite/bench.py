@@ -2,11 +2,11 @@
 
 from clock import LAST, Clock
 
-from sluice.bucket import TokenBucket
-from sluice.pipeline import Pipeline
-from sluice.records import RecordRing
-from sluice.ring import REJECT
-from sluice.stats import Stats
+from sluice.flow.pipeline import Pipeline
+from sluice.flow.stats import Stats
+from sluice.limit.bucket import TokenBucket
+from sluice.queue.records import RecordRing
+from sluice.queue.ring import REJECT
 
 START = LAST - 19
 

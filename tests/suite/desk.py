@@ -3,15 +3,15 @@
 from clock import LAST, Clock
 from line import Line
 
-from sluice.config import adopt_bucket, adopt_limit, check, make_bucket
-from sluice.logline import LogLine
-from sluice.ring import RingQueue
-from sluice.settings import Settings
-from sluice.stats import Stats
+from sluice.flow.stats import Stats
+from sluice.link.logline import LogLine
+from sluice.program.config import adopt_bucket, adopt_limit, check, make_bucket
+from sluice.program.settings import Settings
+from sluice.queue.ring import RingQueue
 
 
 class Frames:
-    """The buffers of sluice.frames.Frames, and the contents that were sent."""
+    """The buffers of sluice.link.frames.Frames, and the contents that were sent."""
 
     def __init__(self):
         self.received = bytearray(254)

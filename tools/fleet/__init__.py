@@ -1,1 +1,0 @@
-"""Simulated boards: the firmware's own program on CPython, behind sockets."""

@@ -7,8 +7,8 @@ import tempfile
 import tty
 from pathlib import Path
 
-from tools.errors import UserError
-from tools.vboard.node import NodeProcess, install
+from ..errors import UserError
+from .node import NodeProcess, install
 
 _HERE = Path(__file__).resolve().parent
 MICROPYTHON = _HERE / "node_modules" / "@micropython" / "micropython-webassembly-pyscript"

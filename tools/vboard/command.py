@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from tools.vboard import VirtualBoard, install_micropython
+from . import VirtualBoard, install_micropython
 
 
 @click.command()

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from tools.errors import UserError
+from ..errors import UserError
 
 _ANSWER_S = 20
 _END_S = 5

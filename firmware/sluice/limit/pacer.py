@@ -1,0 +1,151 @@
+"""Grants spread evenly: no burst, not even after an idle time."""
+
+import time
+
+from sluice.arguments import check_int
+from sluice.limit.tunable import TunableBucket
+
+
+class Pacer(TunableBucket):
+    """A bucket that grants whatever is asked for next once what was granted is paid.
+
+    After a grant of n the next comes n * per / rate ticks later: a leaky bucket
+    as a queue's pace (ITU-T I.371's virtual scheduling, GCRA, with a tolerance
+    of `slack` ticks). TokenBucket asks for n tokens before, the Pacer has them
+    paid after; so a small burst cannot follow an idle time, and n may be large.
+
+    A TokenBucket with burst=1 is not the same. It cannot hold what is earned
+    between the tick at which a token was complete and the tick at which it is
+    taken: 300 a second in ticks of a ms come out as 250. The Pacer keeps that.
+
+    rate, per, ticks: see TokenBucket, from rate 0 to unlimited.
+    burst: the most that can be asked for at once: 1 for events, the longest
+           record for bytes.
+    slack: ticks, 1 to 2^29 - 1, for which the caller may be late without losing
+           any of the rate. After an idle time, and after a change of the rate,
+           grants may come up to `slack` ticks early; 1 is as even as ticks allow.
+           With rate / per reduced to num / den, burst * den + slack * num must be
+           within D of TokenBucket.
+
+    Promise: with demand always waiting, and asked until it denies at least every
+    `slack` ticks, grants of n = 1 are 1 + floor(elapsed * rate / per) from the
+    start on, and over any stretch at most 1 + floor((elapsed + slack) * rate / per).
+
+    `tokens()` is burst when a grant is due, else 0. Ownership: see TunableBucket.
+    """
+
+    def __init__(self, rate, burst=1, per=None, ticks=time.ticks_ms, slack=1):
+        check_int("slack", slack, 1, (1 << 29) - 1)
+        self.slack = slack
+        TunableBucket.__init__(self, rate, burst, per, ticks)
+        self.reset()
+
+    def try_acquire(self, n: int = 1) -> bool:
+        """Take n tokens if a grant is due. Hot.
+
+        True: taken, or n <= 0, or unlimited. False: nothing changed; also for
+        n > burst, which can never be granted.
+        """
+        if n <= 0:
+            return True
+        if n > self._most:
+            return self.rate is None and self._grant_unlimited()
+        debt = self._refill()
+        if debt > self._spare:
+            return False
+        self._debt = debt + n * self._den
+        return True
+
+    def take_up_to(self, most: int) -> int:
+        """Take tokens one by one while a grant is due, at most `most`; how many. Hot.
+
+        With slack 1 that is one at a time. An unlimited Pacer gives `most`.
+        """
+        if most <= 0:
+            return 0
+        debt = self._refill()
+        if self.rate is None:
+            return most
+        left = self._spare - debt
+        if left < 0:
+            return 0
+        n = left // self._den + 1
+        if n > most:
+            n = most
+        self._debt = debt + n * self._den
+        return n
+
+    def wait_ticks(self, n: int = 1) -> int:
+        """Ticks until a grant is due, if nobody takes any before. Hot.
+
+        0: now. k: in k ticks at the earliest, below 2^29. -1: never, because
+        n > burst or because rate is 0.
+        """
+        if n <= 0:
+            return 0
+        if n > self._most:
+            return 0 if self.rate is None else -1
+        return self._ticks_to_pay(self._refill() - self._spare)
+
+    def reserve(self, n: int = 1, max_wait: int = -1) -> int:
+        """Take n tokens now, into debt if need be. Hot. See TokenBucket."""
+        if n <= 0:
+            return 0
+        if n > self._most:
+            return 0 if self.rate is None else -1
+        debt = self._refill()
+        wait = self._ticks_to_pay(debt - self._spare)
+        if wait < 0 or 0 <= max_wait < wait:
+            return -1
+        cost = n * self._den
+        if debt > self._most_debt - cost:
+            return -1
+        self._debt = debt + cost
+        return wait
+
+    def tokens(self) -> int:
+        """burst when a grant is due now or the rate is unlimited, else 0. Hot."""
+        if self.rate is None:
+            return self.burst
+        return self.burst if self._refill() <= self._spare else 0
+
+    def tune(self, rate: int) -> int:
+        """Change the rate, clamped to the range, from now on; returns it. Hot.
+
+        The ticks so far count at the old rate. Without a range nothing changes,
+        and 0 is returned.
+        """
+        rate = TunableBucket.tune(self, rate)
+        if rate:
+            self._spare = rate * self.slack - 1
+        return rate
+
+    def set_burst(self, burst) -> None:
+        """Change what can be asked for at once. Raises TypeError or ValueError; see TokenBucket."""
+        held = Pacer(self.rate, burst, self.per, self._ticks, self.slack)  # says what is wrong
+        self._refill()
+        terms = held._num, held._den, held._most_debt
+        debt = -(-int(self._debt) * held._den // self._den)
+        self._adopt(self.rate, self.per, burst, terms, debt)
+
+    def reset(self) -> None:
+        """A grant is due from now on, as when it was made."""
+        TunableBucket.reset(self)
+        self._debt = self._spare
+
+    def _adopt(self, rate, per, burst, terms, debt):
+        num, den, most_debt = terms
+        spare = max(0, num * self.slack - 1)
+        most_slack = (most_debt - burst * den + 1) // num if num else self.slack
+        if most_slack < 1:
+            raise ValueError(
+                "rate %s per %d ticks with burst %d leaves no room for any slack"
+                % (rate, per, burst)
+            )
+        if self.slack > most_slack:
+            raise ValueError(
+                "slack must be from 1 to %d at rate %s per %d ticks with burst %d, not %d"
+                % (most_slack, rate, per, burst, self.slack)
+            )
+        TunableBucket._adopt(self, rate, per, burst, terms, debt)
+        self._spare = spare

@@ -1,0 +1,77 @@
+"""A token bucket whose rate a controller may change without allocating."""
+
+import time
+
+from sluice.arguments import check_int
+from sluice.limit.bucket import PlainBucket
+
+_SMALL_MAX = (1 << 30) - 1
+_FAR = (1 << 29) - 1
+
+
+def _most_debt(rate):
+    """D of TokenBucket for rate / per that is not reduced."""
+    return min(_SMALL_MAX - rate, rate * _FAR)
+
+
+class TunableBucket(PlainBucket):
+    """A TokenBucket with `tune`, which changes the rate within a range that was set.
+
+    Within the range rate / per is not reduced: a unit of debt is 1 / per of a
+    token at every rate, so a change converts nothing and is exact. Therefore
+    burst * per must be within D for the range's ends: with a burst of 10, per
+    may be up to about 100,000,000 ticks.
+
+    `set_rate` and `set_burst` end the range.
+
+    Arguments: see TokenBucket. Ownership: one owner; there is no guard for it.
+    Read only: `low`, `high`, the range; 0 when there is none.
+    """
+
+    def __init__(self, rate, burst, per=None, ticks=time.ticks_ms):
+        PlainBucket.__init__(self, rate, burst, per, ticks)
+
+    def set_range(self, low, high) -> None:
+        """Let `tune` change the rate from low to high tokens each `per`, from now on.
+
+        low: 1 to high.  A present rate outside is brought inside. What was earned
+        stays; a debt is rounded up to the new unit. Raises TypeError, or
+        ValueError also when burst or the debt do not fit; then nothing changed.
+        """
+        check_int("high", high, 1, _SMALL_MAX)
+        check_int("low", low, 1, high)
+        per, burst = self.per, self.burst
+        most_debt = min(_most_debt(low), _most_debt(high))
+        if burst * per > most_debt:
+            raise ValueError(
+                "burst must be from 1 to %d for rates from %d to %d per %d ticks, not %d"
+                % (most_debt // per, low, high, per, burst)
+            )
+        self._refill()
+        rate = high if self.rate is None else self.rate
+        debt = 0 if self.rate is None else -(-int(self._debt) * per // self._den)
+        self._adopt(high, per, burst, (high, per, most_debt), debt)
+        self.low, self.high = low, high
+        self.tune(rate)
+
+    def tune(self, rate: int) -> int:
+        """Change the rate, clamped to the range, from now on; returns it. Hot.
+
+        The ticks so far count at the old rate, and the debt stays to the unit.
+        Without a range nothing changes, and 0 is returned.
+        """
+        high = self.high
+        if high == 0:
+            return 0
+        if rate > high:
+            rate = high
+        elif rate < self.low:
+            rate = self.low
+        self._refill()
+        self.rate = self._num = rate
+        self._pays_all = (self._most_debt + rate - 1) // rate
+        return rate
+
+    def _adopt(self, rate, per, burst, terms, debt):
+        PlainBucket._adopt(self, rate, per, burst, terms, debt)
+        self.low = self.high = 0

@@ -1,0 +1,33 @@
+"""COBS in viper."""
+
+import micropython
+
+
+@micropython.viper
+def encode(buf, start: int, end: int):
+    """See sluice.link.cobs. Hot."""
+    buf[end - 1]  # raises where the rest would go beyond the end
+    b = ptr8(buf)
+    last = start
+    i = start + 1
+    while i < end:
+        if b[i] == 0:
+            b[last] = i - last
+            last = i
+        i += 1
+    b[last] = end - last
+
+
+@micropython.viper
+def decode(buf, end: int) -> bool:
+    """See sluice.link.cobs. Hot."""
+    if end < 2 or end > 254:
+        return False
+    buf[end - 1]  # raises where the rest would go beyond the end
+    b = ptr8(buf)
+    i = int(b[0])
+    while i < end:
+        step = int(b[i])
+        b[i] = 0
+        i += step
+    return i == end

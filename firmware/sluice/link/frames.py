@@ -1,0 +1,212 @@
+"""Frames on a serial line that carries console text too.
+
+A frame stands between two zero bytes: COBS over a content and its CRC-16,
+253 bytes at most; towards the board 0x03 is stuffed as well. Everything else
+on the line is text. docs/link.md tells more.
+"""
+
+import time
+
+from micropython import const
+
+from sluice.crc16 import crc16
+from sluice.link.cobs import decode, encode, unstuff
+
+MAX_CONTENT = const(251)  # bytes of a frame from the board without its checksum
+OVERHEAD = const(5)  # bytes that `seal` adds: two zeros, the COBS byte, the checksum
+
+_MOST = const(254)  # bytes between two zeros
+_SMALL_MAX = const((1 << 30) - 1)
+_CTRL_C = const(0x03)
+_RETURN = const(0x0D)
+
+# What came since the line was last at rest, as far as it can be a Ctrl-C.
+_OTHER = const(0)
+_NOTHING = const(1)
+_A_RETURN = const(2)
+_A_CTRL_C = const(3)
+
+_ticks_diff = time.ticks_diff
+
+
+def seal(buf, end: int) -> int:
+    """Make the content in buf[2:end] a frame that begins at buf[0]; its length in bytes. Hot.
+
+    buf has at least 3 bytes more than `end`.
+    """
+    crc = crc16(buf, 2, end)
+    buf[end] = crc & 255
+    buf[end + 1] = crc >> 8
+    end += 2
+    encode(buf, 1, end)
+    buf[0] = buf[end] = 0
+    return end + 1
+
+
+def put(buf, at: int, value: int, size: int) -> None:
+    """Write an unsigned integer into buf[at:at + size], little-endian. Hot."""
+    for i in range(at, at + size):
+        buf[i] = value & 255
+        value >>= 8
+
+
+class Frames:
+    """Receives and sends frames through two buffers made at start.
+
+    line:    `readinto(buf) -> int | None` gives at once what has come in, 0 or
+             None if nothing; `write(buf, n) -> int` sends n bytes and returns how
+             many it sent.
+    ticks:   the clock.  silence: ticks without a byte after which the line is at
+             rest: an unfinished frame is dropped, and what comes next can be a
+             Ctrl-C.
+
+    received: buffer of the frame that `receive` returned; content from byte 1 on.
+    sent:     buffer for the frame to send; content from byte 2 on.
+    bad:      frames dropped, because they were damaged, too long or unfinished;
+              stops at 2^30 - 1. Read only.
+
+    Ownership: the main loop alone.
+    """
+
+    def __init__(self, line, ticks=time.ticks_ms, silence=100):
+        self._line = line
+        self._ticks = ticks
+        self._silence = silence
+        self._chunk = bytearray(128)
+        self._chunk_at = 0  # what lies before it has been looked at
+        self._chunk_end = 0
+        self._heard = 0  # the tick at which the last bytes came
+        self._in_frame = False
+        self._fill = 0
+        self._since_rest = _NOTHING
+        self.received = bytearray(_MOST)
+        self.sent = bytearray(_MOST + 2)
+        self.bad = 0
+
+    def receive(self) -> int:
+        """The end of the next frame's content in `received`. Hot.
+
+        0: the line is silent. -1: bytes came, but no frame is whole yet. Reads
+        the line at most once. Raises KeyboardInterrupt for Ctrl-C: a 0x03 after
+        a rest of the line that follows a carriage return, or that nothing
+        follows until the next rest. Other text is passed over, and so is a 0x03
+        that noise made.
+        """
+        if self._chunk_at == self._chunk_end and not self._read():
+            return 0
+        while self._chunk_at < self._chunk_end:
+            if self._scan():
+                end = self._boundary()
+                if end:
+                    return end
+        return -1
+
+    def send(self, end: int) -> bool:
+        """Send the content in sent[2:end] as a frame; True when the line took all of it. Hot."""
+        return self.write(self.sent, seal(self.sent, end))
+
+    def write(self, buf, n: int) -> bool:
+        """Send the sealed frame in buf[:n]; True when the line took all of it. Hot."""
+        return self._line.write(buf, n) == n
+
+    def _read(self):
+        n = self._line.readinto(self._chunk)
+        if n:
+            self._heard = self._ticks()
+            self._chunk_at = 0
+            self._chunk_end = n
+            return True
+        # Only a read that finds nothing proves a rest: after a stall of the loop
+        # the bytes of the time before are still there.
+        if self._since_rest != _NOTHING and (
+            _ticks_diff(self._ticks(), self._heard) >= self._silence
+        ):
+            self._rest()
+        return False
+
+    def _rest(self):
+        if self._fill:
+            self._count_bad()
+        self._in_frame = False
+        self._fill = 0
+        stop = self._since_rest == _A_CTRL_C
+        self._since_rest = _NOTHING
+        if stop:
+            raise KeyboardInterrupt
+
+    def _scan(self):
+        """Look at the chunk up to the next zero byte; True when there was one."""
+        at = self._chunk_at
+        end = self._chunk_end
+        chunk = self._chunk
+        if self._in_frame:
+            at = self._copy(chunk, at, end)
+        else:
+            while at < end and chunk[at]:
+                at += 1
+                if self._is_ctrl_c(chunk[at - 1]):
+                    self._chunk_at = at
+                    raise KeyboardInterrupt
+        if at < end:
+            self._chunk_at = at + 1
+            self._since_rest = _OTHER
+            return True
+        self._chunk_at = end
+        return False
+
+    def _is_ctrl_c(self, byte):
+        """Take in a byte of text; True when the user's Ctrl-C is complete with it."""
+        since = self._since_rest
+        if since == _OTHER:
+            return False
+        if byte == _CTRL_C:
+            if since == _A_RETURN:
+                self._since_rest = _NOTHING
+                return True
+            self._since_rest = _A_CTRL_C
+        elif byte != _RETURN:
+            self._since_rest = _OTHER
+        elif since == _NOTHING:
+            self._since_rest = _A_RETURN
+        return False
+
+    def _copy(self, chunk, at, end):
+        frame = self.received
+        fill = self._fill
+        while at < end:
+            byte = chunk[at]
+            if byte == 0:
+                break
+            if fill < _MOST:
+                frame[fill] = byte
+            fill += 1
+            at += 1
+        self._fill = fill if fill <= _MOST else _MOST + 1
+        return at
+
+    def _boundary(self):
+        """At a zero byte: it opens a frame, or closes the one received."""
+        n = self._fill
+        self._fill = 0
+        if not self._in_frame:
+            self._in_frame = True
+        elif n:
+            frame = self.received
+            n -= 1
+            if n > 3 and unstuff(frame, n + 1) and decode(frame, n):
+                n -= 2
+                if crc16(frame, 1, n) == frame[n] | frame[n + 1] << 8:
+                    self._in_frame = False
+                    return n
+            self._count_bad()  # and this zero may have opened the next frame
+        return 0
+
+    def _count_bad(self):
+        if self.bad != _SMALL_MAX:
+            self.bad += 1
+
+
+try:  # the same in viper, where the board has it
+    from sluice.link.frames_native import Frames  # noqa: F401
+except (ImportError, SyntaxError):
+    pass

@@ -1,0 +1,387 @@
+"""The board's configuration: read, checked, and the last good one kept."""
+
+import json
+import os
+
+from sluice.flow.pulses import SIZE as PULSE_SIZE
+from sluice.limit.bucket import TokenBucket
+from sluice.link.session import MAX_RECORD
+
+PATH = "/config.json"
+GOOD_PATH = "/config.good.json"
+SHARE_PATH = "/share.json"  # what is guaranteed to this board of a fleet's budget
+
+DEFAULTS = {
+    "rate": 500,  # tokens every per_ms; null: unlimited
+    "per_ms": 1000,
+    "burst": 10,
+    "rate_from": "config",  # or budget: the fleet's grants, and `rate` is the most
+    "cost": "record",  # what a token stands for: a record, or a byte of it
+    "slots": 64,
+    "slot_size": 64,  # bytes of the longest record
+    "limit": None,  # records that may wait; null: as many as there are slots
+    "overflow": "reject",
+    "source": "link",
+    "timer_ms": 100,  # period of the source "timer"
+    "sink": "link",
+    "tries": 5,  # attempts on the sink before a record is given up
+    "stats_ms": 1000,
+    "watchdog_ms": None,  # a loop that makes no progress for so long is ended by a reset
+    "light_sleep_ms": None,  # the longest sleep while there is nothing to do
+    "smooth_ms": None,  # spread the grants; how late the loop may be without losing rate
+    "control": None,  # what settles by itself, at the end of each stats_ms
+    "target_ms": 200,  # pid, codel: p95 in the queue; rate: mean time of an attempt on the sink
+    "kp": [1, 4],  # pid: gains as [numerator, denominator]
+    "ki": [1, 8],
+    "kd": [0, 1],
+    "limit_floor": None,  # pid: slots; null: an eighth
+    "calm": [300, 100, -125],  # pid: below this load in 1/1000 and this p95 in ms, change by 1/1000
+    "rush": [850, 300, 500],  # pid: the same above both
+    "interval_ms": 2000,  # codel: above the target for so long before it sheds
+    "rate_low": 1,  # rate: the least that it is cut to
+    "rate_step": None,  # rate: raised by so much in each stats_ms; null: a twentieth of the range
+    "rate_keep": [1, 2],  # rate: what is kept of it at a cut
+    "trial_errors_pct": 5,  # percentage points by which errors may grow in a trial
+    "trial_p95_pct": 50,  # percent by which p95 may
+}
+
+_SMALL_MAX = (1 << 30) - 1
+_WORDS = {
+    "rate_from": ("config", "budget"),
+    "cost": ("record", "bytes"),
+    "overflow": ("reject", "overwrite"),
+    "source": ("link", "timer", "pin"),
+    "sink": ("link", "uart", "null"),
+    "control": ("pid", "codel", "rate"),
+}
+_RANGES = {
+    "rate": (0, (1 << 30) - 1),
+    "per_ms": (1, 86400000),
+    "burst": (1, (1 << 30) - 1),
+    "slots": (1, 65535),
+    "limit": (1, 65535),
+    "slot_size": (1, MAX_RECORD),
+    "timer_ms": (1, 3600000),
+    "tries": (1, 1000),
+    "stats_ms": (100, 3600000),
+    "watchdog_ms": (1000, 8388),  # the longest that an RP2040's timer holds
+    "light_sleep_ms": (2, 60000),
+    "smooth_ms": (1, 60000),
+    "target_ms": (1, 3600000),
+    "limit_floor": (1, 65535),
+    "interval_ms": (1, 3600000),
+    "rate_low": (1, (1 << 30) - 1),
+    "rate_step": (1, (1 << 29) - 1),
+    "trial_errors_pct": (0, 100),
+    "trial_p95_pct": (0, 1000),
+}
+_GAIN = ((0, 65535), (1, 65535))
+_RULE = ((0, 1000), (0, 3600000), (-1000, 1000))
+_LISTS = {
+    "kp": _GAIN,
+    "ki": _GAIN,
+    "kd": _GAIN,
+    "calm": _RULE,
+    "rush": _RULE,
+    "rate_keep": ((0, 32767), (1, 32767)),
+}
+_OR_NULL = (
+    "rate",
+    "limit",
+    "watchdog_ms",
+    "light_sleep_ms",
+    "smooth_ms",
+    "control",
+    "limit_floor",
+    "rate_step",
+    "calm",
+    "rush",
+)
+
+
+class ConfigError(ValueError):
+    """A configuration that cannot be used: `key`, its `value`, and what is `allowed`."""
+
+    def __init__(self, key, value, allowed):
+        super().__init__("%s is %s, allowed: %s" % (key, json.dumps(value), allowed))
+        self.key = key
+        self.value = value
+        self.allowed = allowed
+
+
+def check(values, per_second):
+    """The whole configuration that `values` stands for, defaults filled in.
+
+    per_second: ticks in a second on this board. Raises ConfigError for the first
+    key that is unknown or whose value, alone or with the others, is not allowed.
+    """
+    if not isinstance(values, dict):
+        raise ConfigError("config.json", values, "an object of keys and values")
+    for key in values:
+        if key not in DEFAULTS:
+            raise ConfigError(key, values[key], "one of the keys " + " ".join(sorted(DEFAULTS)))
+    config = DEFAULTS.copy()
+    config.update(values)
+    for key, value in config.items():
+        if value is not None or key not in _OR_NULL:
+            _check_value(key, value)
+    _check_together(config, per_second)
+    return config
+
+
+def make_bucket(config, ticks, per_second):
+    """The bucket of a configuration; ValueError when it is out of the bucket's bounds."""
+    per = config["per_ms"] * per_second // 1000
+    rate, burst = config["rate"], config["burst"]
+    if config["smooth_ms"] is not None:
+        from sluice.limit.pacer import Pacer
+
+        most = _most_at_once(config)
+        return Pacer(rate, most, per, ticks, config["smooth_ms"] * per_second // 1000)
+    if config["control"] == "rate":
+        from sluice.limit.tunable import TunableBucket
+
+        return TunableBucket(rate, burst, per, ticks)
+    return TokenBucket(rate, burst, per, ticks)
+
+
+def _most_at_once(config):
+    smooth = config["smooth_ms"] is not None and config["cost"] == "record"
+    return 1 if smooth else config["burst"]
+
+
+def make_limit(config, ring, per_second):
+    """The AdaptiveLimit of a configuration, or None."""
+    if config["control"] != "pid":
+        return None
+    from sluice.control.adaptive import AdaptiveLimit
+
+    return AdaptiveLimit(
+        ring,
+        config["target_ms"] * per_second // 1000,
+        tuple(config["kp"]),
+        tuple(config["ki"]),
+        tuple(config["kd"]),
+        config["limit_floor"],
+        calm=_rule(config["calm"], per_second),
+        rush=_rule(config["rush"], per_second),
+    )
+
+
+def make_shed(config, per_second):
+    """The CoDel of a configuration, or None."""
+    if config["control"] != "codel":
+        return None
+    from sluice.control.codel import CoDel
+
+    per_ms = per_second // 1000
+    return CoDel(config["target_ms"] * per_ms, config["interval_ms"] * per_ms)
+
+
+def make_tuner(config, bucket, per_second):
+    """The RateTuner of a configuration, or None; ValueError when a rate is out of bounds."""
+    if config["control"] != "rate":
+        return None
+    from sluice.control.tuning import RateTuner
+
+    return RateTuner(
+        bucket,
+        config["rate_low"],
+        config["rate"],
+        config["rate_step"],
+        tuple(config["rate_keep"]),
+        latency=config["target_ms"] * per_second // 1000,
+    )
+
+
+def _rule(values, per_second):
+    if values is None:
+        return None
+    load, ms, change = values
+    return load, ms * per_second // 1000, change
+
+
+def _is_int(value, low, high):
+    return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
+
+
+def _check_value(key, value):
+    or_null = " or null" if key in _OR_NULL else ""
+    if key in _WORDS:
+        if value not in _WORDS[key]:
+            raise ConfigError(key, value, " or ".join(_WORDS[key]) + or_null)
+    elif key in _RANGES:
+        if not _is_int(value, *_RANGES[key]):
+            raise ConfigError(
+                key, value, "an integer from %d to %d%s" % (_RANGES[key] + (or_null,))
+            )
+    else:
+        ranges = _LISTS[key]
+        fits = isinstance(value, (list, tuple)) and len(value) == len(ranges)
+        if not fits or not all(_is_int(value[i], *ranges[i]) for i in range(len(ranges))):
+            each = ", ".join("%d to %d" % one for one in ranges)
+            raise ConfigError(key, value, "integers in a list [%s]%s" % (each, or_null))
+
+
+# What follows gives a part the values of another configuration that `check` returned, while it
+# is in use. ValueError: its state does not fit.
+
+
+def adopt_bucket(bucket, config, per_second):
+    """rate, per_ms and burst, for a bucket that `make_bucket` made."""
+    per = config["per_ms"] * per_second // 1000
+    burst = _most_at_once(config)
+    # With the smaller burst at both rates no step is out of the bucket's bounds.
+    if burst < bucket.burst:
+        bucket.set_burst(burst)
+    bucket.set_rate(config["rate"], per)
+    if burst != bucket.burst:
+        bucket.set_burst(burst)
+
+
+def adopt_limit(ring, config):
+    """limit, for a ring whose limit nothing else controls."""
+    ring.set_limit(ring.capacity if config["limit"] is None else config["limit"])
+
+
+def adopt_pid(limit, config, per_second):
+    """Target, gains, floor and rules of an AdaptiveLimit."""
+    target = config["target_ms"] * per_second // 1000
+    if target != limit.target:
+        limit.set_target(target)
+    limit.set_bounds(config["limit_floor"] or max(1, config["slots"] // 8), limit.slew)
+    limit.set_rules(_rule(config["calm"], per_second), _rule(config["rush"], per_second))
+    limit.set_gains(tuple(config["kp"]), tuple(config["ki"]), tuple(config["kd"]))
+
+
+def adopt_codel(codel, config, per_second):
+    """Target and interval of a CoDel."""
+    per_ms = per_second // 1000
+    codel.set_target(config["target_ms"] * per_ms, config["interval_ms"] * per_ms)
+
+
+def adopt_tuner(tuner, config, per_second):
+    """Range and answer of a RateTuner, also after its bucket was given another rate."""
+    tuner.set_range(config["rate_low"], config["rate"], config["rate_step"])
+    latency = config["target_ms"] * per_second // 1000
+    tuner.set_answer(tuple(config["rate_keep"]), tuner.tolerated, latency)
+
+
+def _check_together(config, per_second):
+    if config["limit"] is not None and config["control"] == "pid":
+        raise ConfigError("limit", config["limit"], "null when control is pid, which sets it")
+    if config["limit"] is not None and config["limit"] > config["slots"]:
+        raise ConfigError("limit", config["limit"], "slots (%d) or less" % config["slots"])
+    if config["cost"] == "bytes" and config["burst"] < config["slot_size"]:
+        allowed = "slot_size (%d) or more when cost is bytes" % config["slot_size"]
+        raise ConfigError("burst", config["burst"], allowed)
+    if config["source"] != "link" and config["slot_size"] < PULSE_SIZE:
+        allowed = "%d or more when source is %s" % (PULSE_SIZE, config["source"])
+        raise ConfigError("slot_size", config["slot_size"], allowed)
+    _check_control(config)
+    if config["rate_from"] == "budget":
+        _check_budget(config, per_second)
+    try:
+        bucket = make_bucket(config, lambda: 0, per_second)
+        make_tuner(config, bucket, per_second)
+    except ValueError as error:
+        key = {"slack": "smooth_ms", "rate": "rate"}.get(str(error).split()[0], "burst")
+        raise ConfigError(key, config[key], str(error))
+
+
+def _check_control(config):
+    control, rate = config["control"], config["rate"]
+    if control == "pid" and (config["limit_floor"] or 1) > config["slots"]:
+        allowed = "slots (%d) or less" % config["slots"]
+        raise ConfigError("limit_floor", config["limit_floor"], allowed)
+    if control == "codel" and config["interval_ms"] < config["target_ms"]:
+        allowed = "target_ms (%d) or more when control is codel" % config["target_ms"]
+        raise ConfigError("interval_ms", config["interval_ms"], allowed)
+    if control == "rate" and not rate:
+        raise ConfigError("rate", rate, "1 or more when control is rate")
+    if control == "rate" and config["rate_low"] > rate:
+        raise ConfigError("rate_low", config["rate_low"], "rate (%d) or less" % rate)
+    if control == "rate" and config["rate_keep"][0] > config["rate_keep"][1]:
+        raise ConfigError("rate_keep", config["rate_keep"], "a share of at most 1")
+
+
+def _check_budget(config, per_second):
+    """Every rate that a gateway may grant, up to `rate`, has to suit the bucket."""
+    rate, burst = config["rate"], config["burst"]
+    if rate is None:
+        raise ConfigError("rate", rate, "an integer when rate_from is budget: the most ever")
+    if config["per_ms"] != 1000:
+        raise ConfigError("per_ms", config["per_ms"], "1000 when rate_from is budget")
+    if config["control"] == "rate":
+        raise ConfigError("control", "rate", "another when rate_from is budget, which sets it")
+    if config["smooth_ms"] is not None:
+        # A Pacer cannot carry its debt to the rate 0.
+        raise ConfigError("smooth_ms", config["smooth_ms"], "null when rate_from is budget")
+    # At worst rate / per cannot be reduced, or is reduced to 1 / per: see TokenBucket.
+    most = min(_SMALL_MAX - rate, _SMALL_MAX >> 1) // per_second
+    if most < 1:
+        raise ConfigError("rate", rate, "less when rate_from is budget")
+    if burst > most:
+        allowed = "from 1 to %d at rates up to %d of a budget" % (most, rate)
+        raise ConfigError("burst", burst, allowed)
+
+
+def load_share():
+    """Tokens a second that a fleet's budget guarantees to this board; 0: it was told none."""
+    try:
+        with open(SHARE_PATH) as file:
+            share = json.load(file)
+            guaranteed = share.get("guaranteed") if isinstance(share, dict) else None
+    except (OSError, ValueError):  # never told, or the file is torn
+        return 0
+    return guaranteed if _is_int(guaranteed, 0, _SMALL_MAX) else 0
+
+
+def keep_share(guaranteed):
+    """Write what `load_share` reads; see `keep`."""
+    keep({"guaranteed": guaranteed}, SHARE_PATH)
+
+
+def load(per_second, report):
+    """The configuration in force: config.json, or the last good one, or the defaults.
+
+    A good config.json is kept as config.good.json. `report(key, value, allowed)`
+    is called with what is wrong with a bad one.
+    """
+    try:
+        with open(PATH) as file:
+            config = check(json.load(file), per_second)
+    except OSError as error:
+        report("config.json", "errno %d" % error.args[0], "a file that can be read")
+    except ConfigError as error:
+        report(error.key, error.value, error.allowed)
+    except ValueError:
+        report("config.json", "no JSON", "an object of keys and values in JSON")
+    else:
+        keep(config, GOOD_PATH)
+        return config
+    return _last_good(per_second)
+
+
+def _last_good(per_second):
+    try:
+        with open(GOOD_PATH) as file:
+            return check(json.load(file), per_second)
+    except (OSError, ValueError):  # there never was one, or another release wrote it
+        return DEFAULTS.copy()
+
+
+def keep(config, path):
+    """Write a configuration, or other values, to the file as JSON, if it is not there yet.
+
+    Cut off at any moment, the file is the old one or the new one. OSError: it cannot be written.
+    """
+    try:
+        with open(path) as file:
+            if json.load(file) == config:
+                return
+    except (OSError, ValueError):  # not there yet, or torn: it is written below
+        pass
+    with open(path + ".new", "w") as file:
+        json.dump(config, file)
+    os.rename(path + ".new", path)

@@ -1,0 +1,157 @@
+"""The boards' folders, and what sluice_tools.board.known makes of them."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from sluice_tools.board import known as boards
+from sluice_tools.board.flash import release
+from sluice_tools.errors import UserError
+
+ROOT = Path(__file__).parents[2]
+GOOD = {
+    "title": "A board",
+    "platform": "rp2",
+    "machine": "with RP2040$",
+    "arch": "armv6m",
+    "micropython": "1.26",
+}
+
+
+def add(folder: Path, name: str, **changes: object) -> None:
+    facts = GOOD | changes
+    lines = [f"{key} = {value!r}\n" for key, value in facts.items() if value is not None]
+    (folder / name).mkdir()
+    (folder / name / "board.toml").write_text("".join(lines))
+
+
+def defined(program: Path) -> set[str]:
+    """The names that a module has once it is imported."""
+    names = set()
+    for node in ast.parse(program.read_text()).body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            names.add(node.name)
+        elif isinstance(node, ast.Assign):
+            names |= {target.id for target in node.targets if isinstance(target, ast.Name)}
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            names |= {alias.asname or alias.name for alias in node.names}
+    return names
+
+
+def asked_of_board(program: Path) -> set[str]:
+    """Every `board.x` in a module."""
+    return {
+        node.attr
+        for node in ast.walk(ast.parse(program.read_text()))
+        if isinstance(node, ast.Attribute)
+        and isinstance(node.value, ast.Name)
+        and node.value.id == "board"
+    }
+
+
+@pytest.mark.parametrize("name", boards.names())
+def test_a_board_offers_all_that_the_firmware_asks_of_it(name):
+    asked = asked_of_board(ROOT / "firmware" / "main.py")
+    assert "open_line" in asked
+    board = boards.load(name)
+    assert asked - defined(board.program) == set()
+    assert f'NAME = "{name}"\n' in board.program.read_text()
+
+
+@pytest.mark.parametrize("name", boards.names())
+def test_boards_are_alike(name):
+    public = {n for n in defined(boards.load("virtual").program) if not n.startswith("_")}
+    program = boards.load(name).program
+    assert public - defined(program) == set()
+    assert (program.parent / "README.md").is_file()
+
+
+def test_adding_a_board_is_adding_a_folder(tmp_path):
+    add(tmp_path, "pico")
+    (tmp_path / "notes").mkdir()
+    assert boards.names(tmp_path) == ["pico"]
+    board = boards.load("pico", tmp_path)
+    assert (board.title, board.arch, board.micropython) == ("A board", "armv6m", (1, 26))
+    assert board.program == tmp_path / "pico" / "board.py"
+
+
+def test_an_unknown_board_is_refused_with_those_there_are(tmp_path):
+    add(tmp_path, "pico")
+    add(tmp_path, "esp")
+    with pytest.raises(UserError, match="^no board 'pick'; there are: esp, pico$"):
+        boards.load("pick", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"arch": "avr"}, "arch 'avr' is none of '', 'x86'"),
+        ({"arch": None}, "arch must be a string, not None"),
+        ({"title": 3}, "title must be a string, not 3"),
+        ({"machine": "("}, r"machine '\(': missing \)"),
+        ({"micropython": "1"}, "micropython '1' is not like '1.23'"),
+        ({"pins": "2"}, "pins: unknown; known are title, platform"),
+    ],
+)
+def test_a_wrong_board_toml_is_refused_in_one_line(tmp_path, changes, complaint):
+    add(tmp_path, "pico", **changes)
+    with pytest.raises(UserError, match=complaint) as caught:
+        boards.load("pico", tmp_path)
+    assert str(tmp_path / "pico" / "board.toml") in caught.value.message
+    assert "\n" not in caught.value.message
+
+
+def test_a_board_toml_that_is_no_toml_is_refused(tmp_path):
+    add(tmp_path, "pico")
+    (tmp_path / "pico" / "board.toml").write_text("title: A board\n")
+    with pytest.raises(UserError, match=r"board\.toml: .*line 1"):
+        boards.load("pico", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("platform", "machine", "fitting"),
+    [
+        ("rp2", "Raspberry Pi Pico with RP2040", ["rp2040"]),
+        ("rp2", "Raspberry Pi Pico W with RP2040", ["rp2040"]),
+        ("rp2", "Raspberry Pi Pico2 with RP2350", ["rp2350"]),
+        ("rp2", "Raspberry Pi Pico2 with RP2350-RISCV", []),
+        ("esp32", "Generic ESP32 module with ESP32", ["esp32"]),
+        ("esp32", "Generic ESP32 module with SPIRAM with ESP32", ["esp32"]),
+        ("esp32", "Generic ESP32 module with ESP32-UNICORE", ["esp32"]),
+        ("esp32", "M5Stack Atom with ESP32-PICO-D4", ["esp32"]),
+        ("esp32", "Generic ESP32S3 module with ESP32S3", ["esp32s3"]),
+        ("esp32", "FeatherS3 with ESP32-S3", ["esp32s3"]),
+        ("esp32", "LOLIN C3 mini with ESP32-C3FH4", ["esp32c3"]),
+        ("esp32", "Generic ESP32C3 module with ESP32-C3", ["esp32c3"]),
+        ("esp32", "Generic ESP32S2 module with ESP32-S2", []),
+        ("esp32", "Generic ESP32C6 module with ESP32-C6", []),
+        ("esp32", "Generic ESP32P4 module with ESP32P4", []),
+        ("linux", "linux [GCC 12.2.0] version", []),
+        ("sluice-virtual", "Sluice virtual board with WebAssembly", ["virtual"]),
+    ],
+)
+def test_a_board_is_known_by_what_it_says_of_itself(platform, machine, fitting):
+    here = [boards.load(name) for name in boards.names()]
+    assert [board.name for board in here if board.fits(platform, machine)] == fitting
+
+
+@pytest.mark.parametrize("name", boards.names())
+def test_the_whole_firmware_compiles_for_a_board(name):
+    board = boards.load(name)
+    compiled = release.build(board, ROOT / "firmware")
+    assert compiled.mpy[0] == 6
+    assert f"{compiled.folder}/board.mpy" in compiled.files
+
+
+@pytest.mark.parametrize("name", boards.names())
+def test_a_boards_page_says_what_there_is_to_know(name):
+    page = (boards.BOARDS / name / "README.md").read_text()
+    assert "was run" in page  # and what was not
+    assert "LED" in page or name == "virtual"
+    if name != "virtual":
+        least = ".".join(map(str, boards.load(name).micropython))
+        assert f"{least} or newer" in page
+        assert f"BOARD={name} " in page
+        assert all(f"## {part}" in page for part in ("Wiring", "Interrupts", "Power"))
+        assert (boards.BOARDS / name / "stubs.txt").is_file()

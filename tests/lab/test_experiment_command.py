@@ -1,0 +1,214 @@
+"""`sluice experiment`: each experiment in its quick form, and what it says of bad arguments."""
+
+import csv
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from sluice_tools.cli import main
+from sluice_tools.errors import UserError
+from sluice_tools.lab.experiments import command
+from sluice_tools.lab.experiments.result import plain_table, table
+from sluice_tools.lab.runtimes import Microbit
+
+# The experiments that need nothing but the simulation, and their figures.
+FIGURES = {
+    "capacity": {"capacity"},
+    "shapes": {"shapes"},
+    "control": {"control", "control-rush"},
+}
+
+
+def experiment(*arguments: object):
+    return CliRunner().invoke(main, ["experiment", *map(str, arguments)])
+
+
+def rows(path):
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture(scope="module")
+def quick(tmp_path_factory):
+    """quick(NAME): the folder that its quick form has written, and the run of the command."""
+    done = {}
+
+    def run(name):
+        if name not in done:
+            folder = tmp_path_factory.mktemp(name)
+            done[name] = folder, experiment(name, "--quick", "--out", folder)
+        return done[name]
+
+    return run
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_it_writes_figures_table_and_page(quick, name):
+    folder, ran = quick(name)
+    assert ran.exit_code == 0, ran.output
+    figures = {f"{stem}{suffix}" for stem in FIGURES[name] for suffix in (".svg", ".png")}
+    assert {path.name for path in folder.iterdir()} == figures | {f"{name}.csv", f"{name}.md"}
+    page = (folder / f"{name}.md").read_text()
+    assert page.startswith("# ") and "## Advice" in page and "nan" not in page
+    for stem in FIGURES[name]:
+        assert f"]({stem}.svg)" in page
+    assert str(folder) in ran.stderr
+    if name != "shapes":
+        assert "times real time" in ran.stderr
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_the_same_seed_gives_the_same_bytes(quick, name, tmp_path):
+    folder, _ = quick(name)
+    assert experiment(name, "--quick", "--out", tmp_path).exit_code == 0
+    for path in folder.iterdir():
+        assert (tmp_path / path.name).read_bytes() == path.read_bytes(), path.name
+
+
+def test_another_seed_gives_other_figures(quick, tmp_path):
+    folder, _ = quick("control")
+    assert experiment("control", "--quick", "--seed", 1, "--out", tmp_path).exit_code == 0
+    assert (tmp_path / "control.csv").read_text() != (folder / "control.csv").read_text()
+
+
+def test_more_slots_never_lose_more(quick):
+    table = rows(quick("capacity")[0] / "capacity.csv")
+    for workload in ("steady", "Poisson", "bursty"):
+        losses = [float(row["lost_percent"]) for row in table if row["workload"] == workload]
+        assert losses == sorted(losses, reverse=True)
+    assert all(float(row["lost_percent"]) == 0 for row in table if row["workload"] == "steady")
+
+
+def test_what_fits_into_a_board_is_bounded(quick):
+    fits = {int(r["capacity"]): r["fits"] for r in rows(quick("capacity")[0] / "capacity.csv")}
+    assert (fits[1024], fits[2048], len(fits)) == ("yes", "no", 13)
+
+
+def test_only_the_token_bucket_keeps_the_bound_to_the_token(quick):
+    table = {
+        (row["demand"], row["limiter"]): row for row in rows(quick("shapes")[0] / "shapes.csv")
+    }
+    ours = table["always", "token bucket"]
+    assert (ours["difference"], ours["most_over"]) == ("+0", "0")
+    # From 0 to 10^8 - 1: 3 + floor(99,999,999 * 7 / 60,000), worked out by hand.
+    assert int(ours["granted"]) == 3 + 11_666
+    assert int(table["always", "float"]["difference"]) < -5000
+    assert int(table["at edges", "fixed window"]["most_over"]) == 2 * 100 - 10 - 5
+    assert int(table["at edges", "token bucket"]["most_over"]) == 0
+
+
+def test_the_control_loops_keep_the_latency_down(quick):
+    p50 = {
+        row["control"]: float(row["p50_ms"])
+        for row in rows(quick("control")[0] / "control.csv")
+        if row["phase"] == "load 700/s"
+    }
+    assert p50["PID"] == pytest.approx(200, rel=0.1)
+    assert p50["PID"] < p50["CoDel"] < p50["none"] == pytest.approx(1000 * 256 / 500, rel=0.05)
+
+
+def test_a_rush_of_half_more_loses_less(quick):
+    lost = {
+        row["control"]: float(row["lost_percent"])
+        for row in rows(quick("control")[0] / "control.csv")
+        if row["experiment"] == "starved"
+    }
+    assert lost["+50%"] < lost["no rule"] < lost["-50%"]
+
+
+def test_a_trace_is_played_at_the_same_mean_rate(tmp_path):
+    trace = tmp_path / "trace.csv"
+    trace.write_text("offset_s\n" + "".join(f"{n // 3}\n" for n in range(300)))
+    ran = experiment("capacity", "--quick", "--trace", trace, "--out", tmp_path / "out", "--json")
+    assert ran.exit_code == 0, ran.output
+    traced = [row for row in json.loads(ran.stdout)["rows"] if row["workload"] == "trace"]
+    assert [row["offered"] for row in traced] == [300] * 13
+    # Three at once: two places fewer lose two of them.
+    assert traced[0]["lost_percent"] != "0.000" and traced[2]["lost_percent"] == "0.000"
+
+
+@pytest.mark.alone
+@pytest.mark.skipif(Microbit.why_not() is not None, reason=str(Microbit.why_not()))
+def test_only_the_allocating_limiter_makes_garbage(tmp_path):
+    ran = experiment("garbage", "--quick", "--out", tmp_path)
+    assert ran.exit_code == 0, ran.output
+    naive, ours = rows(tmp_path / "garbage.csv")
+    assert float(naive["bytes_each"]) > 16
+    assert float(ours["bytes_each"]) == 0
+    assert int(ours["worst_us"]) - int(ours["p50_us"]) < int(ours["collection_us"]) // 10
+
+
+def test_without_an_emulator_it_says_what_is_missing(monkeypatch):
+    monkeypatch.setattr(Microbit, "why_not", lambda: "qemu-system-arm (Debian) not installed")
+    ran = experiment("garbage", "--quick")
+    assert ran.exit_code == 1
+    assert ran.output.splitlines() == [
+        "Error: garbage needs an emulated micro:bit: qemu-system-arm (Debian) not installed; "
+        "apt-get install both"
+    ]
+
+
+def test_all_goes_on_after_one_that_cannot_be_run(monkeypatch, tmp_path):
+    def cannot(setup):
+        raise UserError("no board")
+
+    monkeypatch.setattr(command, "NAMES", ("garbage", "shapes"))
+    monkeypatch.setattr("sluice_tools.lab.experiments.garbage.run", cannot)
+    ran = experiment("all", "--quick", "--out", tmp_path)
+    assert ran.exit_code == 1
+    assert "Error: garbage: no board" in ran.output
+    assert (tmp_path / "shapes.csv").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["speed"], "capacity"),
+        (["capacity", "--seed", "-1"], "--seed"),
+        (["capacity", "--trace", "no-such.log"], "no-such.log"),
+    ],
+)
+def test_bad_arguments_are_named(arguments, says):
+    ran = experiment(*arguments)
+    assert ran.exit_code == 2
+    assert says in ran.output and "Traceback" not in ran.output
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "the file is empty"),
+        ("offset_s\n7\n", "span no time"),
+        ("a,b\n1,2\n", "neither an access log"),
+    ],
+)
+def test_a_trace_that_is_of_no_use_ends_in_one_line(tmp_path, text, says):
+    trace = tmp_path / "trace.csv"
+    trace.write_text(text)
+    ran = experiment("capacity", "--quick", "--trace", trace, "--out", tmp_path)
+    assert ran.exit_code == 1
+    assert ran.output.startswith("Error: ") and says in ran.output
+    assert len(ran.output.splitlines()) == 1
+
+
+def test_a_folder_that_cannot_be_written(tmp_path):
+    (tmp_path / "file").write_text("")
+    ran = experiment("shapes", "--quick", "--out", tmp_path / "file" / "below")
+    assert ran.exit_code == 1
+    assert "file" in ran.output and "Traceback" not in ran.output
+
+
+def test_tables():
+    cells = [["a", 1, None], ["bc", "-2.5", "3"]]
+    assert table(["x", "y", "z"], cells).splitlines() == [
+        "| x | y | z |",
+        "| :-- | --: | --: |",
+        "| a | 1 | – |",
+        "| bc | -2.5 | 3 |",
+    ]
+    assert plain_table(["x", "y", "z"], cells).splitlines() == [
+        " x     y  z",
+        " a     1  -",
+        "bc  -2.5  3",
+    ]

@@ -1,0 +1,306 @@
+"""The board's end of the link: sessions, sequence, credit and acknowledgement."""
+
+import pytest
+from session_board import SEQ, Board, ack, hello, record, sent_records, taken, u24, welcome
+from wire import to_board
+
+
+@pytest.mark.parametrize("base", [0, 5, SEQ - 1])
+def test_hello_is_answered_by_welcome_and_credit(base):
+    board = Board(slots=4, size=16)
+    first, second = board.hear(hello(7, base))
+    assert welcome(first) == (7, base, 16, 1000)
+    assert ack(second) == (base, 4, 0)
+
+
+def test_records_are_stored_in_order_and_acknowledged_when_they_left():
+    board = Board()
+    board.hear(hello(7, SEQ - 1))
+    assert board.hear(record(SEQ - 1, b"a"), record(0, b"bb"), record(1, b"ccc")) == []
+    assert len(board.ring) == 3
+    assert board.acks() == []
+    board.release(2)
+    assert board.acks() == [(1, 4, 0)]
+    assert bytes(board.ring.peek()[: board.ring.peek_len()]) == b"ccc"
+    board.release()
+    assert board.acks() == [(2, 4, 0)]
+    assert board.acks() == []
+
+
+def test_acknowledgements_are_gathered_until_one_is_due():
+    board = Board()
+    board.hear(hello(), *[record(seq) for seq in range(4)])
+    board.release()
+    assert board.acks(every=3, within=10) == []
+    board.clock.advance(9)
+    assert board.acks(every=3, within=10) == []
+    board.clock.advance(1)
+    assert board.acks(every=3, within=10) == [(1, 4, 0)]
+    board.release(2)
+    assert board.acks(every=2, within=10) == [(3, 4, 0)]
+
+
+def test_a_gap_is_told_once_and_nothing_behind_it_is_taken():
+    board = Board()
+    board.hear(hello(), record(0))
+    answers = board.hear(record(2), record(3))
+    assert [welcome(content) for content in answers] == [(7, 1, 16, 1000)]
+    assert (len(board.ring), board.link.strays) == (1, 2)
+    assert board.hear(record(1), record(2)) == []
+    assert len(board.ring) == 3
+    assert len(board.hear(record(9))) == 1
+
+
+def test_a_record_that_came_before_is_not_taken_twice():
+    board = Board()
+    board.hear(hello(), record(0), record(1))
+    assert board.hear(record(0), record(1), record(2 - SEQ // 2)) == []
+    assert (len(board.ring), board.link.duplicates, board.link.strays) == (2, 3, 0)
+    assert len(board.hear(record(1 + SEQ // 2))) == 1
+
+
+def test_after_a_reset_a_record_is_answered_by_session_zero():
+    board = Board()
+    assert [welcome(content) for content in board.hear(record(5))] == [(0, 0, 16, 1000)]
+    assert len(board.ring) == 0
+
+
+def test_the_same_session_resumes_and_a_new_one_starts_at_its_base():
+    board = Board()
+    board.hear(hello(7, 100), record(100), record(101))
+    first, second = board.hear(hello(7, 0))
+    assert welcome(first)[:2] == (7, 102)
+    assert ack(second)[:2] == (100, 4)
+    first, second = board.hear(hello(8, 50))
+    assert welcome(first)[:2] == (8, 50)
+    # Two slots still hold the old session's records, which the new one must not count on.
+    assert ack(second)[:2] == (50, 2)
+    board.release()
+    assert board.acks() == [(50, 3, 0)]
+    board.hear(record(50))
+    board.release(2)
+    assert board.acks() == [(51, 4, 0)]
+
+
+def test_a_delivered_record_carries_its_number_and_the_tick_of_its_grant():
+    board = Board()
+    board.hear(hello(7, 41), record(41, b"\0payload\0"))
+    assert board.link.deliver(board.ring.peek(), board.ring.peek_len(), (1 << 30) - 1) is True
+    assert board.answers() == [b"\x93" + u24(41) + b"\xff\xff\xff\x3f" + b"\0payload\0"]
+    board.line.at_most = 10
+    assert board.link.deliver(board.ring.peek(), board.ring.peek_len(), 0) is False
+
+
+def test_records_of_the_session_before_are_delivered_below_its_base():
+    board = Board()
+    board.hear(hello(7, 5), record(5), hello(8, 0), record(0))
+    board.link.deliver(board.ring.peek(), 4, 0)
+    board.release()
+    board.link.deliver(board.ring.peek(), 4, 0)
+    delivered = [content[1:4] for content in board.answers() if content[0] == 0x93]
+    assert delivered == [u24(-1), u24(0)]
+
+
+def test_a_host_that_breaks_its_credit_or_the_size_is_refused():
+    board = Board(slots=2, size=4)
+    board.hear(hello())
+    answers = board.hear(record(0, b"12345"))
+    assert [welcome(content)[1] for content in answers] == [0]
+    board.hear(record(0), record(1), record(2))
+    assert (board.link.refused, len(board.ring)) == (2, 2)
+
+
+def test_a_board_that_takes_no_records_says_so():
+    board = Board(takes_records=False)
+    first, second = board.hear(hello())
+    assert welcome(first)[2] == 0
+    assert ack(second)[1] == 0
+    board.hear(record(0))
+    assert board.link.refused == 1
+    board.link.processed(3)
+    assert len(board.ring) == 0
+
+
+MALFORMED = [
+    hello()[:-1],
+    hello() + b"x",
+    hello(session=0),
+    b"\x82\0\0\0",
+    b"\x84",
+    taken(0)[:-1],
+    taken(0) + b"x",
+    b"\x87",
+    b"\x87ab",
+]
+
+
+@pytest.mark.parametrize("content", MALFORMED)
+def test_frames_of_a_wrong_length_are_counted_and_change_nothing(content):
+    board = Board(window=2)
+    assert board.hear(content) == []
+    assert (board.link.malformed, board.link.unknown, len(board.ring)) == (1, 0, 0)
+
+
+@pytest.mark.parametrize("content", [b"\x80", b"\x90", b"\x93abc", b"\0", b"x" * 250])
+def test_unknown_frames_are_counted_and_change_nothing(content):
+    board = Board()
+    assert board.hear(content) == []
+    assert (board.link.malformed, board.link.unknown, len(board.ring)) == (0, 1, 0)
+
+
+@pytest.mark.parametrize("content", [b"\x81", b"\x81\x1f", b"\x81\x21" + hello()[2:]])
+def test_a_hello_of_another_version_is_told_the_boards(content):
+    board = Board()
+    assert board.hear(content) == [b"\x91\x20"]
+    assert (board.link.versions, board.link.malformed) == (1, 0)
+    assert board.hear(record(0))[0][3:6] == u24(0)
+
+
+def test_a_ping_is_answered_with_its_number():
+    board = Board()
+    assert board.hear(b"\x87\x03", b"\x87\xff") == [b"\x97\x03", b"\x97\xff"]
+
+
+def test_a_welcome_tells_the_number_of_the_newest_hello():
+    board = Board()
+    assert board.hear(record(0))[0][2] == 0
+    assert board.hear(hello(number=200))[0][2] == 200
+    assert board.hear(record(5))[0][2] == 200
+
+
+def test_round_trip_is_from_the_credit_to_the_record_that_needed_it():
+    board = Board(slots=2)
+    board.hear(hello(), record(0), record(1))
+    board.clock.advance(40)
+    board.release()
+    assert board.acks() == [(1, 2, 0)]
+    board.clock.advance(25)
+    board.hear(record(2))
+    board.release()
+    assert board.acks() == [(2, 2, 25)]
+
+
+def test_a_limit_below_capacity_is_the_credit():
+    board = Board(slots=4)
+    board.ring.set_limit(1)
+    assert ack(board.hear(hello())[1])[1] == 1
+
+
+def delivery(seq, payload=b"data", tick=5):
+    return b"\x93" + u24(seq) + tick.to_bytes(4, "little") + payload
+
+
+@pytest.mark.parametrize("base", [0, SEQ - 1, SEQ - 2])
+def test_a_record_is_acknowledged_when_the_host_has_its_delivery(base):
+    board = sent_records(base, 3)
+    assert board.deliver(2) == [delivery(base), delivery(base + 1)]
+    assert board.acks(within=0) == []
+    board.hear(taken(base + 1))
+    assert board.acks() == [((base + 1) % SEQ, 8, 0)]
+    board.hear(taken(base + 1))
+    assert board.acks() == []
+    board.hear(taken(base + 2))
+    assert board.acks() == [((base + 2) % SEQ, 8, 0)]
+
+
+def test_no_record_is_granted_for_which_the_window_has_no_room():
+    board = sent_records(0, 5)
+    board.deliver(3)
+    assert not board.link.ready()
+    assert board.link.deliver(board.ring.peek(), 4, 5) is False
+    assert board.answers() == []
+    board.hear(taken(1))
+    assert board.deliver() == [delivery(3)]
+    assert not board.link.ready()
+
+
+@pytest.mark.parametrize("base", [0, SEQ - 2])
+def test_what_the_host_misses_is_sent_again_as_it_was(base):
+    board = sent_records(base, 5)
+    first = board.deliver(3, tick=9)
+    assert board.hear(taken(base, missing=2)) == first[:2]
+    assert board.hear(taken(base + 1, missing=255)) == first[1:]
+    assert board.hear(taken(base + 3, missing=1)) == []
+    assert board.link.repeated == 4
+    assert board.deliver(2) == [delivery(base + 3), delivery(base + 4)]
+    assert board.hear(taken(base + 4, missing=1)) == [delivery(base + 4)]
+
+
+def test_repeats_that_became_needless_meanwhile_are_left_out():
+    board = sent_records(0, 3)
+    first = board.deliver(3)
+    board.line.incoming += to_board(taken(0, missing=3)) + to_board(taken(2))
+    board.link.poll()
+    board.link.poll()
+    assert board.hear() == [first[0], first[2]]
+    board.line.incoming += to_board(taken(2, missing=1)) + to_board(taken(3))
+    board.link.poll()
+    board.link.poll()
+    assert board.hear() == [first[2]]
+
+
+@pytest.mark.parametrize("late", [taken(SEQ - 1, 3), taken(SEQ // 2, 3), taken(2, 2, session=6)])
+def test_a_confirmation_that_is_late_or_anothers_changes_nothing(late):
+    board = sent_records(0, 3)
+    board.deliver(3)
+    assert board.hear(late) == []
+    assert board.acks() == []
+    assert not board.link.ready()
+
+
+def test_before_any_session_nothing_is_confirmed():
+    board = Board(window=2)
+    assert board.hear(taken(5, 1, session=0)) == []
+    assert board.acks() == []
+
+
+def test_after_a_reset_the_host_confirms_what_it_had_before():
+    board = sent_records(0, 3)
+    board.deliver(2)
+    board.hear(taken(100))
+    assert board.acks() == [(2, 8, 0)]
+    assert board.deliver() == [delivery(2)]
+
+
+def test_hello_with_the_session_in_force_confirms_and_asks_for_the_rest():
+    board = sent_records(0, 3)
+    first = board.deliver(3)
+    answers = board.hear(hello(7, 0, taken=1, number=10))
+    assert welcome(answers[0])[:2] == (7, 3)
+    assert ack(answers[1]) == (1, 8, 0)
+    assert answers[2:] == first[1:]
+    assert board.hear(hello(7, 0, taken=0, number=10))[2:] == first[1:]
+
+
+def test_a_new_session_forgets_the_deliveries_of_the_old_one():
+    board = sent_records(0, 3)
+    board.deliver(3)
+    assert len(board.hear(hello(8, 50), record(50))) == 2
+    assert board.deliver() == [delivery(50)]
+    assert board.hear(taken(50, 9, session=8)) == [delivery(50)]
+
+
+def test_records_of_the_session_before_are_not_kept():
+    board = Board(window=1)
+    board.hear(hello(7, 5), record(5), record(6), hello(8, 0), record(0), record(1))
+    assert board.deliver(3) == [delivery(-2), delivery(-1), delivery(0)]
+    assert board.hear(taken(0, 3, session=8)) == [delivery(0)]
+
+
+def test_a_record_that_is_given_up_or_shed_is_delivered_empty():
+    board = sent_records(0, 4)
+    assert board.deliver() == [delivery(0)]
+    now = board.clock.ticks()
+    board.release(2)
+    assert board.answers() == [delivery(1, b"", now), delivery(2, b"", now)]
+    board.hear(taken(3))
+    assert board.acks() == [(3, 8, 0)]
+    assert board.deliver() == [delivery(3)]
+
+
+def test_a_line_that_takes_nothing_is_no_failure_of_a_delivery_that_is_kept():
+    board = sent_records(0, 1)
+    board.line.at_most = 0
+    assert board.link.deliver(board.ring.peek(), 4, 5) is True
+    board.line.at_most = 1000
+    assert board.hear(taken(0, 1)) == [delivery(0)]

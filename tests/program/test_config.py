@@ -1,0 +1,180 @@
+"""config.json: what is allowed, and that a bad one leaves the last good one in force."""
+
+import json
+
+import pytest
+
+import sluice.program.config
+from host_sim import FIRMWARE, TickClock
+from sluice.program.config import (
+    DEFAULTS,
+    ConfigError,
+    check,
+    keep_share,
+    load,
+    load_share,
+    make_bucket,
+)
+from sluice.program.settings import KEY_MAX
+
+
+def test_what_is_not_given_has_its_default():
+    assert check({}, 1000) == DEFAULTS
+    assert check({"rate": None, "burst": 3}, 1000) == {**DEFAULTS, "rate": None, "burst": 3}
+
+
+def test_the_names_fit_into_the_frames_of_settings():
+    assert max(map(len, DEFAULTS)) <= KEY_MAX
+
+
+def test_the_one_that_is_shipped_is_good():
+    check(json.loads((FIRMWARE / "config.json").read_text()), 1000)
+
+
+def test_the_bucket_counts_in_the_ticks_of_the_board():
+    bucket = make_bucket(
+        check({"rate": 7, "per_ms": 2000}, 1_000_000), TickClock().ticks, 1_000_000
+    )
+    assert (bucket.rate, bucket.per, bucket.burst) == (7, 2_000_000, 10)
+
+
+@pytest.mark.parametrize(
+    ("values", "key", "allowed"),
+    [
+        ([], "config.json", "an object"),
+        ({"rats": 5}, "rats", "one of the keys burst calm control cost"),
+        ({"rate": -5}, "rate", "an integer from 0 to 1073741823 or null"),
+        ({"rate": 2.5}, "rate", "an integer from 0"),
+        ({"rate": "500"}, "rate", "an integer from 0"),
+        ({"rate": True}, "rate", "an integer from 0"),
+        ({"per_ms": None}, "per_ms", "an integer from 1 to 86400000"),
+        ({"burst": 0}, "burst", "an integer from 1"),
+        ({"cost": "bits"}, "cost", "record or bytes"),
+        ({"cost": ["record"]}, "cost", "record or bytes"),
+        ({"source": "usb"}, "source", "link or timer or pin"),
+        ({"sink": None}, "sink", "link or uart or null"),
+        ({"slots": 65536}, "slots", "an integer from 1 to 65535"),
+        ({"slot_size": 244}, "slot_size", "an integer from 1 to 243"),
+        ({"stats_ms": 99}, "stats_ms", "an integer from 100"),
+        ({"watchdog_ms": 999}, "watchdog_ms", "an integer from 1000 to 8388 or null"),
+        ({"watchdog_ms": 8389}, "watchdog_ms", "an integer from 1000 to 8388 or null"),
+        ({"light_sleep_ms": 1}, "light_sleep_ms", "an integer from 2 to 60000 or null"),
+        ({"light_sleep_ms": True}, "light_sleep_ms", "an integer from 2 to 60000 or null"),
+        ({"tries": 0}, "tries", "an integer from 1"),
+        ({"cost": "bytes", "burst": 63}, "burst", "slot_size \\(64\\) or more when cost is bytes"),
+        ({"source": "pin", "slot_size": 7}, "slot_size", "8 or more when source is pin"),
+        ({"rate": 1, "per_ms": 86_400_000, "burst": 1000}, "burst", "from 1 to"),
+        ({"rate_from": "fleet"}, "rate_from", "config or budget"),
+        ({"rate_from": "budget", "rate": None}, "rate", "an integer when rate_from is budget"),
+        ({"rate_from": "budget", "per_ms": 999}, "per_ms", "1000 when rate_from is budget"),
+        ({"rate_from": "budget", "control": "rate"}, "control", "another when rate_from is budget"),
+        ({"rate_from": "budget", "burst": 536_871}, "burst", "from 1 to 536870 at rates up to 500"),
+        ({"rate_from": "budget", "rate": (1 << 30) - 2}, "rate", "less when rate_from is budget"),
+        ({"rate_from": "budget", "smooth_ms": 1}, "smooth_ms", "null when rate_from is budget"),
+        ({"control": "pdi"}, "control", "pid or codel or rate or null"),
+        ({"kp": 0.5}, "kp", "integers in a list \\[0 to 65535, 1 to 65535\\]"),
+        ({"ki": [1, 0]}, "ki", "integers in a list"),
+        ({"kd": None}, "kd", "integers in a list"),
+        ({"calm": [1, 2]}, "calm", "integers in a list .*or null"),
+        ({"rush": [850, 300, -1001]}, "rush", "-1000 to 1000"),
+        ({"smooth_ms": 0}, "smooth_ms", "an integer from 1 to 60000 or null"),
+        ({"smooth_ms": 60_000, "rate": 20_000_000}, "smooth_ms", "slack must be from 1 to"),
+        ({"control": "pid", "limit_floor": 65}, "limit_floor", "slots \\(64\\) or less"),
+        ({"control": "rate", "rate": None}, "rate", "1 or more when control is rate"),
+        ({"control": "rate", "rate_low": 501}, "rate_low", "rate \\(500\\) or less"),
+        ({"control": "rate", "rate_keep": [3, 2]}, "rate_keep", "at most 1"),
+        (
+            {"control": "rate", "per_ms": 86_400_000, "rate": 86_400_000, "burst": 10},
+            "burst",
+            "from 1 to",
+        ),
+    ],
+)
+def test_a_bad_value_names_key_value_and_what_is_allowed(values, key, allowed):
+    with pytest.raises(ConfigError, match=f"{key} is .*, allowed: .*{allowed}") as caught:
+        check(values, 1000)
+    assert caught.value.key == key
+    assert caught.value.value == (values[key] if isinstance(values, dict) else values)
+
+
+def test_an_interval_shorter_than_the_target_is_named():
+    with pytest.raises(ConfigError, match=r"interval_ms is 2000, allowed: target_ms \(2001\)"):
+        check({"control": "codel", "target_ms": 2001}, 1000)
+
+
+@pytest.fixture
+def flash(tmp_path, monkeypatch):
+    """A board's root folder, as far as the configuration is concerned."""
+    monkeypatch.setattr(sluice.program.config, "PATH", str(tmp_path / "config.json"))
+    monkeypatch.setattr(sluice.program.config, "GOOD_PATH", str(tmp_path / "config.good.json"))
+    return tmp_path
+
+
+def load_with_reports():
+    reports = []
+    return load(1000, lambda *report: reports.append(report)), reports
+
+
+def test_a_good_one_is_kept_as_the_last_good_one(flash):
+    (flash / "config.json").write_text('{"rate": 9}')
+    assert load_with_reports() == ({**DEFAULTS, "rate": 9}, [])
+    assert json.loads((flash / "config.good.json").read_text())["rate"] == 9
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ('{"rate": -1}', "rate"),
+        ('{"rate": 9', "config.json"),
+        ("", "config.json"),
+        ("[]", "config.json"),
+        (None, "config.json"),
+    ],
+)
+def test_a_bad_one_is_reported_and_the_last_good_one_stays(flash, text, key):
+    (flash / "config.json").write_text('{"rate": 9}')
+    load_with_reports()
+    (flash / "config.json").unlink() if text is None else (flash / "config.json").write_text(text)
+    settings, reports = load_with_reports()
+    assert settings["rate"] == 9
+    assert [report[0] for report in reports] == [key]
+    settings, _ = load_with_reports()
+    assert settings["rate"] == 9
+
+
+@pytest.mark.parametrize("good", [None, "{", '{"rate": -1}'])
+def test_without_a_good_one_the_defaults_are_in_force(flash, good):
+    if good is not None:
+        (flash / "config.good.json").write_text(good)
+    (flash / "config.json").write_text("{}}")
+    assert load_with_reports()[0] == DEFAULTS
+
+
+def test_an_unchanged_one_is_not_written_again(flash):
+    (flash / "config.json").write_text("{}")
+    load_with_reports()
+    before = (flash / "config.good.json").stat().st_mtime_ns
+    load_with_reports()
+    assert (flash / "config.good.json").stat().st_mtime_ns == before
+
+
+def test_a_budget_may_grant_every_rate_up_to_the_one_that_is_configured():
+    """With the largest burst that is allowed; the rates are those that reduce in every way."""
+    values = {"rate_from": "budget", "rate": 100_000, "burst": ((1 << 29) - 1) // 1000}
+    with TickClock(strict=True) as clock:
+        bucket = make_bucket(check(values, 1000), clock.ticks, 1000)
+        for rate in (0, 1, 3, 7, 999, 1000, 1001, 99_999, 100_000, 2, 0, 100_000, 1):
+            bucket.set_rate(rate)
+            bucket.try_acquire(bucket.tokens())
+            clock.advance(1)
+
+
+def test_the_guaranteed_share_is_read_as_it_was_kept(flash, monkeypatch):
+    path = flash / "share.json"
+    monkeypatch.setattr(sluice.program.config, "SHARE_PATH", str(path))
+    assert load_share() == 0
+    keep_share(70)
+    assert load_share() == 70
+    for text in ("", "[7]", '{"guaranteed":-1}', '{"guaranteed":1073741824}', '{"guaranteed":"7"}'):
+        path.write_text(text)
+        assert load_share() == 0

@@ -1,0 +1,662 @@
+"""The board's program on CPython: a configuration in, frames and statistics lines out."""
+
+import json
+import types
+
+import machine
+import pytest
+from wire import MemoryLine, contents
+from wire import to_board as frame
+
+import sluice.program.config
+from host_sim import TickClock
+from host_sim.program import load_program
+from sluice.program.config import check
+from sluice_tools.serial.ack_pb2 import AckRequest
+
+
+@pytest.fixture
+def rig(monkeypatch, tmp_path):
+    """A board of fakes around the real program, on a clock that the test moves."""
+    board = types.ModuleType("board")
+    board.NAME = "rig"
+    board.TICKS_PER_S = 1000
+    board.line = MemoryLine()
+    board.uart = MemoryLine()
+    board.open_line = lambda: board.line
+    board.open_uart = lambda: board.uart
+    board.lit = []
+    board.open_led = lambda: board.lit.append
+    board.start_timer = lambda period, handler: machine.Timer(period=period, callback=handler)
+    board.pulse_irq = lambda handler: setattr(board, "pulse", handler)
+    monkeypatch.setattr(sluice.program.config, "PATH", str(tmp_path / "config.json"))
+    monkeypatch.setattr(sluice.program.config, "GOOD_PATH", str(tmp_path / "config.good.json"))
+    monkeypatch.setattr(sluice.program.config, "SHARE_PATH", str(tmp_path / "share.json"))
+    board.flash = tmp_path
+    with TickClock(start=(1 << 30) - 500) as clock:
+        board.ticks = clock.ticks
+        board.clock = clock
+        board.idle = lambda: clock.advance(1)
+        board.main = load_program(board)
+        yield board
+
+
+def start(board, **values):
+    program = board.main.Program(check(values, 1000), board.line)
+    program._open_source()
+    return program
+
+
+def run(board, program, ms):
+    for _ in range(ms):
+        while program.turn():
+            pass
+        board.clock.advance(1)
+
+
+def split(data):
+    """(text lines, contents of the frames) of what the board sent."""
+    text, frames = bytearray(), bytearray()
+    for i, part in enumerate(bytes(data).split(b"\0")):
+        if i % 2:
+            frames += b"\0" + part + b"\0"
+        else:
+            text += part
+    return text.decode().splitlines(), contents(frames)
+
+
+def stats(line):
+    return dict(pair.split("=", 1) for pair in line.split())
+
+
+HELLO = frame(b"\x81\x20\x09\x07\0\0\0\0\0\0\0\0")
+
+
+def take_all(board):
+    """The host confirms all deliveries before record 99."""
+    board.line.incoming += frame(b"\x84\x07\0\0\x63\0\0\0")
+
+
+def records(numbers):
+    return b"".join(frame(b"\x82" + n.to_bytes(3, "little") + b"r%d" % n) for n in numbers)
+
+
+def test_records_from_the_link_come_back_at_the_rate_and_are_acknowledged(rig):
+    program = start(rig, rate=100, burst=2, slots=8, stats_ms=1000)
+    rig.line.incoming += HELLO + records(range(8))
+    run(rig, program, 900)
+    take_all(rig)
+    run(rig, program, 101)
+    lines, frames = split(rig.line.sent)
+    delivered = [content for content in frames if content[0] == 0x93]
+    assert [content[8:] for content in delivered] == [b"r%d" % n for n in range(8)]
+    ticks = [int.from_bytes(content[4:8], "little") - ((1 << 30) - 500) for content in delivered]
+    assert ticks == [0, 0, 10, 20, 30, 40, 50, 60]
+    last = [AckRequest.FromString(content[1:]) for content in frames if content[0] == 0x92][-1]
+    assert (last.processed_count, last.available_capacity) == (8, 8)
+    line = stats(lines[-1])
+    assert line["event"] == "stats"
+    assert (line["admitted"], line["qps"], line["depth"], line["high_water"]) == (
+        "8",
+        "8",
+        "0",
+        "6",
+    )
+    assert (line["rate"], line["per_ms"], line["burst"], line["tokens"]) == (
+        "100",
+        "1000",
+        "2",
+        "2",
+    )
+    assert (line["failed"], line["rejected"], line["overwritten"]) == ("0", "0", "0")
+    assert (line["p50_ms"], line["p99_ms"]) == ("20", "61")
+    assert line["mean_qps"] == "8.00"
+
+
+def test_a_line_a_second_and_none_to_catch_up_with(rig):
+    program = start(rig)
+    run(rig, program, 3001)
+    rig.clock.advance(10_000)
+    run(rig, program, 2001)
+    lines, _ = split(rig.line.sent)
+    assert len(lines) == 3 + 1 + 2
+    assert [stats(line)["up_s"] for line in lines] == ["1", "2", "3", "13", "14", "15"]
+
+
+def test_the_led_blinks_while_records_flow_and_is_lit_while_none_do(rig):
+    program = start(rig, source="pin", sink="uart", rate=None, tries=2)
+    run(rig, program, 1)
+    for pulses, takes in ((1, 8), (1, 8), (2, 8), (0, 8), (0, 8), (1, 8), (1, 0), (1, 0)):
+        rig.uart.at_most = takes
+        for _ in range(pulses):
+            rig.pulse(None)
+        run(rig, program, 1000)
+    assert rig.lit == [True, False, True, True, True, False, True, True]
+
+
+def test_a_board_without_an_led_runs(rig):
+    rig.open_led = lambda: None
+    run(rig, start(rig), 1001)
+    assert rig.lit == []
+
+
+def test_unlimited_says_none(rig):
+    program = start(rig, rate=None)
+    run(rig, program, 1001)
+    assert stats(split(rig.line.sent)[0][0])["rate"] == "none"
+
+
+@pytest.mark.parametrize("source", ["timer", "pin"])
+def test_pulses_go_to_the_uart(rig, source):
+    program = start(rig, source=source, sink="uart", rate=None, timer_ms=10)
+    if source == "pin":
+        for _ in range(3):
+            rig.pulse(None)
+    run(rig, program, 35)
+    assert len(rig.uart.sent) == 3 * 8
+    assert [rig.uart.sent[i] for i in (0, 8, 16)] == [0, 1, 2]
+
+
+def test_bytes_are_charged_as_bytes(rig):
+    program = start(rig, cost="bytes", rate=100, burst=16, slot_size=16)
+    rig.line.incoming += HELLO
+    rig.line.incoming += frame(b"\x82\0\0\0" + b"x" * 16) + frame(b"\x82\x01\0\0" + b"x" * 10)
+    run(rig, program, 200)
+    delivered = [content for content in split(rig.line.sent)[1] if content[0] == 0x93]
+    ticks = [int.from_bytes(content[4:8], "little") for content in delivered]
+    assert ticks[1] - ticks[0] == 100
+
+
+def test_a_sink_that_fails_for_good_is_told_on_the_console(rig):
+    program = start(rig, sink="uart", tries=2)
+    rig.uart.at_most = 0
+    rig.line.incoming += HELLO + records([0])
+    run(rig, program, 1001)
+    lines, _ = split(rig.line.sent)
+    assert lines[0] == "event=given_up bytes=2"
+    assert (stats(lines[-1])["failed"], stats(lines[-1])["retried"]) == ("1", "1")
+
+
+def test_a_host_changes_the_rate_and_the_records_follow(rig):
+    program = start(rig, rate=10, burst=1, slots=8)
+    rig.line.incoming += HELLO + records(range(5))
+    run(rig, program, 10)
+    rig.line.incoming += frame(b"\x83\x01\0\0who=anna rate=100")
+    run(rig, program, 60)
+    lines, frames = split(rig.line.sent)
+    assert lines == ["event=changed key=rate old=10 new=100 who=anna up_s=0"]
+    ticks = [int.from_bytes(f[4:8], "little") for f in frames if f[0] == 0x93]
+    # A tenth of the first token was paid at the old rate when the new one came.
+    assert [tick - ticks[0] for tick in ticks] == [0, 19, 29, 39, 49]
+    confirmations = [f for f in frames if f[0] == 0x94]
+    pairs = [pair for f in confirmations for pair in f[7:].split()]
+    assert b"rate=100" in pairs
+    assert len(pairs) == confirmations[0][6]
+    run(rig, program, 1000)
+    assert stats(split(rig.line.sent)[0][-1])["rate"] == "100"
+
+
+def test_a_limit_of_the_configuration_is_the_credit(rig):
+    program = start(rig, rate=0, burst=1, slots=8, limit=3)
+    rig.line.incoming += HELLO
+    run(rig, program, 1)
+    acks = [f for f in split(rig.line.sent)[1] if f[0] == 0x92]
+    assert AckRequest.FromString(acks[0][1:]).available_capacity == 3
+
+
+def test_a_trial_that_makes_the_sink_fail_goes_back(rig):
+    program = start(rig, sink="uart", tries=1, rate=10, slots=8)
+    rig.line.incoming += HELLO + records(range(3))
+    run(rig, program, 1001)
+    rig.line.incoming += frame(b"\x83\x01\0\0who=anna trial_s=30 rate=500 limit=4")
+    rig.uart.at_most = 0
+    rig.line.incoming += records([3])
+    run(rig, program, 1001)
+    lines = [stats(line) for line in split(rig.line.sent)[0]]
+    assert [line["key"] for line in lines if line["event"] == "rolled_back"] == ["rate", "limit"]
+    (verdict,) = (line for line in lines if line["event"] == "trial")
+    assert (verdict["errors_before_pct"], verdict["errors_pct"]) == ("0.00", "100.00")
+    assert (program._bucket.rate, program._ring.limit) == (10, 8)
+
+
+def test_the_gains_of_the_controllers_change_while_they_run(rig):
+    def change(program, pairs):
+        rig.line.incoming += frame(b"\x83\x01\0\0who=anna " + pairs)
+        run(rig, program, 1)
+        assert b"\x95\x01\0\0" not in bytes(rig.line.sent)
+
+    program = start(rig, control="pid")
+    change(program, b"kp=1,2 ki=0,1 kd=1,9 target_ms=50 limit_floor=5 calm=none rush=900,400,-500")
+    limit = program._limit
+    assert (limit.kp, limit.ki, limit.kd, limit.target) == ((1, 2), (0, 1), (1, 9), 50)
+    assert (limit.floor, limit.calm, limit.rush) == (5, None, (900, 400, -500))
+    program = start(rig, control="codel")
+    change(program, b"target_ms=5 interval_ms=100")
+    assert (program._shed.target, program._shed.interval) == (5, 100)
+    program = start(rig, control="rate", rate=100)
+    change(program, b"rate=1000 burst=7 rate_low=10 rate_step=9 rate_keep=7,10 target_ms=60")
+    tuner = program._tuner
+    assert (tuner.low, tuner.high, tuner.step) == (10, 1000, 9)
+    assert (tuner.keep, tuner.latency, program._bucket.high) == ((7, 10), 60, 1000)
+    program = start(rig, smooth_ms=5, rate=100)
+    change(program, b"rate=200 burst=7")
+    assert (program._bucket.rate, program._bucket.burst) == (200, 1)
+
+
+def test_a_change_to_keep_is_in_the_file(rig):
+    program = start(rig, rate=10)
+    path = rig.flash / "config.json"
+    rig.line.incoming += frame(b"\x83\x01\0\0who=anna rate=11") + frame(
+        b"\x83\x02\0\0who=anna keep=1 burst=3"
+    )
+    run(rig, program, 1)
+    assert sluice.program.config.load(1000, None) == check({"rate": 11, "burst": 3}, 1000)
+    path.unlink()
+    path.mkdir()
+    rig.line.incoming += frame(b"\x83\x03\0\0who=anna keep=1 burst=4")
+    run(rig, program, 1)
+    refusals = [f for f in split(rig.line.sent)[1] if f[0] == 0x95]
+    (refusal,) = refusals
+    assert refusal[1:4] == b"\x03\0\0"
+    assert refusal[4:].split(b"\n")[0] == b"keep"
+    assert program._bucket.burst == 3
+
+
+def run_main(board, turns=50):
+    """main() until a Ctrl-C after some idle turns; what it printed."""
+    left = [turns]
+
+    def idle():
+        left[0] -= 1
+        if left[0] == 0:
+            board.line.incoming += b"\r\x03"
+        board.clock.advance(1)
+
+    board.idle = idle
+    board.main.main()
+    return split(board.line.sent)[0]
+
+
+def test_main_starts_says_so_and_stops_on_ctrl_c(rig):
+    (rig.flash / "config.json").write_text('{"rate": 5, "sink": "null"}')
+    assert run_main(rig) == [
+        "event=start version=0.1.0 board=rig source=link sink=null",
+        "event=stop",
+    ]
+
+
+def test_a_bad_configuration_is_told_and_the_last_good_one_runs(rig):
+    (rig.flash / "config.good.json").write_text(json.dumps({"sink": "null"}))
+    (rig.flash / "config.json").write_text('{"rate": "fast"}')
+    assert run_main(rig)[:2] == [
+        'event=config_error key=rate value="fast"'
+        ' allowed="an integer from 0 to 1073741823 or null"',
+        "event=start version=0.1.0 board=rig source=link sink=null",
+    ]
+
+
+def last_stats(board):
+    lines, _ = split(board.line.sent)
+    return stats([line for line in lines if line.startswith("event=stats")][-1])
+
+
+def fed(board, program, every_ms, ms):
+    """Put a record into the ring every so many ms; a full one refuses it."""
+    for now in range(ms):
+        if now % every_ms == 0:
+            program._ring.put(b"record", 6)
+        run(board, program, 1)
+
+
+def test_the_limit_follows_the_time_in_the_queue(rig):
+    program = start(rig, control="pid", rate=100, burst=1, slots=64, source="pin", sink="null")
+    fed(rig, program, 5, 40_000)  # twice what gets out
+    line = last_stats(rig)
+    assert 15 <= int(line["limit"]) <= 25  # 200 ms at 100 a second
+    assert 150 <= int(line["p95_ms"]) <= 260
+    assert int(line["rejected"]) > 0
+
+
+def test_codel_sheds_what_has_waited_too_long_and_says_so(rig):
+    values = {"control": "codel", "target_ms": 20, "interval_ms": 100}
+    program = start(rig, **values, rate=100, burst=1, slots=64, source="pin", sink="null")
+    fed(rig, program, 8, 60_000)
+    line = last_stats(rig)
+    assert int(line["shed"]) > 100
+    assert int(line["p50_ms"]) < 200
+    assert line["rejected"] == "0"
+    assert line["failed"] == "0"
+
+
+def test_the_rate_follows_a_sink_that_fails(rig):
+    values = {"control": "rate", "rate_low": 50, "rate_step": 25}
+    program = start(rig, **values, rate=400, burst=1, source="pin", sink="uart")
+    line = rig.uart
+    line.write = lambda buf, n: 0
+    fed(rig, program, 2, 5_000)
+    assert last_stats(rig)["rate"] == "50"
+    line.write = lambda buf, n: n
+    fed(rig, program, 2, 6_000)
+    assert 150 <= int(last_stats(rig)["rate"]) <= 200
+    fed(rig, program, 2, 12_000)
+    assert last_stats(rig)["rate"] == "400"
+
+
+def test_smoothed_grants_come_evenly_after_an_idle_time(rig):
+    program = start(rig, smooth_ms=1, rate=300, burst=50, source="pin", sink="uart")
+    at = []
+    rig.uart.write = lambda buf, n: at.append(rig.clock.ticks()) or n
+    run(rig, program, 700)  # idle
+    for _ in range(5):
+        program._ring.put(b"record", 6)
+    run(rig, program, 30)
+    assert [(tick - at[0]) % (1 << 30) for tick in at] == [0, 3, 6, 10, 13]
+
+
+def test_the_load_is_what_the_turns_with_work_took(rig):
+    program = start(rig, rate=None, source="pin", sink="uart")
+    rig.uart.write = lambda buf, n: rig.clock.advance(5) or n
+    fed(rig, program, 10, 3_000)
+    assert 0.3 <= float(last_stats(rig)["load"]) <= 0.5
+
+
+def grant(board, number, guaranteed, extra, for_ms, count=1):
+    until = board.clock.ticks() + for_ms & 0x3FFFFFFF
+    numbers = b"".join(n.to_bytes(4, "little") for n in (number, guaranteed, extra, until))
+    board.line.incoming += frame(b"\x89\x07\0\0" + bytes([count, 0, 0]) + numbers)
+
+
+GREET = frame(b"\x88\x07\0\0")
+BUDGETED = {"rate_from": "budget", "rate": 300, "burst": 1, "source": "pin", "sink": "null"}
+
+
+def test_a_budget_gives_the_rate_and_after_it_what_is_guaranteed_and_kept(rig):
+    program = start(rig, **BUDGETED)
+    fed(rig, program, 1, 2_000)
+    assert last_stats(rig)["rate"] == "0"
+    rig.line.incoming += GREET
+    run(rig, program, 1)
+    grant(rig, 1, 20, 80, 1_500)
+    fed(rig, program, 1, 1_000)
+    assert (last_stats(rig)["rate"], last_stats(rig)["qps"]) == ("100", "99")
+    fed(rig, program, 1, 2_000)
+    assert (last_stats(rig)["rate"], last_stats(rig)["qps"]) == ("20", "20")
+    rig.line.incoming.clear()
+    again = start(rig, **BUDGETED)  # as after a reset
+    fed(rig, again, 1, 1_000)
+    assert last_stats(rig)["rate"] == "20"
+
+
+def test_the_rate_of_the_configuration_is_the_most_that_a_budget_gives(rig):
+    program = start(rig, **BUDGETED)
+    rig.line.incoming += GREET
+    run(rig, program, 1)
+    grant(rig, 1, 0, 1000, 5_000)
+    fed(rig, program, 1, 1_000)
+    assert last_stats(rig)["rate"] == "300"
+    for rate, in_force in ((40, 40), (2000, 1000), (500, 500)):
+        rig.line.incoming += frame(
+            b"\x83" + rate.to_bytes(3, "little") + b"who=anna rate=%d" % rate
+        )
+        fed(rig, program, 1, 1_000)
+        assert last_stats(rig)["rate"] == str(in_force)
+    fed(rig, program, 1, 2_000)
+    assert last_stats(rig)["rate"] == "0"
+
+
+def test_a_board_without_a_budget_takes_no_grant(rig):
+    program = start(rig, rate=300, source="pin", sink="null")
+    rig.line.incoming += GREET
+    run(rig, program, 1)
+    grant(rig, 1, 0, 100, 5_000)
+    run(rig, program, 1_000)
+    assert last_stats(rig)["rate"] == "300"
+    assert split(rig.line.sent)[1][-1][22] == 0
+
+
+def watch(board, ms):
+    board.line.incoming += frame(b"\x8a" + ms.to_bytes(3, "little"))
+
+
+def test_a_report_comes_with_each_line_and_none_besides(rig):
+    program = start(rig, rate=10, burst=1, slots=8, stats_ms=1000)
+    rig.line.incoming += frame(b"\x88\x09\x07\0")
+    for _ in range(500):  # a loop that looks at its clock now and then
+        run(rig, program, 1)
+        rig.clock.advance(9)
+    lines, frames = split(rig.line.sent)
+    reports = [content for content in frames if content[0] == 0x98]
+    assert (len(lines), len(reports)) == (4, 5)  # the first one answers the greeting
+
+
+def test_a_watermark_limits_the_queue_to_what_leaves_in_that_time(rig):
+    program = start(rig, rate=100, burst=1, slots=64, source="pin", sink="null", limit=50)
+    rig.line.incoming += GREET
+    watch(rig, 250)
+    fed(rig, program, 5, 5_000)
+    line = last_stats(rig)
+    assert (line["watermark_ms"], line["limit"], line["depth"]) == ("250", "25", "24")
+    assert (line["backlog_bytes"], line["lag_ms"]) == ("144", "235")
+    rig.line.incoming += frame(b"\x83\x01\0\0who=anna rate=40")
+    fed(rig, program, 5, 1_000)
+    assert last_stats(rig)["limit"] == "10"
+    rig.line.incoming += frame(b"\x83\x02\0\0who=anna rate=400 limit=30")
+    fed(rig, program, 5, 1_000)
+    assert last_stats(rig)["limit"] == "30"
+    watch(rig, 0)
+    rig.line.incoming += frame(b"\x83\x03\0\0who=anna rate=4 limit=none")
+    fed(rig, program, 5, 2_000)
+    assert last_stats(rig)["limit"] == "64"
+
+
+def test_a_watermark_of_a_board_that_counts_bytes_is_in_its_longest_records(rig):
+    values = {"cost": "bytes", "rate": 6_000, "burst": 64, "slot_size": 60}
+    program = start(rig, **values, slots=64, source="pin", sink="null")
+    watch(rig, 250)
+    run(rig, program, 1_001)
+    assert last_stats(rig)["limit"] == "25"
+
+
+def test_what_controls_the_limit_is_followed_up_to_the_watermark(rig):
+    values = {"control": "pid", "calm": None, "rate": 100, "burst": 1, "slots": 64}
+    program = start(rig, **values, source="pin", sink="null")
+    watch(rig, 100)
+    fed(rig, program, 5, 10_000)
+    assert last_stats(rig)["limit"] == "10"
+    watch(rig, 0)
+    fed(rig, program, 5, 20_000)
+    assert 15 <= int(last_stats(rig)["limit"]) <= 25
+
+
+# The watchdog
+
+
+class Watchdog:
+    """A board's watchdog: whether it has bitten by now."""
+
+    def __init__(self, clock, timeout):
+        self.clock = clock
+        self.timeout = timeout
+        self.fed = clock.passed_us()
+
+    def feed(self):
+        self.fed = self.clock.passed_us()
+
+    @property
+    def bites(self):
+        return self.clock.passed_us() - self.fed > self.timeout * 1000
+
+
+def watched(board, **values):
+    """A program as `run` starts it, its watchdog with it."""
+    board.WDT = lambda timeout: Watchdog(board.clock, timeout)
+    program = start(board, watchdog_ms=1000, **values)
+    program._watchdog = board.WDT(timeout=1000)
+    return program
+
+
+def test_run_starts_the_watchdog_that_is_configured(rig):
+    started = []
+    rig.WDT = lambda timeout: started.append(timeout) or Watchdog(rig.clock, timeout)
+
+    def leave():
+        raise KeyboardInterrupt
+
+    rig.idle = leave
+    for values in ({}, {"watchdog_ms": 8000}):
+        program = rig.main.Program(check(values, 1000), rig.line)
+        with pytest.raises(KeyboardInterrupt):
+            program.run()
+    assert started == [8000]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"source": "link"},  # nobody sends
+        {"source": "timer", "timer_ms": 100, "sink": "null"},
+        {"source": "timer", "timer_ms": 10, "sink": "null", "rate": 1, "per_ms": 60_000},  # denied
+        {"source": "timer", "timer_ms": 10, "sink": "null", "rate": 0, "burst": 1},  # for ever
+    ],
+)
+def test_a_loop_that_has_nothing_to_do_or_must_wait_is_no_stuck_loop(rig, values):
+    program = watched(rig, **values)
+    for _ in range(50):
+        run(rig, program, 100)
+        assert not program._watchdog.bites
+
+
+def test_a_failing_sink_that_is_given_up_is_no_stuck_loop(rig):
+    rig.uart.write = lambda data, n=None: 0
+    program = watched(rig, source="timer", timer_ms=10, sink="uart", tries=3)
+    for _ in range(50):
+        run(rig, program, 100)
+        assert not program._watchdog.bites
+    assert program._stats.failed > 0
+
+
+def test_a_host_that_confirms_nothing_is_no_stuck_loop(rig):
+    program = watched(rig, rate=None, slots=64)
+    rig.line.incoming += HELLO + records(range(60))
+    for _ in range(50):
+        run(rig, program, 100)
+        assert not program._watchdog.bites
+    assert not program._link.ready()
+
+
+def test_a_sink_that_hangs_starves_the_watchdog(rig):
+    program = watched(rig, source="timer", timer_ms=10, sink="uart", rate=None)
+    bitten = []
+
+    def hang(data, n=None):
+        for _ in range(20):
+            rig.clock.advance(100)
+            bitten.append(program._watchdog.bites)
+        raise KeyboardInterrupt  # the reset
+
+    rig.uart.write = hang
+    with pytest.raises((KeyboardInterrupt, RuntimeError)):
+        run(rig, program, 100)
+    assert bitten[-1] and not bitten[0]
+
+
+def test_a_loop_that_turns_without_moving_what_is_due_starves_the_watchdog(rig):
+    program = watched(rig, source="timer", timer_ms=10, sink="null", rate=None)
+    program._pipeline.step = lambda: 0
+    run(rig, program, 1000)
+    assert not program._watchdog.bites
+    run(rig, program, 100)
+    assert program._watchdog.bites
+
+
+# Light sleep
+
+
+@pytest.fixture
+def sleeper(rig):
+    """The rig, on a board that sleeps: each sleep's ms are kept; a timer's interrupt ends it."""
+    rig.SLEEPS_WITH = ("timer",)
+    rig.slept = []
+
+    def lightsleep(ms):
+        before = rig.clock.passed_us()
+        due = rig.clock.alarms.next_due()
+        left = ms if due is None else max(0, min(ms, (due - before) // 1000))
+        rig.clock.advance(left)
+        rig.slept.append(left)
+
+    rig.lightsleep = lightsleep
+    rig.uart.txdone = lambda: True
+    return rig
+
+
+def rest(board, program, ms):
+    """The loop of `run`, for so long."""
+    end = board.clock.passed_us() + ms * 1000
+    while board.clock.passed_us() < end:
+        if not program.turn():
+            program._rest()
+
+
+@pytest.mark.parametrize("rate", [3, 7, 1000])
+def test_a_board_that_sleeps_grants_as_one_that_does_not(sleeper, rate):
+    told = []
+    for light_sleep_ms in (None, 500):
+        program = start(
+            sleeper,
+            source="timer",
+            timer_ms=130,
+            sink="uart",
+            rate=rate,
+            per_ms=1000,
+            burst=1,
+            slots=64,
+            stats_ms=10_000,
+            light_sleep_ms=light_sleep_ms,
+        )
+        writes = []
+        begun = sleeper.clock.passed_us()
+        sleeper.uart.write = lambda data, n, w=writes, b=begun: (
+            w.append((sleeper.clock.passed_us() - b) // 1000) or n
+        )
+        rest(sleeper, program, 9_000)
+        told.append((writes, program._bucket.tokens(), program._stats.admitted))
+        while (due := sleeper.clock.alarms.next_due()) is not None:  # that program's timer
+            sleeper.clock.alarms._due.clear()
+            assert due
+    assert told[0] == told[1]
+    assert sum(sleeper.slept) > 5_000
+
+
+def test_a_sleep_ends_before_what_is_due(sleeper):
+    program = start(sleeper, source="timer", timer_ms=60_000, sink="null", light_sleep_ms=5_000)
+    rest(sleeper, program, 4_001)
+    lines = [stats(line) for line in split(sleeper.line.sent)[0]]
+    assert [line["up_s"] for line in lines] == ["1", "2", "3", "4"]  # statistics come in time
+    assert max(sleeper.slept) <= 1_000
+
+
+def test_a_sleep_leaves_the_watchdog_time_enough(sleeper):
+    values = {"stats_ms": 60_000, "light_sleep_ms": 60_000, "watchdog_ms": 2_000}
+    program = start(sleeper, source="timer", timer_ms=60_000, sink="null", **values)
+    rest(sleeper, program, 10_000)
+    assert max(sleeper.slept) == 1_000
+
+
+def test_a_board_does_not_sleep_while_its_uart_sends(sleeper):
+    sleeper.uart.txdone = lambda: False
+    program = start(sleeper, source="timer", timer_ms=500, sink="uart", light_sleep_ms=100)
+    rest(sleeper, program, 2_000)
+    assert sleeper.slept == []
+
+
+@pytest.mark.parametrize("source", ["link", "pin"])
+def test_a_board_that_would_lose_what_its_source_sends_stays_awake_and_says_so(sleeper, source):
+    (sleeper.flash / "config.json").write_text(
+        json.dumps({"source": source, "light_sleep_ms": 100})
+    )
+    sleeper.idle = lambda: (_ for _ in ()).throw(KeyboardInterrupt)
+    sleeper.main.main()
+    text = bytes(sleeper.line.sent).decode()
+    assert 'key=light_sleep_ms value=100 allowed="null on rig, or source timer"' in text
+    assert sleeper.slept == []

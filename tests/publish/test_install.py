@@ -1,0 +1,159 @@
+"""`mpremote mip install`, from a checkout, from a web address and compiled, on an empty board."""
+
+import http.server
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+from remote import mpremote
+
+from host_sim import FIRMWARE
+from sluice_tools.board.flash.release import library
+from sluice_tools.publish.mip.packages import SOURCE, WHOLE, files
+from sluice_tools.vboard import VirtualBoard
+
+ALL = sorted(path.stem for path in (FIRMWARE / "sluice").glob("*.json"))
+
+# Imports all that was installed, what was asked for before what came with it; there is nothing
+# else on the board's flash.
+ALONE = """
+import os, sys
+sys.path.insert(0, target)
+for name in list(sys.modules):
+    if name.split(".")[0] == "sluice":
+        del sys.modules[name]
+there = [entry[0].split(".")[0] for entry in os.ilistdir(target + "/sluice") if "." in entry[0]]
+for name in asked_for + there:
+    if name != "__init__":
+        __import__("sluice." + name)
+there.sort()
+print("imported", " ".join(there))
+"""
+
+# What someone who installed only this module does with it.
+WORKS = {
+    "bucket": """
+from sluice import TokenBucket
+bucket = TokenBucket(100, 2)
+print([bucket.try_acquire() for _ in range(3)], bucket.acquire(timeout_ms=1000))
+import time
+time.sleep_ms(20)
+try:
+    bucket.wait().send(None)
+except StopIteration:
+    print("done")
+""",
+    "ring": """
+from sluice import OVERWRITE, RingQueue
+queue = RingQueue(2, "H", OVERWRITE)
+print([queue.try_put(n) for n in range(3)], queue.try_get(), len(queue), queue.overwritten)
+print("done" if RingQueue(1).get(timeout_ms=1) is None else "")
+""",
+    "keyed": """
+from sluice import KeyedBuckets
+clients = KeyedBuckets(2, 10, 1)
+print([clients.try_acquire(key) for key in ("a", "b", "a")])
+print("done")
+""",
+}
+
+PIPELINE = """
+from sluice import Pipeline, RecordRing, Stats, TokenBucket
+
+class Sink:
+    def write(self, record, n):
+        self.took = bytes(record[:n])
+        return True
+
+ring, sink = RecordRing(4, 16), Sink()
+ring.put(b"abc", 3)
+print(Pipeline(ring, TokenBucket(1, 1), sink, Stats()).step() == 1, sink.took)
+"""
+
+
+@pytest.fixture(scope="module")
+def board() -> Iterator[VirtualBoard]:
+    with VirtualBoard() as running:
+        yield running
+
+
+@pytest.fixture
+def install(board: VirtualBoard) -> Iterator[Callable[..., str]]:
+    """install(package, ..., then=PROGRAM): what the program prints with these alone installed."""
+    target = "/target"
+
+    def run(*packages: str | Path, then: str) -> str:
+        # One process for both: each mpremote takes a second to start.
+        modules = [Path(package).stem for package in packages]
+        asked_for = [name for name in modules if name in ALL]
+        program = f"target = {target!r}\nasked_for = {asked_for!r}\n{ALONE}{then}"
+        command = ["mip", "install", "--target", target, *map(str, packages), "+", "exec", program]
+        done = mpremote(board.url, *command)
+        assert done.returncode == 0, done.stdout + done.stderr
+        _, arrow, said = done.stdout.replace("\r", "").rpartition("imported ")
+        assert arrow
+        return said
+
+    yield run
+    shutil.rmtree(board.flash_dir / "target", ignore_errors=True)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_each_package_works_with_nothing_else_installed(
+    install: Callable[..., str], name: str
+) -> None:
+    said = install(FIRMWARE / "sluice" / f"{name}.json", then=WORKS.get(name, "print('done')"))
+    assert name in said.split()
+    assert said.endswith("done\n")
+
+
+def test_packages_add_up(install: Callable[..., str]) -> None:
+    names = ("pipeline", "records", "stats", "bucket")
+    packages = [FIRMWARE / "sluice" / f"{name}.json" for name in names]
+    assert install(*packages, then=PIPELINE).endswith("True b'abc'\n")
+
+
+def test_the_whole_library_goes_where_programs_import_from(
+    vboard: VirtualBoard, remote: Callable[..., str]
+) -> None:
+    remote("mip", "install", str(FIRMWARE / WHOLE))
+    wanted = {f"lib/{name}" for name in library(FIRMWARE, SOURCE)}
+    there = {str(p.relative_to(vboard.flash_dir)) for p in vboard.flash_dir.rglob("*.py")}
+    assert there == wanted
+    for name in library(FIRMWARE, SOURCE):
+        assert (vboard.flash_dir / "lib" / name).read_bytes() == (FIRMWARE / name).read_bytes()
+    program = "from sluice import TokenBucket; print(TokenBucket(1, 1).try_acquire())"
+    assert remote("exec", program).strip() == "True"
+
+
+@pytest.mark.parametrize("address", ["/firmware/", "/firmware/sluice/keyed.json"])
+def test_an_address_does_as_well_as_a_checkout(install: Callable[..., str], address: str) -> None:
+    """A plain web server is served from like a repository: the same rules make its addresses."""
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, format: str, *args: object) -> None:
+            assert ".." not in self.path
+
+    handler = partial(Quiet, directory=str(FIRMWARE.parent))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        port = server.server_address[1]
+        said = install(f"http://127.0.0.1:{port}{address}", then="print('done')")
+        server.shutdown()
+    assert "keyed" in said.split()
+
+
+def test_compiled_packages_install_and_work(
+    board: VirtualBoard, install: Callable[..., str], tmp_path: Path
+) -> None:
+    for name, data in files(FIRMWARE, "").items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(data)
+    assert install(tmp_path / "sluice" / "bucket.json", then=WORKS["bucket"]).endswith("done\n")
+    there = board.flash_dir / "target" / "sluice"
+    assert {path.suffix for path in there.iterdir()} == {".mpy"}
+    said = install(tmp_path / WHOLE, then="print('done')")
+    assert set(ALL) <= set(said.split())

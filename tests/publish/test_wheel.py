@@ -1,0 +1,159 @@
+"""Sluice as a user installs it: the wheel of a clean checkout, in an empty place."""
+
+import ast
+import shutil
+import subprocess
+import sys
+import tomllib
+import zipfile
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+from installed import Run, install
+from remote import mpremote
+
+from sluice_tools.publish.web.build import build
+from sluice_tools.vboard import VirtualBoard
+
+PROJECT = Path(__file__).parents[2]
+MICROPYTHON = "node_modules/@micropython/micropython-webassembly-pyscript"
+
+
+def build_wheel(source: Path, out: Path) -> Path:
+    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps"]
+    subprocess.run([*command, "--no-build-isolation", "-w", out, source], check=True)
+    (wheel,) = out.glob("*.whl")
+    return wheel
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What a clone has, and nothing that `make setup` adds."""
+    folder = tmp_path_factory.mktemp("checkout")
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True)
+    for name in listed.stdout.splitlines():
+        if (PROJECT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(PROJECT / name, folder / name)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def sluice(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """The installed program, run in a folder of its own, which has another `tools` in it."""
+    wheel = build_wheel(checkout, tmp_path_factory.mktemp("wheel"))
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    (elsewhere / "tools").mkdir()  # a folder of the user's own
+    (elsewhere / "tools" / "__init__.py").touch()
+    (elsewhere / "tools" / "__main__.py").write_text("raise SystemExit('not this one')\n")
+
+    return install(wheel, tmp_path_factory.mktemp("place"), elsewhere)
+
+
+def test_the_installed_program_is_not_that_of_the_checkout(sluice: Run) -> None:
+    done = sluice("--help")
+    assert done.returncode == 0 and "flash" in done.stdout
+    version = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"].get("version")
+    assert version is None  # it stands in firmware/sluice/__init__.py alone
+    init = (PROJECT / "firmware" / "sluice" / "__init__.py").read_text()
+    said = sluice("--version").stdout.split()[-1]
+    assert f'__version__ = "{said}"' in init
+
+
+def test_it_flashes_a_board_from_any_folder(sluice: Run, vboard: VirtualBoard) -> None:
+    done = sluice("flash", "--board", "virtual", "--port", vboard.url)
+    assert (done.returncode, done.stderr) == (0, "")
+    board = mpremote(vboard.url, "exec", "import os; print(sorted(os.listdir('/')))")
+    assert "config.json" in board.stdout and "main.py" in board.stdout
+
+
+def test_without_its_micropython_the_virtual_board_says_what_fetches_it_and_then_runs(
+    sluice: Run, tmp_path: Path
+) -> None:
+    log = tmp_path / "log.csv"
+    log.write_text("time,name\n" + "".join(f"{n / 400},request {n}\n" for n in range(400)))
+    done = sluice("demo", str(log))
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1 and "`sluice vboard --install`" in done.stderr
+    installed = sluice("vboard", "--install")
+    assert (installed.returncode, installed.stdout, installed.stderr) == (0, "", "")
+    done = sluice("demo", str(log))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "lost                    0" in done.stdout
+
+
+def test_the_page_is_built_in_any_folder_when_what_it_runs_on_is_fetched(
+    sluice: Run, tmp_path: Path
+) -> None:
+    page = tmp_path / "page"
+    done = sluice("web", "--out", str(page))
+    assert done.returncode == 1 and not page.exists()
+    assert done.stderr.count("\n") == 1 and "`sluice web --install`" in done.stderr
+    installed = sluice("web", "--install")
+    assert (installed.returncode, installed.stdout, installed.stderr) == (0, "", "")
+    done = sluice("web", "--out", str(page))
+    assert (done.returncode, done.stderr) == (0, "")
+    build(tmp_path / "ours")
+    assert files(page) == files(tmp_path / "ours")
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    found = [path for path in folder.rglob("*") if path.is_file()]
+    return {str(path.relative_to(folder)): path.read_bytes() for path in found}
+
+
+def test_the_shell_completes_commands_and_boards(sluice: Run) -> None:
+    def completed(words: str) -> set[str]:
+        done = sluice(
+            _SLUICE_COMPLETE="bash_complete",
+            COMP_WORDS=words,
+            COMP_CWORD=str(len(words.split(" ")) - 1),
+        )
+        return {line.partition(",")[2] for line in done.stdout.splitlines()}
+
+    assert completed("sluice fla") == {"flash"}
+    assert completed("sluice flash --board rp") >= {"rp2040"}
+    assert "esp32" not in completed("sluice flash --board rp")
+
+
+def test_a_wheel_built_after_make_setup_has_what_the_virtual_board_and_the_page_run_on(
+    checkout: Path, tmp_path: Path
+) -> None:
+    copy = tmp_path / "set-up"
+    shutil.copytree(checkout, copy)
+    for package in (f"tools/vboard/{MICROPYTHON}", "tools/publish/web/node_modules/uplot"):
+        shutil.copytree(PROJECT / package, copy / package)
+    names = zipfile.ZipFile(build_wheel(copy, tmp_path / "wheel")).namelist()
+    assert f"tools/vboard/{MICROPYTHON}/micropython.wasm" in names
+    assert "tools/publish/web/node_modules/uplot/dist/uPlot.esm.js" in names
+    assert not [name for name in names if "__pycache__" in name or name.startswith("tests")]
+
+
+def test_all_that_the_program_imports_is_installed_with_it() -> None:
+    project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
+    declared = {name.lower().replace("_", "-") for name in project["dependencies"]}
+    distributions = packages_distributions()
+    own = {"tools", "host_sim", "sluice", "board", "main", "firmware"}
+    wanted = set()
+    for room in ("tools", "host_sim"):
+        for path in (PROJECT / room).rglob("*.py"):
+            if "node_modules" not in path.parts and "onboard" not in path.parts:
+                wanted |= imports(path)
+    wanted -= own | sys.stdlib_module_names
+    names = {
+        distributions[name][0].lower().replace("_", "-") for name in wanted & set(distributions)
+    }
+    assert names - declared == set()
+
+
+def imports(path: Path) -> set[str]:
+    """The packages that a module imports, those of a type checker's own branch too."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module.split(".")[0])
+    return found

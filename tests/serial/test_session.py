@@ -1,0 +1,639 @@
+"""The host's end of the link: alone in tables, and against the firmware's end with faults."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from linked_board import LinkedBoard, feed
+from wire import to_board
+
+from sluice_tools.serial.ack_pb2 import AckRequest
+from sluice_tools.serial.roundtrip import INITIAL_S, LEAST_S, MOST_S
+from sluice_tools.serial.session import (
+    GREET_S,
+    PING_S,
+    RECORD_MAX,
+    SEQ_PERIOD,
+    LinkError,
+    Session,
+    new_session,
+)
+
+SESSION = 7
+HELLO_1 = 0x20  # the number of a session's first hello
+
+
+def u24(value):
+    return (value % SEQ_PERIOD).to_bytes(3, "little")
+
+
+def hello(base, taken=None, number=HELLO_1, session=SESSION):
+    taken = base if taken is None else taken
+    return bytes([0x81, 0x20, number]) + u24(session) + u24(base) + u24(taken)
+
+
+def taken(seq, missing=0):
+    return b"\x84" + u24(SESSION) + u24(seq) + bytes([missing])
+
+
+def record(seq, payload):
+    return b"\x82" + u24(seq) + payload
+
+
+def welcome(expected, session=SESSION, size=16, per_second=1000, number=HELLO_1):
+    place = bytes([0x91, 0x20, number]) + u24(session) + u24(expected)
+    return place + bytes([size]) + u24(per_second)
+
+
+def ack(processed, capacity=4, rtt_ms=0):
+    message = AckRequest(
+        processed_count=processed % SEQ_PERIOD, available_capacity=capacity, rtt_ms=rtt_ms
+    )
+    return b"\x92" + message.SerializeToString()
+
+
+def delivered(seq, payload, tick=1):
+    return b"\x93" + u24(seq) + tick.to_bytes(4, "little") + payload
+
+
+RTT_S = 0.1
+TIMEOUT_S = RTT_S + 4 * RTT_S / 2  # RFC 6298, after one measurement
+
+
+def begun(base=0, capacity=4, held=False):
+    """A session that the board has answered at time 0, after RTT_S; it pings at time 1."""
+    session = Session(SESSION, base, held)
+    session._hello_at = -RTT_S
+    session.poll(-RTT_S)
+    session.receive(welcome(base), 0)
+    session.receive(ack(base, capacity), 0)
+    session._ping_at = PING_S
+    return session
+
+
+def send_all(session, payloads, now=0):
+    return [session.send(payload, now) for payload in payloads]
+
+
+def test_it_says_hello_at_once_and_again_until_the_board_answers():
+    session = Session(SESSION, 5)
+    assert session.poll(0) == [hello(5)]
+    assert session.poll(GREET_S * 0.99) == []
+    for again in range(1, 9):
+        assert session.deadline == GREET_S * again
+        assert session.poll(GREET_S * again) == [hello(5)]
+    assert (session.answered, session.room) == (False, 0)
+    session.receive(welcome(5, number=HELLO_1 + 1), 1)
+    assert not session.answered
+    session.receive(welcome(5), 1)
+    assert session.round_trip.mean_s is None
+    assert (session.answered, session.room) == (True, 0)
+    session.receive(ack(5, 4), 1)
+    assert session.room == 4
+    assert session.deadline == float("inf")
+    assert session.poll(100) == []
+
+
+@pytest.mark.parametrize("base", [0, SEQ_PERIOD - 2])
+def test_deliveries_that_are_held_are_confirmed_when_they_are_done_with(base):
+    session = begun(base, held=True)
+    send_all(session, [b"a", b"b", b"c", b"d"])
+    for i, payload in enumerate([b"a", b"", b"c"]):
+        session.receive(delivered(base + i, payload), 0.01)
+    assert session.poll(0.1) == []
+    assert [session.record((base + i) % SEQ_PERIOD).taken for i in range(4)] == [1, 1, 1, 0]
+    session.confirm((base + 2) % SEQ_PERIOD, 0.1)
+    assert session.taken_seq == (base + 2) % SEQ_PERIOD
+    assert session.poll(session.deadline) == [taken(base + 2)]
+    session.receive(ack(base + 2), 0.11)
+    assert session.first_seq == (base + 2) % SEQ_PERIOD
+    assert session.record(base) is None
+    assert session.poll(0.2) == []
+    session.confirm((base + 3) % SEQ_PERIOD, 0.2)
+    assert session.poll(session.deadline) == [taken(base + 3)]
+
+
+def test_new_sessions_differ_and_say_nothing_to_a_repl():
+    hellos = [new_session().poll(0)[0] for _ in range(300)]
+    assert len(set(hellos)) == 300
+    assert not set(b"".join(map(to_board, hellos))) & {1, 2, 3, 4, 5, 10, 13}
+
+
+@pytest.mark.parametrize("base", [0, SEQ_PERIOD - 1])
+def test_records_are_numbered_and_never_more_under_way_than_there_is_credit(base):
+    session = begun(base, capacity=2)
+    assert send_all(session, [b"a", b"b"]) == [record(base, b"a"), record(base + 1, b"b")]
+    assert session.room == 0
+    (first,) = session.receive(ack(base + 1, 2), 1)
+    assert (first.payload, first.sent_at, first.acked_at, first.tick) == (b"a", 0, 1, None)
+    assert session.room == 1
+    assert session.send(b"c", 1) == record(base + 2, b"c")
+    assert [r.payload for r in session.receive(ack(base + 3, 2), 2)] == [b"b", b"c"]
+    assert (session.room, session.sent, session.sent_again) == (2, 3, 0)
+
+
+def test_credit_that_shrinks_below_what_is_under_way_is_waited_for():
+    session = begun(capacity=4)
+    send_all(session, [b"a", b"b", b"c", b"d"])
+    session.receive(ack(1, 1), 1)
+    assert session.room == 0
+    session.receive(ack(3, 1), 1)
+    assert session.room == 0
+    session.receive(ack(4, 1), 1)
+    assert session.room == 1
+
+
+def test_a_gap_is_closed_by_going_back_once_in_a_round_trip():
+    session = begun()
+    send_all(session, [b"a", b"b", b"c"])
+    session.receive(welcome(1), 0.1)
+    assert session.room == 0
+    assert session.poll(0.1) == [record(1, b"b"), record(2, b"c")]
+    session.receive(welcome(1), 0.2)
+    assert session.poll(0.2) == []
+    assert session.room == 1
+    session.receive(welcome(2), 0.3)
+    assert session.poll(0.3) == [record(2, b"c")]
+    session.receive(welcome(2), 0.3 + TIMEOUT_S)
+    assert session.poll(0.3 + TIMEOUT_S) == [record(2, b"c")]
+    assert (session.sent, session.sent_again) == (3, 4)
+
+
+def test_going_back_keeps_to_the_credit():
+    session = begun()
+    send_all(session, [b"a", b"b", b"c", b"d"])
+    session.receive(ack(1, 1), 0.1)
+    session.receive(welcome(1), 0.1)
+    assert session.poll(0.1) == [record(1, b"b")]
+    session.receive(ack(2, 1), 0.2)
+    assert session.poll(0.2) == [record(2, b"c")]
+
+
+def test_silence_makes_it_ask_where_the_board_stands():
+    session = begun()
+    send_all(session, [b"a", b"b"], now=0)
+    session.receive(delivered(0, b"a"), 0.2)
+    at = session.deadline
+    assert session.poll(at) == [taken(1)]
+    at = 0.2 + TIMEOUT_S
+    assert session.deadline == at
+    assert session.poll(at) == [hello(0, taken=1, number=HELLO_1 + 1)]
+    assert session.room == 0
+    session.receive(welcome(1), at)  # a late answer to the hello before
+    assert session.room == 0
+    session.receive(welcome(1, number=HELLO_1 + 1), at)
+    session.receive(ack(0), at)
+    assert session.poll(at) == [record(1, b"b")]
+    assert session.resets == 0
+
+
+def test_the_wait_is_doubled_while_nothing_moves():
+    session = begun(capacity=0)
+    at, waits = 0, []
+    for number in range(8):
+        waits.append(session.deadline - at)
+        at = session.deadline
+        assert session.poll(at) == [hello(0, number=HELLO_1 + 1 + number)]
+        session.receive(welcome(0, number=HELLO_1 + 1 + number), at + RTT_S)
+        session.receive(ack(0, 0), at + RTT_S)
+        at += RTT_S
+    assert waits[0] < waits[1] <= waits[2] < MOST_S
+    assert waits[-2:] == pytest.approx([MOST_S, MOST_S])
+    session.receive(ack(0, 2), at)
+    assert session.room == 2
+    session.send(b"a", at)
+    assert session.deadline < at + 2 * TIMEOUT_S
+
+
+def test_the_timeout_is_that_of_rfc_6298():
+    session = Session(SESSION, 0)
+    trip = session.round_trip
+    assert trip.timeout_s == INITIAL_S
+    trip.add(0.5)
+    assert trip.timeout_s == 0.5 + 4 * 0.25
+    trip.add(0.1)
+    deviation = 0.75 * 0.25 + 0.25 * 0.4
+    assert trip.timeout_s == pytest.approx(0.875 * 0.5 + 0.125 * 0.1 + 4 * deviation)
+    trip.back_off()
+    assert trip.timeout_s == trip.spread_s > MOST_S  # no answer can be there sooner
+    for _ in range(60):
+        trip.add(0.05)
+    trip.progress()
+    assert trip.timeout_s == LEAST_S
+    trip.back_off()
+    assert trip.timeout_s == 2 * LEAST_S
+    for _ in range(200):
+        trip.back_off()
+    assert trip.timeout_s == MOST_S
+    trip.progress()
+    for _ in range(500):
+        trip.add(0.001)
+    assert trip.timeout_s == LEAST_S
+
+
+def test_the_round_trip_is_measured_by_pings_while_records_are_under_way():
+    session = begun()
+    session.send(b"a", 0)
+    session.receive(delivered(0, b"a"), 0.9)
+    assert session.deadline == pytest.approx(0.905)
+    session.poll(0.905)
+    assert session.deadline == PING_S
+    assert session.poll(PING_S) == [b"\x87\x01"]
+    before = session.round_trip.mean_s
+    session.receive(b"\x97\x07", 1.3)  # an answer to another one
+    assert session.round_trip.mean_s == before
+    session.receive(b"\x97\x01", 1.3)
+    session.receive(b"\x97\x01", 9)
+    assert session.round_trip.mean_s == pytest.approx(before + 0.2 / 8)
+
+
+def test_a_line_that_is_backed_up_halves_the_window():
+    session = begun(capacity=8)
+    send_all(session, [b"%d" % n for n in range(8)])
+    session.receive(ack(1, 8, rtt_ms=500), 0.1)
+    assert session.room == 1
+    session.receive(ack(1, 8, rtt_ms=501), 0.1)
+    assert session.room == 0  # 4 of 8, and 7 are under way
+    session.receive(ack(7, 8), 0.2)
+    send_all(session, [b"x"] * session.room, 0.2)
+    assert len(session.under_way) == 5
+    # Measured while the window is halved: how long the credit is left unused.
+    session.receive(ack(8, 8, rtt_ms=900), 2)
+    assert session.room == 6 - 4
+    for now in (2.1, 2.2):
+        session.receive(ack(8, 8), now)
+    assert session.room == 8 - 4
+
+
+def test_it_is_halved_once_in_a_round_trip():
+    session = begun(capacity=16)
+    send_all(session, [b"x"] * 16)
+    session.receive(ack(0, 16, rtt_ms=2000), 0.1)
+    for now, window in ((0.2, 8), (2.0, 8), (2.2, 4)):
+        session._used_all = True
+        session._measured(1.5, now)
+        assert session._window == window
+
+
+def test_a_line_that_loses_records_gets_a_smaller_window():
+    session = begun(capacity=64)
+    for expected, window in ((1, 32), (2, 16), (3, 16)):
+        send_all(session, [b"x"] * session.room, expected)
+        session.receive(welcome(expected), expected)
+        session.poll(expected)
+        session.receive(ack(expected - 1, 64), expected)
+        assert session._window - 1 == window
+        session._window -= 1
+
+
+def test_a_credit_that_was_not_used_up_measures_nothing():
+    session = begun(capacity=8)
+    send_all(session, [b"a", b"b"])
+    session.receive(ack(2, 8, rtt_ms=60_000), 60)
+    assert session.room == 8
+
+
+def test_a_slow_ping_halves_it_too_and_keeps_it_down():
+    session = begun(capacity=8)
+    send_all(session, [b"%d" % n for n in range(8)])
+    session._ping_at = 0.1
+    session.poll(0.1)
+    session.receive(b"\x97\x01", 5.6)
+    for n in range(1, 9):
+        session.receive(ack(n, 8), 5.6)
+    assert session.room == 4
+
+
+@pytest.mark.parametrize("told_by", ["session zero", "start line"])
+def test_after_a_reset_it_goes_on_from_the_oldest_unacknowledged_record(told_by):
+    session = begun()
+    send_all(session, [b"a", b"b", b"c"])
+    session.receive(delivered(0, b"a"), 0.1)
+    session.receive(delivered(1, b"b"), 0.1)
+    session.receive(ack(1), 0.1)
+    if told_by == "start line":
+        session.restarted(0.2)
+    session.receive(welcome(0, session=0), 0.2)
+    session.receive(welcome(0, session=0), 0.2)
+    assert session.poll(0.2) == [hello(1, taken=2, number=HELLO_1 + 1)]
+    session.receive(welcome(0, session=0), 0.2)
+    session.receive(welcome(1, number=HELLO_1 + 1), 0.3)
+    session.receive(ack(1), 0.3)
+    assert session.poll(0.3) == [record(1, b"b"), record(2, b"c")]
+    session.receive(delivered(1, b"b"), 0.4)
+    session.receive(delivered(2, b"c"), 0.4)
+    again, late = session.receive(ack(3), 0.4)
+    assert (again.delivered_at, again.boot, late.delivered_at, late.boot) == (0.1, 0, 0.4, 1)
+    assert (session.delivered, session.delivered_again, session.resets) == (3, 1, 1)
+    assert session.out_of_order == 0
+
+
+def test_a_board_that_starts_while_it_is_greeted_is_greeted_at_once():
+    session = Session(SESSION, 0)
+    session.poll(0)
+    session.restarted(0.1)
+    assert session.poll(0.1) == [hello(0)]
+    assert session.resets == 0
+
+
+def test_delivered_records_keep_the_tick_of_their_grant():
+    session = begun()
+    send_all(session, [b"a", b"b"])
+    session.receive(delivered(0, b"a", tick=(1 << 30) - 1), 0.5)
+    (first,) = session.receive(ack(1), 0.6)
+    assert (first.tick, first.delivered_at, first.acked_at) == ((1 << 30) - 1, 0.5, 0.6)
+
+
+def test_what_comes_back_twice_or_late_is_put_right():
+    session = begun()
+    send_all(session, [b"a", b"b", b"c"])
+    for seq, payload in ((1, b"b"), (1, b"b"), (0, b"a"), (2, b"c")):
+        session.receive(delivered(seq, payload), 0.1)
+    assert [r.payload for r in session.receive(ack(3), 0.1)] == [b"a", b"b", b"c"]
+    assert (session.delivered, session.delivered_again, session.out_of_order) == (3, 1, 0)
+
+
+def test_grants_that_are_not_in_the_order_of_sending_are_counted():
+    session = begun(capacity=8)
+    send_all(session, [b"a", b"b", b"c", b"d"])
+    for seq, payload, tick in ((0, b"a", (1 << 30) - 1), (1, b"b", 5), (2, b"c", 4), (3, b"d", 4)):
+        session.receive(delivered(seq, payload, tick), 0.1)
+    session.receive(ack(4), 0.1)
+    assert session.out_of_order == 1
+
+
+def test_deliveries_are_confirmed_together():
+    session = begun(capacity=20)
+    send_all(session, [b"x"] * 20)
+    for seq in range(7):
+        session.receive(delivered(seq, b"x"), 0.1)
+        assert session.poll(0.1) == []
+    session.receive(delivered(7, b"x"), 0.1)
+    assert session.poll(0.1) == [taken(8)]
+    session.receive(delivered(8, b"x"), 0.1)
+    assert session.poll(0.1) == []
+    assert session.deadline == pytest.approx(0.105)
+    assert session.poll(session.deadline) == [taken(9)]
+    session.receive(ack(5, 20), 0.106)
+    assert session.poll(0.2) == []
+
+
+def test_a_missing_delivery_is_asked_for_at_once_and_again_after_a_round_trip():
+    session = begun(capacity=8)
+    send_all(session, [b"%d" % n for n in range(6)])
+    session.receive(delivered(0, b"0"), 0.1)
+    session.receive(delivered(3, b"3"), 0.1)
+    assert session.poll(0.1) == [taken(1, missing=2)]
+    session.receive(delivered(4, b"4"), 0.2)
+    assert session.poll(0.2) == []
+    session.receive(delivered(5, b"5"), 0.1 + TIMEOUT_S - 0.05)
+    assert session.deadline == 0.1 + TIMEOUT_S
+    assert session.poll(0.1 + TIMEOUT_S) == [taken(1, missing=2)]
+    session.receive(delivered(1, b"1"), 0.5)
+    assert session.poll(0.5) == [taken(2, missing=1)]
+    session.receive(delivered(2, b"2"), 0.6)
+    assert session.poll(0.605) == [taken(6)]
+
+
+def test_a_delivery_that_comes_again_is_confirmed_again():
+    session = begun()
+    session.send(b"a", 0)
+    for now in (0.1, 0.15):
+        session.receive(delivered(0, b"a"), now)
+        assert session.poll(now + 0.005) == [taken(1)]
+
+
+def test_a_changed_record_is_asked_for_again_and_then_lost():
+    session = begun()
+    send_all(session, [b"a", b"b"])
+    session.receive(delivered(0, b"x"), 0.1)
+    assert session.poll(0.1) == [taken(0)]
+    session.receive(delivered(0, b"a"), 0.1)
+    session.receive(delivered(1, b"y"), 0.1)
+    session.receive(delivered(1, b"y"), 0.1)
+    session.receive(ack(2), 0.1)
+    assert (session.delivered, session.refused["changed"]) == (1, 2)
+
+
+def test_a_record_that_the_board_gave_up_is_told_by_an_empty_delivery():
+    session = begun()
+    send_all(session, [b"a", b"b"])
+    session.receive(delivered(0, b""), 0.1)
+    session.receive(delivered(1, b"b"), 0.1)
+    assert session.poll(session.deadline) == [taken(2)]
+    first, second = session.receive(ack(2), 0.2)
+    assert (first.tick, second.tick, session.delivered) == (None, 1, 1)
+
+
+@pytest.mark.parametrize("base", [0, 100])
+def test_records_of_an_earlier_session_are_none_of_ours(base):
+    session = begun(base)
+    session.send(b"a", 0)
+    session.receive(delivered(base - 1, b"a"), 0.1)
+    assert (session.delivered, session.refused.total()) == (0, 0)
+
+
+def test_a_reset_between_a_hello_and_its_answer():
+    session = begun()
+    send_all(session, [b"a", b"b", b"c"])
+    session.receive(ack(1), 0.1)
+    assert session.poll(0.1 + TIMEOUT_S) == [hello(1, number=HELLO_1 + 1)]
+    # The board was reset, and then it was an old hello that began the session anew.
+    session.receive(welcome(0, number=HELLO_1 + 1), 1)
+    (anew,) = session.poll(1)
+    assert anew == hello(1, number=HELLO_1 + 2, session=SESSION + 1)
+    session.receive(welcome(0, number=HELLO_1 + 1), 1)
+    session.receive(welcome(1, session=SESSION + 1, number=HELLO_1 + 2), 1)
+    session.receive(ack(1), 1)
+    assert session.poll(1)[-2:] == [record(1, b"b"), record(2, b"c")]
+    assert session.resets == 1
+
+
+def test_an_answer_that_was_overtaken_by_acknowledgements_is_asked_for_again():
+    session = begun()
+    send_all(session, [b"a", b"b"])
+    session.poll(TIMEOUT_S)
+    session.receive(ack(2), 0.9)
+    session.receive(welcome(1, number=HELLO_1 + 1), 1)
+    assert session.poll(1) == [hello(2, number=HELLO_1 + 2)]
+    session.receive(welcome(2, number=HELLO_1 + 2), 1)
+    assert (session.room, session.resets) == (4, 0)
+
+
+def test_a_gap_that_was_told_late_is_none():
+    session = begun()
+    send_all(session, [b"a", b"b"])
+    session.receive(ack(2), 0.1)
+    session.receive(welcome(1), 0.1)
+    session.receive(ack(1), 0.1)
+    assert (session.poll(0.1), session.room, session.refused.total()) == ([], 4, 0)
+
+
+@pytest.mark.parametrize(
+    ("reason", "content"),
+    [
+        ("type", b"\x55"),
+        ("version", b"\x91"),
+        ("version", b"\x91abc"),
+        ("version", b"\x91\x21" + welcome(0)[2:]),
+        ("length", b"\x91\x20"),
+        ("length", welcome(0) + b"x"),
+        ("length", b"\x93\0\0\0\0\0\0"),
+        ("length", b"\x97"),
+        ("changed", delivered(0, b"changed")),
+        ("content", b"\x92\xff"),
+        ("content", ack(2)),
+        ("content", b"\x92" + AckRequest(available_capacity=-1).SerializeToString()),
+        ("type", b"\x82\0\0\0ours"),
+    ],
+)
+def test_strange_frames_are_counted_by_the_reason_and_change_nothing(reason, content):
+    session = begun()
+    session.send(b"a", 0)
+    assert session.receive(content, 0.1) == []
+    assert dict(session.refused) == {reason: 1}
+    assert (session.delivered, session.room) == (0, 3)
+    assert len(session.under_way) == 1
+
+
+@pytest.mark.parametrize("answer", [b"\x91\x1f", b"\x91\x21" + welcome(0)[2:]])
+def test_a_board_with_another_version_is_told_in_one_line(answer):
+    session = Session(SESSION, 0)
+    session.poll(0)
+    with pytest.raises(LinkError, match="speaks version (1f|21) of the link.*20: flash the board"):
+        session.receive(answer, 0)
+
+
+def test_an_earlier_session_of_the_board_is_passed_over_before_the_first_answer():
+    session = Session(SESSION, 0)
+    session.poll(0)
+    for content in (welcome(9, session=3), ack(9, 64), delivered(0, b"old"), b"\x97\0"):
+        assert session.receive(content, 0.1) == []
+    assert (session.answered, session.room, session.delivered) == (False, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (welcome(0, size=0), "takes no records"),
+        (welcome(0, size=8), "record size of 8 bytes, it was 16"),
+        (welcome(0, per_second=0), "clock stands still"),
+        (welcome(0, session=3), "another program"),
+    ],
+)
+def test_what_no_feed_can_go_on_after(content, message):
+    session = begun()
+    session.send(b"a", 0)
+    with pytest.raises(LinkError, match=message):
+        session.receive(content, 0.1)
+
+
+def test_a_record_size_beyond_what_frames_carry_is_not_used():
+    session = Session(SESSION, 0)
+    session.poll(0)
+    session.receive(welcome(0, size=255), 0)
+    assert session.record_size == RECORD_MAX
+
+
+def numbered(count):
+    return [b"%d" % number for number in range(count)]
+
+
+@pytest.mark.parametrize("base", [0, SEQ_PERIOD - 20, SEQ_PERIOD - 1])
+def test_the_firmware_takes_each_record_once_and_in_order(base):
+    board, session = LinkedBoard(), Session(SESSION, base)
+    finished = feed(session, numbered(200), board)
+    assert board.taken == [record.payload for record in finished] == numbered(200)
+    assert all(record.tick is not None for record in finished)
+    assert (session.sent_again, session.delivered, session.out_of_order) == (0, 200, 0)
+
+
+def test_a_board_slower_than_the_timer_is_not_sent_anything_again():
+    board, session = LinkedBoard(slots=2, period_ms=1700), Session(SESSION, 0)
+    feed(session, numbered(5), board)
+    assert board.taken == numbered(5)
+    assert session.sent_again == 0
+
+
+@pytest.mark.parametrize("says_start", [True, False])
+def test_resets_of_the_firmware_in_the_middle(says_start):
+    board, session = LinkedBoard(period_ms=3, says_start=says_start), Session(SESSION, 11)
+
+    def reset(now_ms):
+        if now_ms in (50, 51, 400):
+            board.reset()
+
+    finished = feed(session, numbered(300), board, each_ms=reset)
+    assert board.resets == 3
+    assert [record.payload for record in finished] == numbered(300)
+    assert all(record.tick is not None for record in finished)
+    assert list(dict.fromkeys(board.taken)) == numbered(300)
+    assert session.delivered == 300
+    assert session.delivered_again == len(board.taken) - 300
+    assert session.out_of_order == 0
+    if says_start:
+        assert session.resets == 3
+
+
+def test_a_reset_that_nobody_told_of_is_known_by_what_the_board_expects_again():
+    session = begun()
+    send_all(session, [b"a", b"b"])
+    session.receive(delivered(1, b"b"), 0.1)
+    session.poll(0.1)
+    assert session.poll(0.1 + TIMEOUT_S)[0][0] == 0x81
+    session.receive(welcome(0, number=HELLO_1 + 1), 0.9)
+    session.receive(ack(0), 0.9)
+    assert session.resets == 1
+    assert session.poll(0.9) == [record(0, b"a"), record(1, b"b")]
+    session.receive(delivered(0, b"a"), 1.1)
+    assert session.out_of_order == 0
+
+
+class Faults:
+    """A line that changes the bytes at some places and loses those at others."""
+
+    def __init__(self, changed, lost):
+        self._changed, self._lost = changed, lost
+        self._passed = 0
+
+    def __call__(self, data):
+        out = bytearray()
+        for at, byte in enumerate(data, self._passed):
+            if at not in self._lost:
+                out.append(byte ^ self._changed.get(at, 0))
+        self._passed += len(data)
+        return bytes(out)
+
+
+places = st.integers(0, 3000)
+faults = st.builds(
+    Faults, st.dictionaries(places, st.integers(1, 255), max_size=12), st.sets(places, max_size=12)
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    to_board=faults,
+    to_host=faults,
+    reset_at=st.sets(st.integers(1, 600), max_size=3),
+    says_start=st.booleans(),
+    base=st.integers(0, SEQ_PERIOD - 1),
+    slots=st.integers(1, 9),
+    period_ms=st.integers(1, 4),
+)
+def test_no_fault_of_the_line_and_no_reset_loses_an_acknowledged_record(
+    to_board, to_host, reset_at, says_start, base, slots, period_ms
+):
+    board = LinkedBoard(slots=slots, period_ms=period_ms, says_start=says_start)
+    session = Session(SESSION, base)
+
+    def reset(now_ms):
+        if now_ms in reset_at:
+            board.reset()
+
+    finished = feed(session, numbered(100), board, to_board, to_host, reset)
+    assert [record.payload for record in finished] == numbered(100)
+    assert list(dict.fromkeys(board.taken)) == numbered(100)
+    if not board.resets:
+        assert board.taken == numbered(100)
+    assert session.delivered == 100
+    assert session.out_of_order == 0

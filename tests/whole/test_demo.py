@@ -1,0 +1,45 @@
+"""The whole way of a record: what `make demo` shows, and the board's own side of the line."""
+
+import subprocess
+import sys
+
+from remote import mpremote
+
+from sluice_tools.vboard import VirtualBoard
+
+
+def sluice(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "tools", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=90,
+        check=False,
+    )
+
+
+def test_demo_feeds_a_log_and_accounts_for_every_record(tmp_path):
+    log = tmp_path / "log.csv"
+    log.write_text("time,name\n" + "".join(f"{n / 400},request {n}\n" for n in range(800)))
+    done = sluice("demo", str(log))
+    assert done.returncode == 0, done.stdout + done.stderr
+    lines = [line.split(maxsplit=1) for line in done.stdout.splitlines() if line]
+    account = {line[0]: line[1] for line in lines if len(line) == 2}
+    assert account["read"] == account["sent"] == "800"
+    assert account["delivered"].startswith("800  in order")
+    assert account["lost"] == "0"
+    worst = next(int(line[1].split()[-1]) for line in lines if line[0] == "worst")
+    assert worst <= 500 + 10
+    assert any(line[0] == "up" for line in lines), "no statistics line was shown"
+
+
+def test_demo_names_a_log_that_is_not_there():
+    done = sluice("demo", "no-such.log")
+    assert done.returncode == 2
+    assert "no-such.log" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_mpremote_stops_the_running_program_and_has_the_repl(vboard: VirtualBoard):
+    assert sluice("flash", "--board", "virtual", "--port", vboard.url).returncode == 0
+    done = mpremote(vboard.url, "exec", "print('the REPL', 6 * 7)")
+    assert (done.returncode, done.stdout.strip()) == (0, "the REPL 42")

@@ -1,0 +1,60 @@
+"""What the screen shows: the last sample, the plot's past and the log, all bounded."""
+
+from collections import deque
+from dataclasses import dataclass
+
+from ...serial.logfmt import Stats
+from .events import Event, LinkDown, LinkUp, LogLine, Sample
+
+SAMPLES = 1200
+LOG_LINES = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Break:
+    """Where the samples before and after do not belong together: the board was reset or gone."""
+
+    at: float
+    why: str
+
+
+class History:
+    """Takes the events of a board in their order and keeps the newest of each kind."""
+
+    def __init__(self) -> None:
+        self.link: LinkUp | LinkDown | None = None
+        self.last: Sample | None = None
+        self.resets = 0
+        self.past: deque[Sample | Break] = deque(maxlen=SAMPLES)
+        self.log: deque[str] = deque(maxlen=LOG_LINES)
+        self.logged = 0
+        """Lines ever put into `log`."""
+
+    def take(self, event: Event) -> None:
+        match event:
+            case Sample():
+                self._sample(event)
+            case LogLine(_, text):
+                self.log.append(text)
+                self.logged += 1
+            case LinkDown(at, _):
+                self.past.append(Break(at, "gone"))
+                self.link = event
+            case LinkUp():
+                self.link = event
+
+    def _sample(self, sample: Sample) -> None:
+        if self.last is not None and sample.stats.up_s < self.last.stats.up_s:
+            self.past.append(Break(sample.at, "reset"))
+            self.resets += 1
+        self.past.append(sample)
+        self.last = sample
+
+    @property
+    def stats(self) -> Stats | None:
+        return None if self.last is None else self.last.stats
+
+    def clear(self) -> None:
+        """Forgets the past and the log. The last sample stays: its totals are the board's."""
+        self.past.clear()
+        self.log.clear()

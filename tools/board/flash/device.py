@@ -1,0 +1,250 @@
+"""The board at a port, spoken to through its raw REPL by mpremote."""
+
+import base64
+import os
+import socket
+import struct
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, redirect_stdout, suppress
+from dataclasses import dataclass
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import serial
+from mpremote.transport import TransportError, TransportExecError
+from mpremote.transport_serial import SerialTransport
+
+from ...errors import UserError
+from ...serial.url import open_port
+from ..known import ARCHITECTURES
+from .plan import Content
+
+_ANSWER_S = 2  # a board answers within this, asked twice
+_BOOT_S = 15  # a boot.py ends within this
+_SILENCE_S = 2  # a board in its REPL is never silent for so long
+_CHUNK = 2048  # bytes of a file sent at a time
+_ONBOARD = Path(__file__).with_name("onboard.py")
+
+
+class LinkError(UserError):
+    """The line to the board failed."""
+
+
+class NoAnswer(LinkError):
+    """Whatever is at the port, it is no MicroPython, or something keeps it from answering.
+
+    cut_off: the line was closed while it was asked, as when another program has it.
+    """
+
+    def __init__(self, message: str, cut_off: bool) -> None:
+        super().__init__(message)
+        self.cut_off = cut_off
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a board says of itself: mpy is the .mpy version that it reads, with its sub-version."""
+
+    implementation: str
+    version: tuple[int, int, int]
+    platform: str
+    machine: str
+    mpy: tuple[int, int]
+    arch: str
+
+
+@contextmanager
+def connect(port: str, advice: str) -> Iterator["Device"]:
+    """The board at the port, its program stopped; restarted at the end, also after an error.
+
+    advice: what the user should know when the link breaks off.
+
+    UserError if the port cannot be opened or no MicroPython answers there.
+    """
+    transport = _open(port)
+    device = Device(port, transport, advice)
+    try:
+        device.stop()
+        try:
+            yield device
+        except LinkError:
+            raise
+        except BaseException:
+            with suppress(LinkError):  # the error under way says more
+                device.restart()
+            raise
+        device.restart()
+    finally:
+        with suppress(OSError):  # a line that is gone cannot be closed in order
+            transport.close()
+
+
+class Device:
+    """A board in its raw REPL.
+
+    Every method raises LinkError if the line fails and UserError if the board cannot do it.
+    """
+
+    def __init__(self, port: str, transport: SerialTransport, advice: str):
+        self.port = port
+        self._advice = advice
+        self._transport = transport
+
+    def stop(self) -> None:
+        """Interrupt what runs and enter the raw REPL."""
+        # Asked twice: a running program may take the whole first request for its own input.
+        if not (self._enter_raw_repl() or self._enter_raw_repl()):
+            raise NoAnswer(
+                f"{self.port}: no MicroPython answers there ({self._instead})", self._cut_off
+            )
+
+    def _enter_raw_repl(self) -> bool:
+        heard = StringIO()  # mpremote prints what came instead of the answer
+        self._cut_off = False
+        try:
+            with redirect_stdout(heard):
+                self._transport.enter_raw_repl(soft_reset=False, timeout_overall=_ANSWER_S)
+        except TransportError:
+            came = heard.getvalue().strip()
+            self._instead = f"it sent {came[:60]}" if came != "b''" else "it sends nothing"
+            return False
+        except OSError as error:
+            self._cut_off = True
+            self._instead = f"{error}; does another program have it?"
+            return False
+        return True
+
+    def facts(self) -> Facts:
+        """What the board is; works on every MicroPython."""
+        self._run("import sys")
+        name, version, platform, machine, mpy = self._ask(
+            "(sys.implementation.name, tuple(sys.implementation.version)[:3], sys.platform,"
+            " getattr(sys.implementation, '_machine', ''), getattr(sys.implementation, '_mpy', 0))"
+        )
+        arch = mpy >> 10 & 15
+        return Facts(
+            implementation=name,
+            version=version,
+            platform=platform,
+            machine=machine,
+            mpy=(mpy & 255, mpy >> 8 & 3),
+            arch=ARCHITECTURES[arch] if arch < len(ARCHITECTURES) else f"number {arch}",
+        )
+
+    def reset(self) -> None:
+        """Soft reset, so that no timer of the old program runs and memory is free."""
+        with redirect_stdout(StringIO()), self._line():
+            self._transport.enter_raw_repl(soft_reset=True, timeout_overall=_BOOT_S)
+
+    def mount(self, folder: Path) -> None:
+        """Let the board import from a folder of this machine, before its own; until `unmount`."""
+        with self._line():
+            self._transport.mount_local(str(folder))
+        self._run("import sys\nsys.path.insert(0, '/remote')")
+
+    def unmount(self) -> None:
+        with self._line():
+            self._transport.umount_local()
+
+    def run(self, program: str, silence_s: float) -> str:
+        """What the program prints; it may be silent for so long."""
+        with self._line():
+            printed, error = self._transport.exec_raw(program, timeout=int(silence_s))
+            if error:
+                raise TransportExecError(1, error.decode())
+        return printed.decode()
+
+    def prepare(self) -> None:
+        """Reset, and load onboard.py. The methods below need this."""
+        self.reset()
+        self._run(_ONBOARD.read_text(encoding="utf-8"))
+
+    def inventory(self) -> dict[str, Content | None]:
+        """All files and folders that flashing may touch; a folder is None."""
+        return {path: content and Content(*content) for path, content in self._ask("inventory()")}
+
+    def head(self, path: str) -> str:
+        """The beginning of a file's text; empty if there is none."""
+        return self._ask(f"head({path!r})").decode(errors="replace")
+
+    def space(self) -> tuple[int, int]:
+        """Block size and free bytes of the file system."""
+        return self._ask("space()")
+
+    def send(self, path: str, data: bytes, sent: Callable[[int], object]) -> None:
+        """Write path.new; sent(n) is told of each n bytes that arrived."""
+        for at in range(0, max(1, len(data)), _CHUNK):
+            chunk = data[at : at + _CHUNK]
+            self._run(f"write({path!r}, {at}, {base64.b64encode(chunk)!r})")
+            sent(len(chunk))
+
+    def copy(self, source: str, path: str) -> None:
+        """Copy a file to path.new on the board."""
+        self._run(f"copy({source!r}, {path!r})")
+
+    def settle(self, expected: Mapping[str, Content]) -> None:
+        """Verify each path.new on the board and rename it over path, in this order.
+
+        UserError, and nothing is renamed, if one does not hold what it should. Once they are
+        verified the board renames all of them, even if the link breaks meanwhile.
+        """
+        pairs = [(path, tuple(content)) for path, content in expected.items()]
+        if wrong := self._ask(f"settle({pairs!r})"):
+            path, (size, digest) = wrong
+            raise UserError(
+                f"{self.port}: {path} did not arrive whole"
+                f" (it has {size} bytes, SHA-256 {digest[:8]}...): flash again"
+            )
+
+    def remove(self, path: str) -> None:
+        """Remove a file or a folder with all in it."""
+        self._run(f"remove({path!r})")
+
+    def restart(self) -> None:
+        """Soft reset, so that /main.py runs."""
+        with self._line():
+            self._transport.serial.write(b"\x03")  # a command may be under way, after an error
+            self._transport.exit_raw_repl()
+            self._transport.read_until(1, b">>> ", timeout_overall=_SILENCE_S)
+            self._transport.serial.write(b"\x04")
+            answer = self._transport.read_until(1, b"soft reboot\r\n", timeout_overall=_SILENCE_S)
+        if not answer.endswith(b"soft reboot\r\n"):
+            raise LinkError(f"{self.port}: the board does not restart; reset it by hand")
+
+    def _run(self, code: str) -> None:
+        with self._line():
+            self._transport.exec(code)
+
+    def _ask(self, expression: str) -> Any:
+        with self._line():
+            return self._transport.eval(expression)
+
+    @contextmanager
+    def _line(self) -> Iterator[None]:
+        """Turns what mpremote and pyserial raise into one line."""
+        try:
+            yield
+        except TransportExecError as error:
+            says = error.error_output.strip().splitlines()[-1]
+            raise UserError(f"{self.port}: the board failed: {says}") from None
+        except (TransportError, OSError, struct.error, ValueError, SyntaxError) as error:
+            garbled = isinstance(error, ValueError | SyntaxError)
+            reason = "an answer was garbled" if garbled else error
+            raise LinkError(f"{self.port}: the link broke off ({reason}); {self._advice}") from None
+
+
+def _open(port: str) -> SerialTransport:
+    try:
+        transport = SerialTransport(port, timeout=_SILENCE_S)
+    except (TransportError, ValueError):  # which do not say why; open_port does
+        os.close(open_port(port))
+        raise UserError(f"{port}: it was busy for a moment: try again") from None
+    line = transport.serial
+    assert isinstance(line, serial.SerialBase)
+    line.write_timeout = _SILENCE_S
+    if port.startswith("socket:"):
+        # Without this each command waits for TCP to confirm the one before.
+        with socket.socket(fileno=os.dup(line.fileno())) as connection:
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return transport

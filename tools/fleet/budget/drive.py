@@ -1,0 +1,69 @@
+"""Runs a gateway's share of a budget on a real etcd and a real clock."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from contextlib import aclosing, suppress
+
+from ..etcd import Etcd, EtcdUnavailable, Transaction
+from .board import Grant
+from .share import POLL_MS, Share
+
+# Linux stops its monotonic clock while the machine sleeps; a lease goes on meanwhile.
+_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
+_GATHER_S = 0.02  # what a hundred boards report at once is looked at once
+
+
+def clock_ms() -> int:
+    """The clock of tools/fleet/budget/terms.py."""
+    return time.clock_gettime_ns(_CLOCK) // 1_000_000
+
+
+class Driver:
+    """Connects a share to etcd. Whoever tells the share something calls `wake` afterwards.
+
+    on_grant: given each grant, to be sent to its board; must return soon.
+    """
+
+    def __init__(self, share: Share, etcd: Etcd, on_grant: Callable[[Grant], None]) -> None:
+        self._share = share
+        self._etcd = etcd
+        self._on_grant = on_grant
+        self._news = asyncio.Event()
+
+    def wake(self) -> None:
+        self._news.set()
+
+    async def run(self) -> None:
+        """Returns when the share has stopped. EtcdError: etcd refuses what it is asked.
+
+        While etcd cannot be reached it goes on trying, and the boards fall back by themselves.
+        """
+        async with asyncio.TaskGroup() as tasks:
+            follower = tasks.create_task(self._follow())
+            while not self._share.stopped:
+                self._news.clear()
+                for todo in self._share.poll(clock_ms()):
+                    if isinstance(todo, Grant):
+                        self._on_grant(todo)
+                    else:
+                        tasks.create_task(self._ask(todo))
+                await asyncio.sleep(_GATHER_S)
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._news.wait(), POLL_MS / 1000)
+            follower.cancel()
+
+    async def _follow(self) -> None:
+        async with aclosing(self._etcd.follow("/budget/")) as stream:
+            async for news in stream:
+                if self._share.saw(news, clock_ms()):
+                    self.wake()
+
+    async def _ask(self, transaction: Transaction) -> None:
+        try:
+            outcome = await self._etcd.transact(transaction)
+        except EtcdUnavailable:
+            outcome = None
+        self._share.answered(outcome, clock_ms())
+        self.wake()

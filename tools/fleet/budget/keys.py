@@ -1,0 +1,134 @@
+"""What the budget protocol keeps in etcd; docs/fleet.md is the protocol.
+
+    /budget/NAME               the rate, a decimal integer
+    /budget/NAME/board/BOARD   a board's guaranteed share, and the connection it was set over
+    /budget/NAME/claim/ID      what a gateway may hand out above the guaranteed shares
+    /budget/NAME/gateway/ID    its turn, and what its boards ask for; written every RENEW_MS
+
+A value that makes no sense counts as the most there can be, so that nobody takes more; as a rate
+it counts as 0.
+"""
+
+import json
+import re
+from dataclasses import dataclass
+
+from ...errors import UserError
+
+RATE_MAX = (1 << 30) - 1
+_NAME = re.compile(r"[A-Za-z0-9_.:-]{1,100}")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a gateway says of one of its boards.
+
+    guaranteed: the share that it shall have at any time.  demand: the rate that it could use.
+    """
+
+    guaranteed: int
+    demand: int
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A gateway's own entry."""
+
+    turn: int
+    boards: dict[str, Asked]
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """A board's guaranteed share in the ledger."""
+
+    guaranteed: int
+    gateway: str
+    epoch: int
+
+
+class Keys:
+    """The keys of one budget. UserError: the name is not 1 to 100 of A-Z a-z 0-9 _ . : -"""
+
+    def __init__(self, budget: str) -> None:
+        check_name("budget", budget)
+        self.rate = f"/budget/{budget}"
+        self.boards = f"/budget/{budget}/board/"
+        self.claims = f"/budget/{budget}/claim/"
+        self.members = f"/budget/{budget}/gateway/"
+
+
+def check_name(what: str, name: str) -> None:
+    """UserError: the name cannot stand in a key."""
+    if not _NAME.fullmatch(name):
+        raise UserError(f"{what} {name!r}: expected 1 to 100 of A-Z a-z 0-9 _ . : -")
+
+
+def read_rate(value: bytes | None) -> int:
+    """The budget's rate; 0 if there is none, or none that makes sense."""
+    rate = _integer(value)
+    return 0 if rate is None else rate
+
+
+def read_claim(value: bytes) -> int:
+    claim = _integer(value)
+    return RATE_MAX if claim is None else claim
+
+
+def write_count(count: int) -> bytes:
+    return b"%d" % count
+
+
+def read_reservation(value: bytes) -> Reservation:
+    try:
+        fields = json.loads(value)
+        reservation = Reservation(fields["guaranteed"], fields["gateway"], fields["epoch"])
+        if _is_rate(reservation.guaranteed):
+            return reservation
+    except (ValueError, TypeError, KeyError):
+        pass
+    return Reservation(RATE_MAX, "", 0)
+
+
+def write_reservation(reservation: Reservation) -> bytes:
+    return _json(
+        {
+            "guaranteed": reservation.guaranteed,
+            "gateway": reservation.gateway,
+            "epoch": reservation.epoch,
+        }
+    )
+
+
+def read_member(value: bytes) -> Member:
+    """Boards that make no sense are left out: they only steer what is asked for."""
+    try:
+        fields = json.loads(value)
+        boards = {board: Asked(*asked) for board, asked in fields["boards"].items()}
+        if isinstance(fields["turn"], int) and all(
+            _is_rate(b.guaranteed) and _is_rate(b.demand) for b in boards.values()
+        ):
+            return Member(fields["turn"], boards)
+    except (ValueError, TypeError, KeyError, AttributeError):
+        pass
+    return Member(0, {})
+
+
+def write_member(member: Member) -> bytes:
+    boards = {name: [asked.guaranteed, asked.demand] for name, asked in member.boards.items()}
+    return _json({"turn": member.turn, "boards": boards})
+
+
+def _integer(value: bytes | None) -> int | None:
+    text = (value or b"").strip()
+    if not text.isdigit() or len(text) > 10 or int(text) > RATE_MAX:
+        return None
+    return int(text)
+
+
+def _is_rate(value: object) -> bool:
+    return isinstance(value, int) and 0 <= value <= RATE_MAX
+
+
+def _json(fields: dict[str, object]) -> bytes:
+    return json.dumps(fields, separators=(",", ":")).encode()

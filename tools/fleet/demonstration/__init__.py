@@ -1,0 +1,1 @@
+"""Simulated boards: the firmware's own program on CPython, behind sockets."""

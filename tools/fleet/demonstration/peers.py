@@ -1,0 +1,46 @@
+"""A model of a large fleet's other gateways: what they write to etcd, and no more.
+
+One gateway cannot tell them from real ones: it follows what stands under /budget/, and they take
+turns there, each with what its boards ask for.
+"""
+
+import asyncio
+import random
+from contextlib import suppress
+
+from ..budget.keys import Asked, Keys, Member, write_count, write_member
+from ..etcd import Etcd, EtcdUnavailable, Transaction, Write
+
+BOARDS = 100
+"""Boards of each gateway."""
+
+TURN_S = 1.25
+"""Between two turns of a gateway, in each of which a board asks for something else: so it was
+counted at a real gateway with 100 boards on a quiet machine. One whose boards ask for the same
+takes 2 s."""
+
+
+async def take_turns(etcd: Etcd, budget: str, gateways: int) -> None:
+    """Plays so many gateways, for ever."""
+    async with asyncio.TaskGroup() as group:
+        for i in range(gateways):
+            group.create_task(_gateway(etcd, Keys(budget), f"peer-{i}"))
+
+
+async def _gateway(etcd: Etcd, keys: Keys, me: str) -> None:
+    chance = random.Random(me)
+    names = [f"{me}.board-{i}" for i in range(BOARDS)]
+    boards = {name: Asked(0, chance.randint(1, 40)) for name in names}
+    await asyncio.sleep(TURN_S * chance.random())
+    turn = 0
+    while True:
+        turn += 1
+        boards[chance.choice(names)] = Asked(0, chance.randint(1, 40))
+        claim = sum(asked.demand for asked in boards.values())
+        writes = (
+            Write(keys.members + me, write_member(Member(turn, boards))),
+            Write(keys.claims + me, write_count(claim)),
+        )
+        with suppress(EtcdUnavailable):  # the next turn writes all of it again
+            await etcd.transact(Transaction((), writes))
+        await asyncio.sleep(TURN_S)

@@ -1,0 +1,105 @@
+"""The picture of a fleet under pressure."""
+
+from pathlib import Path
+
+from matplotlib.axes import Axes
+
+from ...lab.experiments.style import BLUE, COLORS, GREY, ORANGE, RED, panels, plain_numbers, save
+from ..watermark.rule import RAISE_MS
+from .fleet import RATES, SLOT_SIZE, SLOTS, plans
+from .pressure import CONFIRMED, FIRES, IN_ETCD, MENDED, RECOVERED, RESOLVED, SLOW, Pressure
+
+_BEFORE_S = 3.0
+
+
+def draw(pressure: Pressure, path: Path) -> list[Path]:
+    """Writes PATH.svg and PATH.png."""
+    marks = pressure.seen.marks
+    zero = marks[SLOW]
+    end = marks[RECOVERED] + _BEFORE_S - zero
+    figure, (backlog, watermark, limits) = panels(3, 1, width=9.0, height=2.35, sharex=True)
+    _draw_backlog(backlog, pressure, zero)
+    _draw_watermark(watermark, pressure, zero, end)
+    _draw_limits(limits, pressure, zero, end)
+    for axes in (backlog, watermark, limits):
+        axes.axvspan(0, marks[MENDED] - zero, color=ORANGE, alpha=0.10, lw=0)
+        axes.axvspan(marks[FIRES] - zero, marks[RESOLVED] - zero, color=RED, alpha=0.10, lw=0)
+        axes.set_xlim(-_BEFORE_S, end)
+        plain_numbers(axes.yaxis)
+    limits.set_xlabel("seconds since the sink slowed down")
+    figure.align_ylabels()
+    return save(figure, path)
+
+
+def _draw_backlog(axes: Axes, pressure: Pressure, zero: float) -> None:
+    marks, most = pressure.seen.marks, SLOTS * SLOT_SIZE
+    for board, series in pressure.seen.backlog.items():
+        slow = board == pressure.board
+        axes.plot(
+            [at - zero for at, _ in series],
+            [waits for _, waits in series],
+            color=ORANGE if slow else GREY,
+            lw=2.2 if slow else 0.8,
+            zorder=3 if slow else 2,
+        )
+    axes.axhline(pressure.rules.backlog, color=RED, lw=1.0, ls="--")
+    axes.text(
+        marks[RECOVERED] + _BEFORE_S - zero - 0.15,
+        pressure.rules.backlog + 90,
+        f"alert: above {pressure.rules.backlog:,} for {pressure.rules.hold_s} s",
+        color=RED,
+        fontsize=8.5,
+        ha="right",
+    )
+    top = most * 1.16
+    axes.set_ylim(-most * 0.03, top)
+    _note(axes, 0.15, top, f"{pressure.board}'s sink is slow", ORANGE)
+    _note(axes, marks[FIRES] - zero + 0.15, top, "the alert fires", RED)
+    axes.set_title(f"Backlog of each of {pressure.boards} boards")
+    axes.set_ylabel("bytes that wait")
+
+
+def _draw_watermark(axes: Axes, pressure: Pressure, zero: float, end: float) -> None:
+    marks, series = pressure.seen.marks, pressure.seen.watermark
+    times = [at - zero for at, _ in series]
+    levels = [ms for _, ms in series]
+    axes.step([*times, end], [*levels, levels[-1]], where="post", color=BLUE, lw=2.2)
+    top = max(RAISE_MS, *levels) * 1.3
+    axes.set_ylim(-top * 0.03, top)
+    since = marks[IN_ETCD] - marks[FIRES]
+    text = f"in etcd {1000 * since:.0f} ms after the alert"
+    _note(axes, marks[IN_ETCD] - zero + 0.15, top, text, BLUE)
+    axes.set_title("The fleet's watermark, in etcd")
+    axes.set_ylabel("ms")
+
+
+def _draw_limits(axes: Axes, pressure: Pressure, zero: float, end: float) -> None:
+    marks = pressure.seen.marks
+    rates = {plan.name: plan.values["rate"] for plan in plans(pressure.boards)}
+    labelled = set()
+    for board, series in sorted(pressure.seen.thresholds.items()):
+        rate = rates[board]
+        times = [at - zero for at, _ in series]
+        limits = [it.limit for _, it in series]
+        axes.step(
+            [*times, end],
+            [*limits, limits[-1]],
+            where="post",
+            color=COLORS[RATES.index(rate)],
+            lw=1.2,
+            alpha=0.8,
+            label=None if rate in labelled else f"{rate}/s",
+        )
+        labelled.add(rate)
+    top = SLOTS * 1.28
+    axes.set_ylim(-2, top)
+    since = 1000 * (marks[CONFIRMED] - marks[IN_ETCD])
+    text = f"all {pressure.boards} confirmed {since:.0f} ms later"
+    _note(axes, marks[CONFIRMED] - zero + 0.15, top, text, BLUE)
+    axes.legend(loc="lower left", title="boards with a rate of", ncols=2)
+    axes.set_title("Records that may wait on each board, as it has confirmed")
+    axes.set_ylabel("records")
+
+
+def _note(axes: Axes, x: float, top: float, text: str, color: str) -> None:
+    axes.text(x, top * 0.97, text, color=color, fontsize=8.5, va="top")

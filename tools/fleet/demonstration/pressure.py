@@ -1,0 +1,160 @@
+"""A slow sink on one board, and what the whole fleet makes of it."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..etcd import Etcd
+from . import rules
+from .fleet import SLOTS, LocalFleet, start
+from .servers import DEPLOY, Alertmanager, OperatorProcess, Prometheus
+from .timeline import Threshold, Timeline
+from .watch import BACKLOG, Watch, until
+
+SLOW_PER_S = 4
+"""What the slow sink takes, records a second."""
+
+_START_S = 60.0
+_STEP_S = 60.0
+_CALM_S = 3.0
+_HOLD_S = 3.0  # with the alert firing; a lag of 10 s would be another alert
+
+SLOW, BACKLOG_SEEN, FIRES, IN_ETCD, CONFIRMED = "slow", "backlog", "alert", "watermark", "confirmed"
+MENDED, RESOLVED, DECAYED, RECOVERED = "mended", "resolved", "decayed", "recovered"
+
+TEXTS = {
+    SLOW: "the sink of {board} slows down",
+    BACKLOG_SEEN: "its backlog is above {bytes} bytes",
+    FIRES: "the alert fires",
+    IN_ETCD: "the watermark stands in etcd",
+    CONFIRMED: "the last of {boards} boards has confirmed its threshold",
+    MENDED: "the sink is as fast as before",
+    RESOLVED: "the alert is resolved",
+    DECAYED: "the watermark has decayed to 0",
+    RECOVERED: "the last board has its whole queue again",
+}
+"""What each mark of the timeline says, in the order of time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pressure:
+    """What was seen. `board` is the one whose sink was slow."""
+
+    board: str
+    boards: int
+    gateways: int
+    rules: rules.Rules
+    seen: Timeline
+
+    def steps(self) -> list[tuple[str, str, float]]:
+        """Each mark, what it says, and the seconds since the sink slowed down."""
+        names = {"board": self.board, "boards": self.boards, "bytes": f"{self.rules.backlog:,}"}
+        marks = self.seen.marks
+        return [
+            (mark, text.format(**names), marks[mark] - marks[SLOW]) for mark, text in TEXTS.items()
+        ]
+
+
+def show(folder: Path, boards: int, gateways: int, tell: Callable[[str], None]) -> Pressure:
+    """Starts everything in the folder, slows a sink down, mends it, and ends everything.
+
+    tell: given what is done at present. UserError: something does not happen, or a server fails.
+    """
+    quick = rules.quick((DEPLOY / "rules.yml").read_text())
+    tell(f"starting etcd, {boards} boards and {gateways} gateways")
+    with LocalFleet(folder, boards, gateways) as fleet, ExitStack() as stack:
+        tell("starting Prometheus, Alertmanager and the operator")
+        operator = OperatorProcess(folder, [fleet.etcd.address])
+        alertmanager = Alertmanager(folder, operator.address)
+        prometheus = Prometheus(
+            folder,
+            [gateway.address for gateway in fleet.gateways],
+            operator.address,
+            alertmanager.address,
+            quick.text,
+        )
+        start(stack, [operator, alertmanager, prometheus])
+        seen = asyncio.run(_watch(fleet, prometheus, alertmanager.address, quick, tell))
+    return Pressure(fleet.plans[0].name, boards, gateways, quick, seen)
+
+
+async def _watch(
+    fleet: LocalFleet,
+    prometheus: Prometheus,
+    alertmanager: str,
+    quick: rules.Rules,
+    tell: Callable[[str], None],
+) -> Timeline:
+    slow = fleet.plans[0].name
+    addresses = [gateway.address for gateway in fleet.gateways]
+    async with Etcd([fleet.etcd.address]) as etcd:
+        watch = Watch(etcd)
+        async with watch.thresholds(), watch.pressure(addresses, alertmanager):
+            await _all_there(fleet, prometheus, watch.seen, tell)
+            await asyncio.sleep(_CALM_S)
+            await until(lambda: _calm(watch.seen, quick), "calm before the slow sink", _START_S)
+            fleet.pace(slow, SLOW_PER_S)
+            await _rise(watch.seen, slow, quick, tell)
+            await asyncio.sleep(_HOLD_S)
+            fleet.pace(slow, None)
+            await _recovery(watch.seen, tell)
+            await asyncio.sleep(_CALM_S)
+    return watch.seen
+
+
+def _calm(seen: Timeline, quick: rules.Rules) -> bool:
+    """A machine that is too slow for so many boards has backlogs of its own."""
+    backlogs = [series[-1][1] for series in seen.backlog.values()]
+    return not seen.fires and not seen.watermark_ms and max(backlogs) <= quick.backlog
+
+
+async def _all_there(
+    fleet: LocalFleet, prometheus: Prometheus, seen: Timeline, tell: Callable[[str], None]
+) -> None:
+    count = len(fleet.plans)
+    tell(f"waiting until {count} boards are met")
+    await until(lambda: len(seen.thresholds) == count, "all boards in etcd", _START_S)
+    tell("waiting until Prometheus has seen them all")
+
+    def scraped() -> bool:
+        found = prometheus.query(f"count({BACKLOG})")
+        return bool(found) and int(found[0]["value"][1]) == count
+
+    await until(scraped, "all boards at Prometheus", _START_S)
+
+
+async def _rise(seen: Timeline, slow: str, quick: rules.Rules, tell: Callable[[str], None]) -> None:
+    marks = seen.marks
+    marks[SLOW] = time.monotonic()
+    tell(f"the sink of {slow} takes {SLOW_PER_S} records a second: waiting for the alert")
+    backlog = seen.backlog[slow]
+    await until(lambda: backlog[-1][1] > quick.backlog, f"a backlog on {slow}", _STEP_S)
+    marks[BACKLOG_SEEN] = backlog[-1][0]
+    await until(lambda: seen.fires, "the alert", _STEP_S)
+    marks[FIRES] = seen.alert[-1][0]
+    await until(lambda: seen.watermark_ms > 0, "a watermark in etcd", _STEP_S)
+    marks[IN_ETCD] = next(at for at, ms in seen.watermark if at > marks[SLOW] and ms)
+    tell(f"the watermark is {seen.watermark_ms} ms: waiting for the boards")
+    marks[CONFIRMED] = await until(
+        lambda: seen.confirmed(lambda it: it.watermark_ms > 0, marks[IN_ETCD]),
+        "every board's threshold",
+        _STEP_S,
+    )
+
+
+async def _recovery(seen: Timeline, tell: Callable[[str], None]) -> None:
+    marks = seen.marks
+    marks[MENDED] = time.monotonic()
+    tell("the sink is mended: waiting for the recovery")
+    await until(lambda: not seen.fires, "the end of the alert", _STEP_S)
+    marks[RESOLVED] = seen.alert[-1][0]
+    await until(lambda: seen.watermark_ms == 0, "the watermark's decay", _STEP_S)
+    marks[DECAYED] = seen.watermark[-1][0]
+    marks[RECOVERED] = await until(
+        lambda: seen.confirmed(lambda it: it == Threshold(0, SLOTS), marks[DECAYED]),
+        "every board's whole queue",
+        _STEP_S,
+    )

@@ -1,0 +1,84 @@
+"""`sluice operator`: runs the operator until it is stopped."""
+
+import asyncio
+import logging
+import signal
+from pathlib import Path
+
+import click
+from aiohttp import web
+
+from ...errors import UserError
+from .. import logs
+from ..etcd import Etcd
+from ..listen import is_loopback, parse_listen, read_token
+from .operator import Operator
+from .web import application
+
+_SHUTDOWN_S = 6.0  # a notification under way may wait for etcd so long
+
+log = logging.getLogger(__name__)
+
+
+@click.command()
+@click.option(
+    "--etcd",
+    "endpoints",
+    required=True,
+    multiple=True,
+    metavar="HOST:PORT",
+    help="A node of etcd; give each.",
+)
+@click.option("--listen", default="127.0.0.1:9095", show_default=True, metavar="HOST:PORT")
+@click.option(
+    "--token-file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Where the bearer token stands that Alertmanager has to send. Without it --listen has to "
+    "be a loopback address.",
+)
+def operator(endpoints: tuple[str, ...], listen: str, token_file: Path | None) -> None:
+    """Turn Alertmanager's notifications into the fleet's watermark.
+
+    Takes them at POST /alerts, writes /watermark/global in etcd, and lets it decay. Several may run
+    at once. GET /healthz says whether etcd answers, GET /metrics what the watermark is. Logs in
+    logfmt; SIGTERM or Ctrl-C ends it.
+    """
+    host, port = parse_listen(listen)
+    token = read_token(token_file) if token_file else None
+    if token is None and not is_loopback(host):
+        raise UserError(f"listen {listen}: other machines reach it, so it needs a --token-file")
+    logs.start()
+    asyncio.run(_run(endpoints, host, port, token))
+
+
+async def _run(endpoints: tuple[str, ...], host: str, port: int, token: str | None) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with Etcd(endpoints) as etcd:
+        keeper = Operator(etcd)
+        runner = web.AppRunner(
+            application(keeper, token), access_log=None, shutdown_timeout=_SHUTDOWN_S
+        )
+        await runner.setup()
+        try:
+            await _listen(runner, host, port)
+            decay = asyncio.create_task(keeper.decay())
+            stopped = asyncio.create_task(stop.wait())
+            done, _ = await asyncio.wait({decay, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            decay.cancel()
+            stopped.cancel()
+            if decay in done:
+                decay.result()
+        finally:
+            await runner.cleanup()
+    logs.event(log, logging.INFO, "stopped")
+
+
+async def _listen(runner: web.AppRunner, host: str, port: int) -> None:
+    site = web.TCPSite(runner, host, port)
+    try:
+        await site.start()
+    except OSError as error:
+        raise UserError(f"listen {host}:{port}: {error.strerror or error}")
+    logs.event(log, logging.INFO, "listening", host=host, port=runner.addresses[0][1])

@@ -1,0 +1,425 @@
+"""Control loops under a step of load, a slow sink and a sink with a quota."""
+
+import math
+from array import array
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from host_sim.simulation import ModelSink, Phase, SimClock, Simulation, percentile
+from host_sim.workload import stepped
+from sluice.control.adaptive import RUSH, RUSH_DOWN, AdaptiveLimit
+from sluice.control.codel import CoDel
+from sluice.control.tuning import RateTuner
+from sluice.flow.load import LoadMeter
+from sluice.flow.pipeline import Pipeline
+from sluice.flow.stats import Stats
+from sluice.limit.tunable import TunableBucket
+from sluice.queue.records import RecordRing
+
+from . import style
+from .result import Cell, Result, table
+from .setup import Setup
+
+RATE, BURST, SLOTS = 500, 10, 256
+INTERVAL_MS = 250  # of the control loops
+TARGET_MS = 200
+_SERVICE_MS = 1
+
+_COLUMNS = [
+    "experiment",
+    "control",
+    "phase",
+    "offered",
+    "lost_percent",
+    "p50_ms",
+    "p99_ms",
+    "settling_s",
+    "overshoot_ms",
+    "failed_attempts",
+]
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """A part of a scenario that is looked at for itself."""
+
+    name: str
+    start_s: float
+    end_s: float
+
+
+@dataclass(frozen=True)
+class Scenario:
+    name: str
+    seconds: float
+    slots: int
+    loads: list[tuple[float, float]]
+    sink: list[Phase]
+    stretches: list[Stretch]
+
+
+@dataclass
+class Trail:
+    """What one control did: at the end of each interval, and to each record."""
+
+    control: str
+    at_s: list[float] = field(default_factory=list)
+    p95_ms: list[float] = field(default_factory=list)
+    limit: list[int] = field(default_factory=list)
+    rate: list[int] = field(default_factory=list)
+    lost: list[int] = field(default_factory=list)
+    missed: list[int] = field(default_factory=list)
+    put_us: "array[int]" = field(default_factory=lambda: array("q"))
+    taken_us: dict[int, int] = field(default_factory=dict)
+
+    def numbers(self, stretch: Stretch) -> list[int]:
+        """The records that came in it."""
+        start_us, end_us = stretch.start_s * 1_000_000, stretch.end_s * 1_000_000
+        return [n for n, at in enumerate(self.put_us) if start_us <= at < end_us]
+
+    def loss(self, stretch: Stretch) -> float:
+        """The share of them that the sink never took."""
+        numbers = self.numbers(stretch)
+        return 1 - sum(n in self.taken_us for n in numbers) / len(numbers)
+
+    def look(self, simulation: Simulation, bucket: TunableBucket) -> None:
+        stats, ring = simulation.stats, simulation.ring
+        self.at_s.append(simulation.clock.now_us / 1_000_000)
+        self.p95_ms.append(stats.p95 if stats.p95 >= 0 else math.nan)
+        self.limit.append(ring.limit)
+        self.rate.append(bucket.rate)
+        self.lost.append(ring.rejected + stats.shed + stats.failed)
+        self.missed.append(stats.missed)
+
+
+STEP = Scenario(
+    "step",
+    80,
+    SLOTS,
+    [(0, 300), (10, 700), (25, 300)],
+    [
+        Phase(0, _SERVICE_MS),
+        Phase(35, 5),
+        Phase(45, _SERVICE_MS),
+        Phase(55, _SERVICE_MS, quota=200),
+        Phase(70, _SERVICE_MS),
+    ],
+    [
+        Stretch("load 700/s", 10, 25),
+        Stretch("sink 5 ms", 35, 45),
+        Stretch("sink 200/s", 55, 70),
+        Stretch("recovered", 72, 80),
+    ],
+)
+
+_STARVED = [
+    phase
+    for start in range(5, 60, 10)
+    for phase in (Phase(start, 20), Phase(start + 3, _SERVICE_MS))
+]
+RUSHED = Scenario(
+    "starved",
+    60,
+    1024,
+    [(0, 300)],
+    [Phase(0, _SERVICE_MS), *_STARVED],
+    [Stretch("starved for 3 of 10 s", 5, 60)],
+)
+
+
+class Controls:
+    """The board's control loops, those that are there, and what they are told."""
+
+    def __init__(self, clock: SimClock, ring: RecordRing, stats: Stats) -> None:
+        self.load = LoadMeter(clock.ticks)
+        self.stats = stats
+        self.bucket = TunableBucket(RATE, BURST, 1000, clock.ticks)
+        self.ring = ring
+        self.adaptive: AdaptiveLimit | None = None
+        self.tuner: RateTuner | None = None
+        self.shed: CoDel | None = None
+
+    def update(self) -> None:
+        """Once an interval."""
+        stats = self.stats
+        load = self.load.close_interval()
+        if self.adaptive:
+            self.adaptive.update(stats.p95, load)
+        if self.tuner:
+            self.tuner.update(stats.tried, stats.missed, stats.waited, stats.sink_ticks)
+
+
+def _none(controls: Controls) -> None:
+    """The ring refuses what it has no room for, and that is all."""
+
+
+def _pid(controls: Controls) -> None:
+    controls.adaptive = AdaptiveLimit(controls.ring, TARGET_MS)
+
+
+def _codel(controls: Controls) -> None:
+    controls.shed = CoDel(TARGET_MS // 10, TARGET_MS)
+
+
+def _tuning(controls: Controls) -> None:
+    controls.tuner = RateTuner(controls.bucket, 20, RATE, latency=20)
+
+
+def _rush(rule: tuple[int, int, int] | None) -> Callable[[Controls], None]:
+    def choose(controls: Controls) -> None:
+        controls.adaptive = AdaptiveLimit(controls.ring, TARGET_MS, rush=rule)
+
+    return choose
+
+
+_DASHES = ("-", "-", (0, (5, 1.5)), "-", (0, (1, 1)))
+CONTROLS = {
+    "none": _none,
+    "PID": _pid,
+    "PID, no rush": _rush(None),
+    "CoDel": _codel,
+    "rate tuning": _tuning,
+}
+RULES = {"no rule": _rush(None), "+50%": _rush(RUSH), "-50%": _rush(RUSH_DOWN)}
+
+
+def run(setup: Setup) -> Result:
+    cases = [(STEP, name, choose) for name, choose in CONTROLS.items()]
+    cases += [(RUSHED, name, choose) for name, choose in RULES.items()]
+    trails: dict[str, list[Trail]] = {STEP.name: [], RUSHED.name: []}
+    rows: list[list[Cell]] = []
+    for scenario, name, choose in setup.track(cases, "control"):
+        trail = _simulate(setup, scenario, name, choose)
+        trails[scenario.name].append(trail)
+        rows += [_row(scenario, trail, stretch) for stretch in scenario.stretches]
+    return Result(
+        "control",
+        "Control loops: a step of load, a slow sink, a sink with a quota",
+        _COLUMNS,
+        rows,
+        {"control": _figure(trails[STEP.name]), "control-rush": _rush_figure(trails[RUSHED.name])},
+        _page(rows),
+    )
+
+
+def _simulate(
+    setup: Setup, scenario: Scenario, name: str, choose: Callable[[Controls], None]
+) -> Trail:
+    clock = SimClock()
+    ticks = clock.ticks
+    ring = RecordRing(scenario.slots, 64, ticks=ticks)
+    stats = Stats(ticks)
+    controls = Controls(clock, ring, stats)
+    choose(controls)
+    sink = ModelSink(clock, *scenario.sink)
+    pipeline = Pipeline(ring, controls.bucket, sink, stats, ticks=ticks, shed=controls.shed)
+    trail = Trail(name)
+
+    def interval(simulation: Simulation) -> None:
+        trail.look(simulation, controls.bucket)
+        controls.update()
+        pipeline.retry_now()  # the rate may have changed
+
+    simulation = Simulation(
+        clock,
+        ring,
+        pipeline,
+        stats,
+        sink.journey,
+        stepped(scenario.loads, scenario.seconds, setup.seed),
+        interval_ms=INTERVAL_MS,
+        on_interval=interval,
+        on_turn=controls.load.turn,
+    )
+    setup.run(simulation, scenario.seconds + 3)  # until the queue is empty
+    trail.put_us = sink.journey.put_us
+    trail.taken_us = dict(zip(sink.journey.taken, sink.journey.taken_us, strict=True))
+    return trail
+
+
+def _row(scenario: Scenario, trail: Trail, stretch: Stretch) -> list[Cell]:
+    numbers = trail.numbers(stretch)
+    latencies = sorted(
+        (trail.taken_us[n] - trail.put_us[n]) / 1000 for n in numbers if n in trail.taken_us
+    )
+    inside = [n for n, at in enumerate(trail.at_s) if stretch.start_s < at <= stretch.end_s]
+    settling = overshoot = None
+    if scenario is STEP:  # the other one does not come to rest
+        settling, overshoot = _settling([trail.p95_ms[n] for n in inside])
+    return [
+        scenario.name,
+        trail.control,
+        stretch.name,
+        len(numbers),
+        f"{100 * trail.loss(stretch):.1f}",
+        f"{percentile(latencies, 0.50):.0f}",
+        f"{percentile(latencies, 0.99):.0f}",
+        settling,
+        overshoot,
+        sum(trail.missed[n] for n in inside),
+    ]
+
+
+def _settling(p95_ms: list[float]) -> tuple[str, str]:
+    """Seconds until p95 stays within 20% (or 10 ms) of where it ends, and how far beyond it went.
+
+    Where it ends: the mean of the last quarter.
+    """
+    values = [value for value in p95_ms if not math.isnan(value)]
+    last = values[-max(1, len(values) // 4) :]
+    final = sum(last) / len(last)
+    width = max(0.2 * final, 10)
+    outside = [n for n, value in enumerate(values) if abs(value - final) > width]
+    settled = (outside[-1] + 1 if outside else 0) * INTERVAL_MS / 1000
+    return f"{settled:.2f}", f"{max(values) - final:.0f}"
+
+
+def _figure(trails: list[Trail]) -> Figure:
+    figure, (load, latency, loss) = style.panels(3, 1, width=9.5, height=2.7)
+    _draw_load(load)
+    for trail, color, dashes in zip(trails, style.COLORS, _DASHES, strict=False):
+        latency.plot(*_each_second(trail), color=color, linestyle=dashes, label=trail.control)
+    latency.axhline(TARGET_MS, color=style.GREY, linewidth=1, linestyle=":")
+    latency.set_title(f"Latency (dotted: the PID's target of {TARGET_MS} ms)")
+    latency.set_ylabel("p95 of a second (ms)")
+    latency.set_yscale("symlog", linthresh=10)
+    latency.set_ylim(0, 3000)
+    latency.set_xlabel("time (s)")
+    style.plain_numbers(latency.yaxis)
+    for axes in (load, latency):
+        axes.set_xlim(0, STEP.seconds)
+    stretches = STEP.stretches[:-1]
+    width = 0.8 / len(trails)
+    for n, (trail, color) in enumerate(zip(trails, style.COLORS, strict=False)):
+        places = [i + (n - (len(trails) - 1) / 2) * width for i in range(len(stretches))]
+        shares = [100 * trail.loss(stretch) for stretch in stretches]
+        loss.bar(places, shares, 0.9 * width, color=color)
+    loss.set_xticks(range(len(stretches)), [stretch.name for stretch in stretches])
+    loss.grid(visible=False, axis="x")
+    loss.set_title("Loss: refused, shed or given up")
+    loss.set_ylabel("of the records offered (%)")
+    handles, labels = latency.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels))
+    return figure
+
+
+def _draw_load(axes: Axes) -> None:
+    steps = [*STEP.loads, (STEP.seconds, STEP.loads[-1][1])]
+    axes.step(*zip(*steps, strict=True), where="post", color="black", label="offered")
+    able = [(phase.start_us / 1e6, _able(phase)) for phase in STEP.sink]
+    able.append((STEP.seconds, able[-1][1]))
+    axes.step(
+        *zip(*able, strict=True),
+        where="post",
+        color=style.GREY,
+        linestyle="--",
+        label="allowed by rate and sink",
+    )
+    axes.set_title("The load, and what can leave")
+    axes.set_ylabel("records (1/s)")
+    axes.set_ylim(0, 850)
+    axes.legend(ncols=2, loc="upper right")
+
+
+def _each_second(trail: Trail) -> tuple[list[float], list[float]]:
+    """The middle of each second in which the sink took something, and the p95 of what it took."""
+    seconds: dict[int, list[float]] = {}
+    for number, at in trail.taken_us.items():
+        seconds.setdefault(at // 1_000_000, []).append((at - trail.put_us[number]) / 1000)
+    return (
+        [second + 0.5 for second in seconds],
+        [percentile(sorted(values), 0.95) for values in seconds.values()],
+    )
+
+
+def _able(phase: Phase) -> float:
+    by_time = 1_000_000 / phase.service_us
+    return min(RATE, by_time, RATE if phase.quota is None else phase.quota)
+
+
+def _rush_figure(trails: list[Trail]) -> Figure:
+    figure, (limit, latency, loss) = style.panels(3, 1, width=9.5, height=2.5, sharex=True)
+    for trail, color in zip(trails, (style.GREY, style.BLUE, style.ORANGE), strict=True):
+        limit.step(trail.at_s, trail.limit, where="post", color=color, label=trail.control)
+        latency.plot(trail.at_s, trail.p95_ms, color=color, label=trail.control, linewidth=1.4)
+        loss.plot(trail.at_s, trail.lost, color=color, label=trail.control)
+    for axes in (limit, latency, loss):
+        _shade(axes)
+    limit.set_title("The limit (grey: the sink takes 20 ms, the loop has no time left)")
+    limit.set_ylabel("slots")
+    latency.set_title("Latency")
+    latency.set_ylabel("p95 of an interval (ms)")
+    loss.set_title("Loss since the start")
+    loss.set_ylabel("records")
+    loss.set_xlabel("time (s)")
+    loss.set_xlim(0, RUSHED.seconds)
+    for axes in (limit, latency, loss):
+        style.plain_numbers(axes.yaxis)
+    handles, labels = loss.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels))
+    return figure
+
+
+def _shade(axes: Axes) -> None:
+    for start in range(5, 60, 10):
+        axes.axvspan(start, start + 3, color="#EEEEEE", linewidth=0)
+
+
+def _page(rows: list[list[Cell]]) -> str:
+    steps = [row[1:] for row in rows if row[0] == STEP.name]
+    rushed = [[row[1], *row[3:7]] for row in rows if row[0] == RUSHED.name]
+    none, rush, down = (f"{row[2]}%" for row in rushed)
+    quota = {row[0]: row for row in steps if row[1] == STEP.stretches[2].name}
+    tuned, untuned = quota["rate tuning"], quota["none"]
+    return f"""
+`sluice experiment control` writes this page. The firmware's own modules run on virtual time; the
+board's loop gives the control loops their figures every {INTERVAL_MS} ms. Rate {RATE} a second,
+burst {BURST}, Poisson arrivals of 300 a second from a source that cannot wait.
+
+## A step of load, a slow sink, a sink with a quota
+
+{SLOTS} slots. From 10 to 25 s 700 a second come. From 35 to 45 s the sink needs 5 ms for a record,
+in which the loop can do nothing else. From 55 to 70 s it takes {200} in each second of the clock
+and refuses the rest.
+
+- **none**: the ring refuses what it has no room for.
+- **PID**: `AdaptiveLimit` with a target of {TARGET_MS} ms, and its two rules; **no rush**: without
+  the rule that grows the limit when the loop is starved.
+- **CoDel**: target {TARGET_MS // 10} ms, interval {TARGET_MS} ms.
+- **rate tuning**: `RateTuner` from 20 to {RATE} a second; an attempt may take 20 ms.
+
+![Load, latency and loss](control.svg)
+
+{table(_COLUMNS[1:], steps)}
+
+`settling_s`: until the p95 of an interval stays within 20% (or 10 ms) of where it ends, the mean
+of the last quarter. `overshoot_ms`: how far above that it was at most.
+
+## The rule for a starved loop: +50% or -50%
+
+1,024 slots; for 3 of 10 s the sink needs 20 ms for a record, so that 50 a second can leave. `rush`
+acts while the loop is busy for more than 85% of the time and the p95 is above 300 ms.
+
+![Limit, latency and loss under the rules](control-rush.svg)
+
+{table(["rule", "offered", "lost %", "p50 ms", "p99 ms"], rushed)}
+
+Half more takes the burst in: {rush} are lost, against {down} with half less and {none} without a
+rule. The price is that records wait longer after it.
+
+## Advice
+
+1. What cannot leave under lasting overload is lost, by any loop. They differ in how late the rest
+   is. `AdaptiveLimit` brings the p95 to its target and keeps it there;
+   CoDel approaches its target slowly while the load does not react to its drops, as RFC 8289 says.
+2. A sink that holds the loop up looks like a starved loop. With the rule `rush` the limit then
+   grows to the capacity, and the target is given up for fewer losses. Pass `rush=None` when
+   latency matters more, or `RUSH_DOWN`.
+3. For a sink that fails above some rate, and suffers from it or charges for it, tune the rate:
+   {tuned[8]} attempts failed in place of {untuned[8]}. It does not use all that the sink would
+   take, and needs some seconds after the fault: {tuned[3]}% were lost in place of {untuned[3]}%.
+4. Keep +50% for short starvation, if losses cost more than delay.
+"""

@@ -1,0 +1,879 @@
+"""What may meet an interrupt: every pair of uses that an ownership rule allows."""
+
+import struct
+from collections.abc import Callable
+from typing import Any
+
+from host_sim import TickClock
+from sluice.flow.pipeline import BYTES, RECORD, Pipeline
+from sluice.flow.pulses import SIZE, Pulses
+from sluice.flow.stats import Stats
+from sluice.guard import IrqGuard
+from sluice.limit.bucket import TokenBucket
+from sluice.queue.records import RecordRing
+from sluice.queue.ring import OVERWRITE, REJECT, RingQueue
+
+from .explorer import Interrupt, Scenario, Script, interruptible
+from .history import History
+from .models import LOST, Bucket, Queue
+
+
+class World:
+    """What the scripts of a scenario share.
+
+    number: of the item that was put last; it tells items apart, and is the tick of records.
+    """
+
+    def __init__(self, **objects: Any) -> None:
+        self.history = History()
+        self.number = 0
+        for name, each in objects.items():
+            setattr(self, name, each)
+
+    def __getattr__(self, name: str) -> Any:
+        raise AttributeError(f"this scenario has no {name}")
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+
+    def after(self, *scripts: Script) -> "World":
+        for script in scripts:
+            script(self)
+        return self
+
+    def call(self, name: str, function: Callable[[], Any], argument: Any = None) -> Any:
+        return self.history.call((name,), argument, function)
+
+    def next_number(self) -> int:
+        self.number += 1
+        return self.number
+
+
+def steps(*scripts: Script) -> Script:
+    """A script that runs each of these."""
+
+    def script(world: World) -> None:
+        for each in scripts:
+            each(world)
+
+    script.__name__ = ", ".join(each.__name__ for each in scripts)
+    return script
+
+
+# Any ring.
+
+
+def length(world: World) -> None:
+    world.call("len", lambda: len(world.ring))
+
+
+def free(world: World) -> None:
+    world.call("free", world.ring.free)
+
+
+def adapt(limit: int) -> Script:
+    def script(world: World) -> None:
+        world.call("adapt_limit", lambda: world.ring.adapt_limit(limit), limit)
+
+    script.__name__ = f"adapt_limit({limit})"
+    return script
+
+
+def above(world: World) -> None:
+    world.call("above", world.ring.above)
+
+
+def clear(world: World) -> None:
+    world.call("clear", world.ring.clear, world.number)
+
+
+def counters(world: World) -> None:
+    ring = world.ring
+    world.call("rejected", lambda: ring.rejected)
+    world.call("overwritten", lambda: ring.overwritten)
+    world.call("high_water", lambda: ring.high_water)
+
+
+# RingQueue.
+
+
+def put(world: World) -> None:
+    item = world.next_number()
+    world.call("put", lambda: world.ring.try_put(item), item)
+
+
+def overwrite(world: World) -> None:
+    """A put into an overwriting ring that gets interrupted: it may give up the oldest item
+    though the interrupt makes room."""
+    item = world.next_number()
+    world.history.call(("make_room", "append"), item, lambda: world.ring.try_put(item))
+
+
+def get(world: World) -> None:
+    world.call("get", world.ring.try_get)
+
+
+def peek(world: World) -> None:
+    world.call("peek", world.ring.peek)
+
+
+def release(world: World) -> None:
+    world.call("release", world.ring.release)
+
+
+def drain_queue(world: World) -> None:
+    """At rest: everything is taken, and the counters tell what became of the rest."""
+    if world.ring._high:
+        above(world)
+    length(world)
+    while len(world.ring):
+        get(world)
+    get(world)
+    counters(world)
+    if world.ring._high:
+        above(world)
+
+
+# RecordRing: a record of number n is one byte of it, or two if it is odd.
+
+
+def new_record(world: World) -> tuple[int, bytes]:
+    """A record with the tick that it will have."""
+    number = world.next_number()
+    return world.tick(), bytes([number]) * (number % 2 + 1)
+
+
+def put_record(world: World) -> None:
+    tick, record = new_record(world)
+    world.call("put", lambda: world.ring.put(record, len(record)), (tick, record))
+
+
+def publish(world: World) -> None:
+    tick, record = new_record(world)
+    world.call("put", lambda: filled_in_place(world.ring, record), (tick, record))
+
+
+def overwrite_record(world: World) -> None:
+    tick, record = new_record(world)
+    operations = ("make_room", "append")
+    world.history.call(operations, (tick, record), lambda: filled_in_place(world.ring, record))
+
+
+@interruptible
+def filled_in_place(ring: RecordRing, record: bytes) -> bool:
+    view = ring.claim()
+    if view is None:
+        return False
+    for at in range(len(record)):
+        view[at] = record[at]
+    return ring.publish(len(record))
+
+
+def take_record(world: World) -> None:
+    def look() -> bool:
+        world.view = world.ring.peek()
+        return world.view is not None
+
+    if world.call("look", look):
+        world.call("take", lambda: copied_out(world.ring, world.view))
+
+
+@interruptible
+def copied_out(ring: RecordRing, view: memoryview) -> Any:
+    """The record that was peeked at, with its tick, or LOST."""
+    record = bytearray(ring.peek_len())
+    tick = ring.peek_ticks()
+    for at in range(len(record)):
+        record[at] = view[at]
+    return (tick, bytes(record)) if ring.release() else LOST
+
+
+def backlog(world: World) -> None:
+    world.call("backlog", world.ring.backlog)
+
+
+def some_backlog(world: World) -> None:
+    """Of an overwriting ring it may be a mix of what was there and what came meanwhile."""
+    world.call("holds", lambda: 0 < world.ring.backlog() <= 2 * 2, "bytes of two records")
+
+
+def drain_records(world: World) -> None:
+    length(world)
+    while len(world.ring):
+        take_record(world)
+    take_record(world)
+    counters(world)
+
+
+# Pulses: as records, number n in 8 bytes with the tick of its put.
+
+
+def pulse(world: World) -> None:
+    number = world.next_number()
+    rejected = world.ring.rejected
+
+    def accepted() -> bool:
+        world.pulses.pulse()
+        return world.ring.rejected == rejected
+
+    world.call("put", accepted, (number, struct.pack("<II", number - 1, number)))
+
+
+# Pipeline: one step is the taking of the item that its sink or its degrade hook was given.
+
+
+class Sink:
+    """Keeps what it was given last, with its length."""
+
+    def __init__(self) -> None:
+        self.given: bytes | None = None
+
+    def write(self, record: memoryview, n: int) -> bool:
+        self.given = bytes(record[:n])
+        return True
+
+
+def may_rest(world: World) -> None:
+    world.call("may_rest", lambda: world.pipeline.wait_ticks() < 0)
+
+
+def step(world: World) -> None:
+    def one() -> Any:
+        world.sink.given = None
+        if not world.pipeline.step():
+            return None
+        record = world.sink.given
+        return record if record is None else (struct.unpack("<II", record)[1], record)
+
+    if world.call("step", one) is not None:
+        world.left += 1
+
+
+def lag(world: World) -> None:
+    world.call("holds", lambda: world.pipeline.lag() >= 0, "a lag is never negative")
+
+
+def retry(world: World) -> None:
+    world.pipeline.retry_now()
+
+
+def drain_pipeline(world: World) -> None:
+    while len(world.ring):
+        step(world)
+    counters(world)
+    counted = world.stats.admitted + world.stats.failed
+    world.call("holds", lambda: counted == world.left, "each that left is counted once")
+    spent = world.bucket.burst - world.bucket.tokens()
+    world.call("holds", lambda: spent == world.stats.admitted, "each that was sent cost a token")
+
+
+# TokenBucket.
+
+
+def take(n: int) -> Script:
+    def try_acquire(world: World) -> None:
+        world.call("try_acquire", lambda: world.bucket.try_acquire(n), n)
+
+    return try_acquire
+
+
+def take_some(most: int) -> Script:
+    def take_up_to(world: World) -> None:
+        world.call("take_up_to", lambda: world.bucket.take_up_to(most), most)
+
+    return take_up_to
+
+
+def wait(n: int) -> Script:
+    def wait_ticks(world: World) -> None:
+        world.call("wait_ticks", lambda: world.bucket.wait_ticks(n), n)
+
+    return wait_ticks
+
+
+def book(n: int, max_wait: int) -> Script:
+    def reserve(world: World) -> None:
+        world.call("reserve", lambda: world.bucket.reserve(n, max_wait), (n, max_wait))
+
+    return reserve
+
+
+def give_back(n: int) -> Script:
+    def cancel(world: World) -> None:
+        world.call("cancel", lambda: world.bucket.cancel(n), n)
+
+    return cancel
+
+
+def tokens(world: World) -> None:
+    world.call("tokens", world.bucket.tokens)
+
+
+def refill(world: World) -> None:
+    world.call("refill", world.bucket.refill)
+
+
+def reset(world: World) -> None:
+    world.call("reset", world.bucket.reset)
+
+
+def advance(n: int) -> Script:
+    """A script that lets n ticks pass; negative: the clock steps back."""
+
+    def script(world: World) -> None:
+        clock = world.clock
+        world.call("advance", lambda: clock.set((clock.ticks() + n) % (1 << 30)), n)
+
+    script.__name__ = f"advance({n})"
+    return script
+
+
+def drain_bucket(world: World) -> None:
+    tokens(world)
+    advance(20)(world)
+    tokens(world)
+    while world.call("try_acquire", lambda: world.bucket.try_acquire(1), 1):
+        pass
+
+
+# The worlds.
+
+
+def aged(ring: Any) -> Any:
+    """The ring as it is after many items: its indices start again at 0 within the next two."""
+    ring._head = ring._tail = ring._floor = ring._wrap - 1
+    return ring
+
+
+def queue(capacity: int, overflow: int, guarded: bool = False) -> Any:
+    return aged(RingQueue(capacity, "H", overflow, IrqGuard() if guarded else None))
+
+
+def of_queue(capacity: int, overflow: int = REJECT, *before: Script) -> Callable[[], World]:
+    return lambda: World(ring=queue(capacity, overflow)).after(*before)
+
+
+def of_shared_queue(capacity: int, overflow: int, *before: Script) -> Callable[[], World]:
+    return lambda: World(ring=queue(capacity, overflow, guarded=True)).after(*before)
+
+
+def watch(world: World) -> None:
+    world.ring.set_watermarks(3, 1)
+
+
+def of_records(
+    slots: int, overflow: int = REJECT, *before: Script, guarded: bool = False
+) -> Callable[[], World]:
+    def build() -> World:
+        # With several producers the last number may be that of another's record.
+        world = World(tick=lambda: 0 if guarded else world.number)
+        guard = IrqGuard() if guarded else None
+        world.ring = aged(RecordRing(slots, 2, overflow, world.tick, guard))
+        return world.after(*before)
+
+    return build
+
+
+def of_pulses(slots: int, overflow: int, *before: Script) -> Callable[[], World]:
+    def build() -> World:
+        world = World()
+        world.ring = aged(RecordRing(slots, SIZE, overflow, lambda: world.number))
+        world.pulses = Pulses(world.ring, lambda: world.number)
+        return world.after(*before)
+
+    return build
+
+
+def of_pipeline(overflow: int, cost: str, *before: Script) -> Callable[[], World]:
+    """A pipeline that sends at once; by bytes, its bucket can never hold enough."""
+
+    def build() -> World:
+        world = of_pulses(2, overflow)()
+        world.left = 0
+        world.sink = Sink()
+        world.bucket = TokenBucket(0, SIZE - 1)
+        world.stats = Stats()
+        world.pipeline = Pipeline(
+            world.ring,
+            world.bucket,
+            world.sink,
+            world.stats,
+            cost=cost,
+            degrade=world.sink.write,
+        )
+        return world.after(*before)
+
+    return build
+
+
+def of_bucket(*before: Script, guarded: bool = False) -> Callable[[], World]:
+    """2 tokens every 3 ticks, 4 at once, shortly before the ticks wrap."""
+
+    def build() -> World:
+        clock = TickClock((1 << 30) - 4)
+        guard = IrqGuard() if guarded else None
+        return World(clock=clock, bucket=TokenBucket(2, 4, 3, clock.ticks, guard)).after(*before)
+
+    return build
+
+
+LOW, HIGH = 1, 2
+
+PUTS = (Interrupt(put), Interrupt(steps(put, put, put)))
+TIME = (Interrupt(advance(2)), Interrupt(advance(-2)))
+
+SCENARIOS = (
+    # One producer and one consumer, no guard.
+    Scenario(
+        "queue, empty: main puts, an interrupt gets",
+        of_queue(2),
+        put,
+        (Interrupt(get),),
+        drain_queue,
+        Queue(2),
+    ),
+    Scenario(
+        "queue, full: main puts, an interrupt gets",
+        of_queue(2, REJECT, put, put),
+        put,
+        (Interrupt(get),),
+        drain_queue,
+        Queue(2),
+    ),
+    Scenario(
+        "queue: main, the producer, asks for room, an interrupt gets",
+        of_queue(2, REJECT, put, put),
+        free,
+        (Interrupt(get), Interrupt(steps(peek, release))),
+        drain_queue,
+        Queue(2),
+    ),
+    Scenario(
+        "queue: main lowers the limit below its depth and raises it, an interrupt puts",
+        of_queue(3, REJECT, put, put),
+        steps(adapt(1), free, adapt(3)),
+        PUTS,
+        drain_queue,
+        Queue(3),
+    ),
+    Scenario(
+        "queue: main gets, an interrupt puts",
+        of_queue(2, REJECT, put),
+        get,
+        (Interrupt(put),),
+        drain_queue,
+        Queue(2),
+    ),
+    Scenario(
+        "queue, empty: main gets and gets, an interrupt puts",
+        of_queue(2),
+        steps(get, get),
+        PUTS,
+        drain_queue,
+        Queue(2),
+        most=1,
+    ),
+    Scenario(
+        "queue: main peeks and releases, an interrupt puts",
+        of_queue(2, REJECT, put),
+        steps(peek, release),
+        (Interrupt(put),),
+        drain_queue,
+        Queue(2),
+    ),
+    Scenario(
+        "queue: main, the consumer, asks for its depth, an interrupt puts",
+        of_queue(2, REJECT, put),
+        length,
+        (Interrupt(put),),
+        drain_queue,
+        Queue(2),
+    ),
+    Scenario(
+        "queue: main clears and gets, an interrupt puts",
+        of_queue(2, REJECT, put, put),
+        steps(clear, get),
+        (Interrupt(put),),
+        drain_queue,
+        Queue(2),
+    ),
+    Scenario(
+        "overwriting queue: main gets, an interrupt puts",
+        of_queue(2, OVERWRITE, put, put),
+        get,
+        PUTS,
+        drain_queue,
+        Queue(2, overwrite=True),
+    ),
+    Scenario(
+        "overwriting queue: main peeks and releases, an interrupt puts",
+        of_queue(2, OVERWRITE, put, put),
+        steps(peek, release),
+        PUTS,
+        drain_queue,
+        Queue(2, overwrite=True),
+    ),
+    Scenario(
+        "overwriting queue: main, the consumer, asks for its depth, an interrupt puts",
+        of_queue(2, OVERWRITE, put, put),
+        length,
+        PUTS,
+        drain_queue,
+        Queue(2, overwrite=True),
+    ),
+    Scenario(
+        "overwriting queue: main puts, an interrupt gets",
+        of_queue(2, OVERWRITE, put, put),
+        overwrite,
+        (Interrupt(get),),
+        drain_queue,
+        Queue(2, overwrite=True),
+    ),
+    Scenario(
+        "overwriting queue: main clears and gets, an interrupt puts",
+        of_queue(2, OVERWRITE, put, put),
+        steps(clear, get),
+        PUTS,
+        drain_queue,
+        Queue(2, overwrite=True),
+    ),
+    # Watermarks.
+    Scenario(
+        "watermarks: main puts up to the high one, an interrupt gets",
+        of_queue(4, REJECT, watch, put, put),
+        put,
+        (Interrupt(steps(get, get)),),
+        drain_queue,
+        Queue(4, high=3, low=1),
+    ),
+    Scenario(
+        "watermarks: main gets down to the low one, an interrupt puts",
+        of_queue(4, REJECT, watch, put, put, put, get),
+        get,
+        (Interrupt(steps(put, put)),),
+        drain_queue,
+        Queue(4, high=3, low=1),
+    ),
+    Scenario(
+        "watermarks: main asks at every stage, an interrupt gets or puts",
+        of_shared_queue(4, REJECT, watch, put, put),
+        steps(put, above, get, above, get, above),
+        (Interrupt(get), Interrupt(steps(get, get)), *PUTS),
+        drain_queue,
+        Queue(4, high=3, low=1),
+        most=1,
+    ),
+    Scenario(
+        "watermarks: main clears, an interrupt puts",
+        of_queue(4, REJECT, watch, put, put, put),
+        clear,
+        (Interrupt(steps(put, put, put)),),
+        drain_queue,
+        Queue(4, high=3, low=1),
+    ),
+    Scenario(
+        "watermarks of an overwriting queue: main gets, an interrupt puts",
+        of_queue(4, OVERWRITE, watch, put, put, put, get),
+        get,
+        (Interrupt(steps(put, put, put, put, put)),),
+        drain_queue,
+        Queue(4, overwrite=True, high=3, low=1),
+        most=1,
+    ),
+    # Records.
+    Scenario(
+        "records, none: main fills in place, an interrupt takes",
+        of_records(2),
+        publish,
+        (Interrupt(take_record),),
+        drain_records,
+        Queue(2),
+    ),
+    Scenario(
+        "records, full: main fills in place, an interrupt takes",
+        of_records(1, REJECT, publish),
+        publish,
+        (Interrupt(take_record),),
+        drain_records,
+        Queue(1),
+    ),
+    Scenario(
+        "records, none: main puts copies, an interrupt takes",
+        of_records(2),
+        put_record,
+        (Interrupt(take_record),),
+        drain_records,
+        Queue(2),
+    ),
+    Scenario(
+        "records, full: main puts copies, an interrupt takes",
+        of_records(1, REJECT, put_record),
+        put_record,
+        (Interrupt(take_record),),
+        drain_records,
+        Queue(1),
+    ),
+    Scenario(
+        "records: main takes, an interrupt fills in place",
+        of_records(2, REJECT, publish),
+        take_record,
+        (Interrupt(publish),),
+        drain_records,
+        Queue(2),
+    ),
+    Scenario(
+        "records: main asks for the backlog, an interrupt fills in place",
+        of_records(3, REJECT, publish, publish),
+        backlog,
+        (Interrupt(publish),),
+        drain_records,
+        Queue(3),
+    ),
+    Scenario(
+        "overwriting records: main asks for the backlog, an interrupt fills in place",
+        of_records(2, OVERWRITE, publish, publish),
+        some_backlog,
+        (Interrupt(publish), Interrupt(steps(publish, publish, publish))),
+        drain_records,
+        Queue(2, overwrite=True),
+    ),
+    Scenario(
+        "overwriting records: main takes, an interrupt fills in place",
+        of_records(2, OVERWRITE, publish, publish),
+        take_record,
+        (Interrupt(publish),),
+        drain_records,
+        Queue(2, overwrite=True),
+    ),
+    Scenario(
+        "overwriting records: main takes, an interrupt fills three in place",
+        of_records(2, OVERWRITE, publish, publish),
+        take_record,
+        (Interrupt(steps(publish, publish, publish)),),
+        drain_records,
+        Queue(2, overwrite=True),
+    ),
+    Scenario(
+        "overwriting records: main fills in place, an interrupt takes",
+        of_records(2, OVERWRITE, publish, publish),
+        overwrite_record,
+        (Interrupt(take_record),),
+        drain_records,
+        Queue(2, overwrite=True),
+    ),
+    # Pulses and the pipeline.
+    Scenario(
+        "pulses, none: main pulses, an interrupt takes",
+        of_pulses(2, REJECT),
+        pulse,
+        (Interrupt(take_record),),
+        drain_records,
+        Queue(2),
+    ),
+    Scenario(
+        "pulses: main takes, an interrupt pulses",
+        of_pulses(1, OVERWRITE, pulse),
+        take_record,
+        (Interrupt(pulse),),
+        drain_records,
+        Queue(1, overwrite=True),
+        most=1,
+    ),
+    Scenario(
+        "pipeline: main steps, an interrupt pulses",
+        of_pipeline(REJECT, RECORD, pulse),
+        steps(step, retry, step),
+        (Interrupt(pulse),),
+        drain_pipeline,
+        Queue(2),
+        most=1,
+    ),
+    Scenario(
+        "pipeline: main asks for the lag, an interrupt pulses",
+        of_pipeline(REJECT, RECORD),
+        steps(lag, lag),
+        (Interrupt(pulse),),
+        drain_pipeline,
+        Queue(2),
+    ),
+    Scenario(
+        "pipeline: main asks whether it may rest, an interrupt pulses",
+        of_pipeline(REJECT, RECORD),
+        steps(may_rest, may_rest),
+        (Interrupt(pulse),),
+        drain_pipeline,
+        Queue(2),
+    ),
+    Scenario(
+        "overwriting pipeline: main steps, an interrupt pulses",
+        of_pipeline(OVERWRITE, RECORD, pulse, pulse),
+        step,
+        (Interrupt(pulse), Interrupt(steps(pulse, pulse, pulse))),
+        drain_pipeline,
+        Queue(2, overwrite=True),
+        most=1,
+    ),
+    Scenario(
+        "overwriting pipeline of records that cost too much: main steps, an interrupt pulses",
+        of_pipeline(OVERWRITE, BYTES, pulse, pulse),
+        step,
+        (Interrupt(pulse), Interrupt(steps(pulse, pulse, pulse))),
+        drain_pipeline,
+        Queue(2, overwrite=True),
+        most=1,
+    ),
+    # Guarded: main, low and high interrupts are producers and consumers.
+    Scenario(
+        "guarded queue: everybody puts and gets",
+        of_shared_queue(2, REJECT, put),
+        steps(put, length, get, free, peek, release),
+        (Interrupt(put, LOW), Interrupt(steps(put, get, get), HIGH)),
+        drain_queue,
+        Queue(2),
+    ),
+    Scenario(
+        "guarded queue, full: everybody is refused",
+        of_shared_queue(1, REJECT, put),
+        steps(put, put),
+        (Interrupt(put, LOW), Interrupt(put, HIGH)),
+        drain_queue,
+        Queue(1),
+    ),
+    Scenario(
+        "guarded overwriting queue: everybody puts, main gets",
+        of_shared_queue(2, OVERWRITE, put, put),
+        steps(put, get, length, clear, get),
+        (Interrupt(put, LOW), Interrupt(put, HIGH)),
+        drain_queue,
+        Queue(2, overwrite=True),
+    ),
+    Scenario(
+        "guarded records: everybody puts",
+        of_records(3, guarded=True),
+        steps(put_record, put_record),
+        (Interrupt(put_record, LOW), Interrupt(put_record, HIGH)),
+        drain_records,
+        Queue(3),
+    ),
+    Scenario(
+        "guarded overwriting records: everybody puts, main takes",
+        of_records(2, OVERWRITE, put_record, put_record, guarded=True),
+        take_record,
+        (Interrupt(put_record, LOW), Interrupt(put_record, HIGH)),
+        drain_records,
+        Queue(2, overwrite=True),
+    ),
+    # Buckets.
+    Scenario(
+        "bucket: time passes, or the clock steps back, while main takes",
+        of_bucket(take(3)),
+        take(2),
+        TIME,
+        drain_bucket,
+        Bucket(2, 3, 4),
+    ),
+    Scenario(
+        "bucket: time passes, or the clock steps back, while main takes what is there",
+        of_bucket(take(3)),
+        steps(take_some(2), take_some(0)),
+        TIME,
+        drain_bucket,
+        Bucket(2, 3, 4),
+    ),
+    Scenario(
+        "bucket: time passes, or the clock steps back, while main reserves",
+        of_bucket(take(4)),
+        book(2, 3),
+        TIME,
+        drain_bucket,
+        Bucket(2, 3, 4),
+    ),
+    Scenario(
+        "bucket: time passes, or the clock steps back, while main asks how long to wait",
+        of_bucket(take(4)),
+        wait(2),
+        TIME,
+        drain_bucket,
+        Bucket(2, 3, 4),
+    ),
+    Scenario(
+        "bucket: time passes, or the clock steps back, while main refills",
+        of_bucket(take(4), advance(1)),
+        steps(refill, take(1)),
+        TIME,
+        drain_bucket,
+        Bucket(2, 3, 4),
+    ),
+    Scenario(
+        "bucket, after most of a period of the ticks: time passes while main refills and takes",
+        of_bucket(take(4), advance((1 << 29) + 7)),
+        steps(refill, take(4)),
+        TIME,
+        drain_bucket,
+        Bucket(2, 3, 4),
+    ),
+    Scenario(
+        "bucket: time passes while main asks for nothing, and for more than there can ever be",
+        of_bucket(take(2)),
+        steps(take(0), take(5), wait(0), wait(5), book(0, 1), book(5, -1), give_back(0)),
+        TIME,
+        drain_bucket,
+        Bucket(2, 3, 4),
+        most=1,
+    ),
+    Scenario(
+        "bucket: time passes while main gives back more than was taken",
+        of_bucket(take(2)),
+        steps(give_back(9), tokens, book(4, 0), book(4, 1), wait(1)),
+        TIME,
+        drain_bucket,
+        Bucket(2, 3, 4),
+        most=1,
+    ),
+    Scenario(
+        "guarded bucket: everybody takes",
+        of_bucket(take(1), guarded=True),
+        steps(
+            take(2), wait(2), take(1), book(2, 3), give_back(1), tokens, refill, reset, take_some(9)
+        ),
+        (
+            Interrupt(steps(advance(1), take(1)), LOW),
+            Interrupt(steps(advance(2), book(1, -1)), HIGH),
+            Interrupt(steps(give_back(1), tokens), HIGH),
+        ),
+        drain_bucket,
+        Bucket(2, 3, 4),
+    ),
+)
+
+# Hot code that never meets an interrupt, or does so elsewhere, and why.
+EXEMPT = {
+    "adaptive": "the main loop's own; the limit is one store",
+    "backoff": "the main loop's own",
+    "budget": "the main loop's own",
+    "channel": "the tasks' own, but for try_put: an interrupt at each opcode of a get is in"
+    " tests/queue/test_channel_interrupts.py",
+    "cobs": "on buffers of the link",
+    "codel": "the pipeline's own",
+    "crc16": "on buffers of the link",
+    "fleet": "the main loop's own",
+    "frames": "the link's own",
+    "histogram": "the statistics' own",
+    "keyed": "one owner",
+    "link": "the main loop's own",
+    "load": "the main loop's own",
+    "logline": "the main loop's own",
+    "native": "in place of these where SLUICE_NATIVE is set: tests/lab/test_explorer.py",
+    "pacer": "one owner; what it does with the clock is TokenBucket's",
+    "router": "put is that of RecordRing, step is that of Pipeline",
+    "settings": "the main loop's own",
+    "sinks": "called by the pipeline alone",
+    "stats": "the pipeline's own",
+    "stdio": "the link's own",
+    "store": "the main loop's own",
+    "tiered": "put is that of RecordRing; the rest is the main loop's own",
+    "trial": "the main loop's own",
+    "tunable": "tune is the main loop's own; the rest is TokenBucket's",
+    "tuning": "the main loop's own",
+    "watermark": "without state",
+}

@@ -1,0 +1,144 @@
+"""Flat files: the library for a board without packages and with a heap of a few kilobytes.
+
+Such a board compiles what it imports, and needs room for the whole syntax tree of a file while it
+does. So docstrings, comments and annotations go, constants stand as numbers, `sluice.queue.ring` is
+`ring`, and `ring.py` does no more than run its parts, `ring.1`, `ring.2` and so on, each of them
+small, in its own namespace. A class that is larger than a part gets its members one by one. No
+such board runs machine code, so modules do not look for it.
+"""
+
+import ast
+import re
+from collections.abc import Iterator
+
+PART = 600  # characters; compiling takes several times as many bytes
+
+_PACKAGE = "sluice."
+# Collecting garbage before each part keeps the free memory in one piece.
+_LOADER = """import gc
+for part in range(%d):
+ gc.collect()
+ exec(open("%s." + str(part)).read(), globals())
+"""
+
+
+def flat_files(modules: dict[str, str]) -> dict[str, str]:
+    """The files, by name, for modules of the library, given by name and source.
+
+    A method that itself imports a module of the library which is not among these is left out.
+    """
+    files: dict[str, str] = {}
+    for name, source in modules.items():
+        parts = _parts(_Lean(set(modules)).lean(source))
+        files[f"{name}.py"] = _LOADER % (len(parts), name)
+        files |= {f"{name}.{number}": part for number, part in enumerate(parts)}
+    return files
+
+
+def flat_program(source: str, modules: set[str]) -> list[str]:
+    """A program for a board that has these modules as flat files, statement by statement."""
+    return [_text([statement]) for statement in _Lean(modules).lean(source).body]
+
+
+class _Lean(ast.NodeTransformer):
+    """Takes out what a board that has these modules, and no others, need not know."""
+
+    def __init__(self, modules: set[str]) -> None:
+        self._modules = modules
+        self._constants: dict[str, ast.expr] = {}
+
+    def lean(self, source: str) -> ast.Module:
+        return self.visit(ast.parse(source))
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST | None:
+        if any(home not in self._modules for home in _imported(node)):
+            return None
+        node.returns = None
+        return self._visit_body(node)
+
+    def visit_arg(self, node: ast.arg) -> ast.AST:
+        node.annotation = None
+        return node
+
+    def visit_Assign(self, node: ast.Assign) -> ast.AST | None:
+        self.generic_visit(node)
+        target = node.targets[0]
+        if isinstance(node.value, ast.Call) and ast.unparse(node.value.func) == "const":
+            assert isinstance(target, ast.Name)
+            number = eval(ast.unparse(node.value.args[0]))
+            node.value = self._constants[target.id] = ast.Constant(number)
+            if target.id.startswith("_"):
+                return None
+        return node
+
+    def visit_Name(self, node: ast.Name) -> ast.AST:
+        if isinstance(node.ctx, ast.Load):
+            return self._constants.get(node.id, node)
+        return node
+
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.AST | None:
+        node.module = _flat_name(node.module or "")
+        node.names = [alias for alias in node.names if alias.name != "const"]
+        return node if node.names else None
+
+    def visit_Try(self, node: ast.Try) -> ast.AST | None:
+        if any(home.endswith("_native") for home in _imported(node)):
+            return None
+        return self.generic_visit(node)
+
+    def _visit_body(self, node: ast.Module | ast.ClassDef | ast.FunctionDef) -> ast.AST:
+        if ast.get_docstring(node) is not None:
+            del node.body[0]
+        self.generic_visit(node)
+        node.body = node.body or [ast.Pass()]
+        return node
+
+    visit_Module = visit_ClassDef = _visit_body
+
+
+def _imported(tree: ast.AST) -> Iterator[str]:
+    """The modules of the library that are imported in the tree."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(_PACKAGE):
+            yield _flat_name(node.module or "")
+
+
+def _flat_name(module: str) -> str:
+    """What a module of the library is called where there are no packages."""
+    return module.rpartition(".")[2] if module.startswith(_PACKAGE) else module
+
+
+def _parts(module: ast.Module) -> list[str]:
+    parts = [""]
+    for piece in _pieces(module):
+        if parts[-1] and len(parts[-1] + piece) > PART:
+            parts.append("")
+        parts[-1] += piece
+    return parts
+
+
+def _pieces(module: ast.Module) -> Iterator[str]:
+    """The text of what must not be cut, in order."""
+    for statement in module.body:
+        text = _text([statement])
+        if isinstance(statement, ast.ClassDef) and len(text) > PART:
+            yield from _members_apart(statement)
+        else:
+            yield text
+
+
+def _members_apart(owner: ast.ClassDef) -> Iterator[str]:
+    yield f"class {owner.name}({', '.join(map(ast.unparse, owner.bases))}):\n pass\n"
+    for member in owner.body:
+        if isinstance(member, ast.FunctionDef):
+            name = member.name
+            yield f"{_text([member])}{owner.name}.{name} = {name}\ndel {name}\n"
+        else:  # another name for a method
+            assert isinstance(member, ast.Assign)
+            target, source = ast.unparse(member.targets[0]), ast.unparse(member.value)
+            yield f"{owner.name}.{target} = {owner.name}.{source}\n"
+
+
+def _text(statements: list[ast.stmt]) -> str:
+    text = ast.unparse(ast.Module(statements, []))
+    return re.sub("(?m)^ +", lambda indent: indent[0][::4], text) + "\n"

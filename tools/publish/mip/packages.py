@@ -1,0 +1,105 @@
+"""What each package installs: derived from the imports, with no list of modules anywhere.
+
+A package holds all that its module imports, also inside functions, because mip cannot name
+another package by a relative path: its `deps` are looked up in an index. So each file that
+a package names stands beside it or below, which works from a checkout, from a repository
+and from a plain web server.
+"""
+
+import ast
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from ...board.flash.release import compile_file, is_kernel, library
+from ...errors import UserError
+
+WHOLE = "package.json"  # what mip looks for in a folder
+SOURCE = "source"  # an architecture that no mpy-cross knows: the files as they are
+_NAMESPACE = "sluice/"
+_ALONE = ("sluice/limit/bucket.py", "sluice/queue/ring.py")
+_INIT = "__init__.py"
+
+
+def files(firmware: Path, arch: str) -> dict[str, bytes]:
+    """A folder that mip can install from: every package, and all that they install.
+
+    arch: SOURCE, "" for bytecode, or what mpy-cross takes as -march.
+    """
+    modules = library(firmware, arch)
+    found = {}
+    for name, path in modules.items():
+        if arch == SOURCE:
+            found[name] = path.read_bytes()
+        else:
+            found[name.removesuffix(".py") + ".mpy"] = compile_file(path, name, arch)
+    suffix = ".py" if arch == SOURCE else ".mpy"
+    return found | {name: text.encode() for name, text in packages(modules, suffix).items()}
+
+
+def packages(modules: Mapping[str, Path], suffix: str) -> dict[str, str]:
+    """The JSON of each package, by its place in the folder.
+
+    modules: the library's files by their names below the folder.  suffix: of what is installed.
+    """
+    version = _version(modules[_NAMESPACE + _INIT])
+    found = {WHOLE: _json(version, sorted(modules), suffix)}
+    for purpose, wanted in _purposes(modules).items():
+        names = set().union(*(needed(name, modules) for name in wanted))
+        found[f"{purpose}.json"] = _json(version, sorted(names), suffix)
+    return found
+
+
+def _purposes(modules: Mapping[str, Path]) -> dict[str, list[str]]:
+    """What each package holds: a room of the library, or one of two modules that stand alone."""
+    found = {Path(name).stem: [name] for name in _ALONE if name in modules}
+    for name in modules:
+        room = name.removeprefix(_NAMESPACE).rpartition("/")[0]
+        if room and not is_kernel(name):
+            found.setdefault(room, []).append(name)
+    return found
+
+
+def needed(name: str, modules: Mapping[str, Path]) -> set[str]:
+    """The files that a module needs: itself, its packages, and what they import in turn."""
+    found = set()
+    open_ends = {name}
+    while open_ends:
+        at = open_ends.pop()
+        found.add(at)
+        parents = at.split("/")[:-1]
+        inits = {"/".join([*parents[: n + 1], _INIT]) for n in range(len(parents))}
+        open_ends |= (inits | set(_imports(modules[at], modules))) - found
+    return found
+
+
+def _imports(path: Path, modules: Mapping[str, Path]) -> Iterator[str]:
+    """The library's files that a module imports by name, in whatever function it does so."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            targets = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            targets = [node.module or ""]  # and what it names there may be a module itself
+            targets += [f"{node.module}.{alias.name}" for alias in node.names]
+        else:
+            continue
+        for target in targets:
+            place = target.replace(".", "/")
+            yield from {f"{place}.py", f"{place}/{_INIT}"} & modules.keys()
+
+
+def _version(init: Path) -> str:
+    """`__version__`, which stands in the library and nowhere else."""
+    for node in ast.parse(init.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant):
+            target = node.targets[0]
+            if isinstance(target, ast.Name) and target.id == "__version__":
+                return str(node.value.value)
+    raise UserError(f"{init}: no __version__")
+
+
+def _json(version: str, names: list[str], suffix: str) -> str:
+    targets = [name.removesuffix(".py") + suffix for name in names]
+    urls = [[target, target] for target in targets]
+    lines = ",\n".join("    " + json.dumps(pair) for pair in urls)
+    return f'{{\n  "version": "{version}",\n  "deps": [],\n  "urls": [\n{lines}\n  ]\n}}\n'

@@ -1,0 +1,428 @@
+"""A board's port, shared by all the programs of one user that want it at the same time.
+
+The first program to open the port owns it and passes on to its guests what the board sends, and to
+the board what they write. It also hands each of them the open descriptor: when the owner leaves,
+even without a word, one of the guests goes on with it, and the board does not notice.
+"""
+
+import contextlib
+import math
+import os
+import select
+import socket
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from ..errors import UserError
+from .sharing import Peer, Rendezvous
+from .url import open_port
+
+_JOIN_S = 6.0
+_JOIN_AGAIN_S = 0.02
+_LEAVE_S = 0.5
+_SETTLE_S = 0.2  # a new owner reads nothing before the other guests have had time to come to it
+_FIRST_BACKOFF_S = 0.1
+_LAST_BACKOFF_S = 2.0
+_CHUNK = 65536
+
+# What the owner tells its guests; DATA is also what they tell it.
+_DATA = b"d"
+_OPEN = b"o"
+_LOST = b"l"
+
+
+@dataclass(frozen=True)
+class State:
+    """How a port stands."""
+
+    connected: bool
+    """Whether the line to the board is open. While it is not, the port keeps trying to open it."""
+    owner: bool
+    """Whether this program has the port itself; otherwise another one passes everything on."""
+    reason: str = ""
+    """Why the line is not open."""
+
+
+class Port:
+    """A line to a board: a device, a pty or a pyserial URL.
+
+    on_data:  given what the board sends, as it comes. It may start in the middle of a line or a
+              frame.
+    on_state: given each new state.
+
+    Both are called from the port's own thread (`start` calls the first state itself) and must
+    return soon, because the guests get their data from the same thread.
+    """
+
+    def __init__(
+        self, url: str, on_data: Callable[[bytes], None], on_state: Callable[[State], None]
+    ) -> None:
+        self.url = url
+        self._on_data = on_data
+        self._on_state = on_state
+        self._state: State | None = None
+        self._line: int | None = None
+        self._writes = _Writes()
+        self._role: _Owner | _Guest | None = None
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._work, name=f"port {url}", daemon=True)
+
+    def start(self) -> None:
+        """Opens the port, or joins the program that has it. UserError: neither can be done."""
+        self._meeting = Rendezvous(self.url)
+        deadline = time.monotonic() + _JOIN_S
+        while self._state is None:
+            self._role = self._join()
+            if self._role is None or not self._role.begin(deadline):
+                if time.monotonic() >= deadline:
+                    raise UserError(f"{self.url}: in use by another sluice, which does not answer")
+                time.sleep(_JOIN_AGAIN_S)
+        self._thread.start()
+
+    def start_patiently(self) -> None:
+        """As `start`, but returns at once: a line that cannot be opened is one that was lost.
+
+        `on_state` says so, and the port tries again. UserError: ports cannot be shared here.
+        """
+        self._meeting = Rendezvous(self.url)
+        self._thread.start()
+
+    def write(self, data: bytes) -> None:
+        """Sends whole frames or key strokes; nothing of other programs comes in between.
+
+        Returns at once. What is written while the line is not open, or after `close`, is dropped.
+        """
+        self._writes.put(data)
+
+    def close(self) -> None:
+        """Sends what was written and leaves the port to the others. May be called again."""
+        if self._closing.is_set():
+            return
+        self._closing.set()
+        self._writes.wake()
+        if self._thread.is_alive():
+            self._thread.join()
+        self._writes.close()
+
+    def _work(self) -> None:
+        role = self._role
+        while not self._closing.is_set():
+            if role is None:
+                self._closing.wait(_JOIN_AGAIN_S)
+                role = self._join()
+            elif not role.turn():
+                role = self._join()
+        if role is not None:
+            role.leave()
+        self._set_line(None)
+
+    def _join(self) -> "_Owner | _Guest | None":
+        listener = self._meeting.try_own()
+        if listener is not None:
+            return _Owner(self, self._meeting, listener)
+        peer = self._meeting.connect()
+        return None if peer is None else _Guest(self, peer)
+
+    def _set_state(self, state: State) -> None:
+        if state != self._state:
+            self._state = state
+            self._on_state(state)
+
+    def _set_line(self, line: int | None) -> None:
+        if self._line is not None:
+            os.close(self._line)
+        self._line = line
+
+
+class _Writes:
+    """What a program has written and its port has not yet taken; wakes a `select` on it."""
+
+    def __init__(self) -> None:
+        self._data: deque[bytes] = deque()
+        self._lock = threading.Lock()
+        self._closed = False
+        self._reader, self._writer = socket.socketpair()
+        self._reader.setblocking(False)
+        self._writer.setblocking(False)
+
+    def fileno(self) -> int:
+        return self._reader.fileno()
+
+    def put(self, data: bytes) -> None:
+        with self._lock:
+            if not self._closed:
+                self._data.append(data)
+                self.wake()
+
+    def wake(self) -> None:
+        with contextlib.suppress(BlockingIOError):  # there are more than enough
+            self._writer.send(b"\0")
+
+    def take(self) -> bytes:
+        with contextlib.suppress(BlockingIOError):
+            self._reader.recv(_CHUNK)
+        data = []
+        while self._data:
+            data.append(self._data.popleft())
+        return b"".join(data)
+
+    def close(self) -> None:
+        with self._lock:
+            self._closed = True
+            self._reader.close()
+            self._writer.close()
+
+
+_Source = Peer | _Writes | socket.socket | int
+
+
+class _Guest:
+    """A program's part while another one owns the port."""
+
+    def __init__(self, port: Port, owner: Peer) -> None:
+        self._port = port
+        self._owner = owner
+
+    def begin(self, deadline: float) -> bool:
+        """Waits for the owner's word on how the port stands; False: there was none."""
+        while self._port._state is None:
+            timeout_s = deadline - time.monotonic()
+            if timeout_s <= 0 or not self.turn(timeout_s):
+                self._owner.close()
+                return False
+        return True
+
+    def turn(self, timeout_s: float | None = None) -> bool:
+        """Waits until there is something to do and does it; False: the owner has left.
+
+        What was not sent by then is left for the next role.
+        """
+        owner = self._owner
+        _wait([owner, self._port._writes], [owner] if owner.pending else [], timeout_s)
+        try:
+            for kind, data in owner.receive():
+                self._take(kind, data)
+        except OSError:
+            owner.close()
+            return False
+        self._send()
+        return True
+
+    def leave(self) -> None:
+        """Sends all that has been written."""
+        deadline = time.monotonic() + _LEAVE_S
+        self._send()
+        while self._owner.pending and time.monotonic() < deadline:
+            _wait([], [self._owner], _LEAVE_S)
+            self._send()
+        self._owner.close()
+
+    def _send(self) -> None:
+        written = self._port._writes.take()
+        # An owner that has gone may have left data behind: its end is noticed where that is read.
+        with contextlib.suppress(OSError):
+            if written:
+                self._owner.send(_DATA, written)
+            self._owner.flush()
+
+    def _take(self, kind: bytes, data: bytes) -> None:
+        port = self._port
+        if kind == _DATA:
+            port._on_data(data)
+        elif kind == _OPEN:
+            port._set_line(self._owner.take_descriptor())
+            port._set_state(State(connected=True, owner=False))
+        elif kind == _LOST:
+            # Whoever keeps the descriptor of an unplugged device keeps its name from coming back.
+            port._set_line(None)
+            port._set_state(State(connected=False, owner=False, reason=data.decode()))
+
+
+class _Owner:
+    """A program's part while it owns the port."""
+
+    def __init__(self, port: Port, meeting: Rendezvous, listener: socket.socket) -> None:
+        self._port = port
+        self._meeting = meeting
+        self._listener = listener
+        self._guests: list[Peer] = []
+        self._outgoing = bytearray()
+        self._backoff_s = _FIRST_BACKOFF_S
+        # With a line: when to begin to read it. Without: when to try to open it.
+        self._act_at = time.monotonic()
+        if port._line is not None:
+            self._act_at += _SETTLE_S
+            port._set_state(State(connected=True, owner=True))
+
+    def begin(self, _deadline: float) -> bool:
+        """Opens the line. UserError: it cannot be opened."""
+        try:
+            self._open_line()
+        except UserError:
+            self.leave()
+            raise
+        return True
+
+    def turn(self) -> bool:
+        """Waits until there is something to do and does it. True: an owner stays the owner."""
+        if self._port._line is None and time.monotonic() >= self._act_at:
+            self._try_to_open_line()
+        act_in_s = self._act_at - time.monotonic()
+        acting = act_in_s <= 0
+        readable = self._exchange(read_line=acting, timeout_s=None if acting else act_in_s)
+        if self._listener in readable:
+            self._welcome_guests()
+        return True
+
+    def leave(self) -> None:
+        """Sends all that has been read and written, then gives the port up."""
+        deadline = time.monotonic() + _LEAVE_S
+        self._exchange(read_line=False, timeout_s=0)
+        while self._pending() and time.monotonic() < deadline:
+            self._exchange(read_line=False, timeout_s=deadline - time.monotonic())
+        self._meeting.leave(self._listener)
+        for guest in self._guests:
+            guest.close()
+
+    def _pending(self) -> bool:
+        return bool(self._outgoing) or any(guest.pending for guest in self._guests)
+
+    def _exchange(self, read_line: bool, timeout_s: float | None) -> "list[_Source]":
+        """Moves what can be moved now, or as soon as anything can within the timeout.
+
+        Returns what could be read.
+        """
+        line, writes = self._port._line, self._port._writes
+        readers = [self._listener, writes, *self._guests]
+        writers: list[Peer | int] = [guest for guest in self._guests if guest.pending]
+        if line is not None and read_line:
+            readers.append(line)
+        if line is not None and self._outgoing:
+            writers.append(line)
+        readable = _wait(readers, writers, timeout_s)
+        if writes in readable:
+            self._outgoing += writes.take()
+        for guest in readable:
+            if isinstance(guest, Peer):
+                self._hear(guest)
+        if line is not None and line in readable:
+            self._read(line)
+        self._write()
+        for guest in self._guests[:]:
+            self._tell(guest)
+        return readable
+
+    def _welcome_guests(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                connection, _ = self._listener.accept()
+                guest = Peer(connection)
+                self._guests.append(guest)
+                state = self._port._state
+                if self._port._line is not None:
+                    self._tell(guest, _OPEN, descriptor=self._port._line)
+                elif state is not None:
+                    self._tell(guest, _LOST, state.reason.encode())
+
+    def _hear(self, guest: Peer) -> None:
+        try:
+            for _, data in guest.receive():
+                self._outgoing += data
+        except OSError:
+            self._dismiss(guest)
+
+    def _tell(
+        self, guest: Peer, kind: bytes = b"", data: bytes = b"", descriptor: int | None = None
+    ) -> None:
+        try:
+            if kind:
+                guest.send(kind, data, descriptor)
+            guest.flush()
+        except OSError:
+            self._dismiss(guest)
+
+    def _tell_all(self, kind: bytes, data: bytes = b"", descriptor: int | None = None) -> None:
+        for guest in self._guests[:]:
+            self._tell(guest, kind, data, descriptor)
+
+    def _dismiss(self, guest: Peer) -> None:
+        if guest in self._guests:
+            self._guests.remove(guest)
+            guest.close()
+
+    def _read(self, line: int) -> None:
+        try:
+            data = os.read(line, _CHUNK)
+        except BlockingIOError:
+            return
+        except OSError as error:
+            self._lose_line(str(error.strerror))
+            return
+        if not data:
+            self._lose_line("the line was closed")
+            return
+        self._tell_all(_DATA, data)
+        self._port._on_data(data)
+
+    def _write(self) -> None:
+        line = self._port._line
+        if line is None:
+            self._outgoing.clear()
+        elif self._outgoing:
+            try:
+                del self._outgoing[: os.write(line, self._outgoing)]
+            except BlockingIOError:
+                pass
+            except OSError as error:
+                self._lose_line(str(error.strerror))
+
+    def _try_to_open_line(self) -> None:
+        try:
+            self._open_line()
+        except UserError as error:
+            self._report_lost(error.message)
+            self._act_at = time.monotonic() + self._backoff_s
+            self._backoff_s = min(2 * self._backoff_s, _LAST_BACKOFF_S)
+
+    def _open_line(self) -> None:
+        line = open_port(self._port.url)
+        self._port._set_line(line)
+        self._act_at = time.monotonic()
+        self._backoff_s = _FIRST_BACKOFF_S
+        self._tell_all(_OPEN, descriptor=line)
+        self._port._set_state(State(connected=True, owner=True))
+
+    def _lose_line(self, reason: str) -> None:
+        self._port._set_line(None)
+        self._outgoing.clear()
+        self._act_at = time.monotonic() + self._backoff_s
+        self._report_lost(f"{self._port.url}: {reason}")
+
+    def _report_lost(self, reason: str) -> None:
+        self._tell_all(_LOST, reason.encode())
+        self._port._set_state(State(connected=False, owner=True, reason=reason))
+
+
+def _wait(
+    readers: "Sequence[_Source]", writers: Sequence[Peer | int], timeout_s: float | None
+) -> "list[_Source]":
+    """Waits until one can be read or written; those that can be read, or have ended.
+
+    Not `select`, which cannot wait for the descriptors that a process with hundreds of ports has.
+    """
+    poll = select.poll()
+    events = {_descriptor(each): select.POLLIN for each in readers}
+    for each in writers:
+        events[_descriptor(each)] = events.get(_descriptor(each), 0) | select.POLLOUT
+    for descriptor, wanted in events.items():
+        poll.register(descriptor, wanted)
+    ready = dict(poll.poll(None if timeout_s is None else max(0, math.ceil(timeout_s * 1000))))
+    ended = select.POLLIN | select.POLLHUP | select.POLLERR
+    return [each for each in readers if ready.get(_descriptor(each), 0) & ended]
+
+
+def _descriptor(each: "_Source") -> int:
+    return each if isinstance(each, int) else each.fileno()

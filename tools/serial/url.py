@@ -1,0 +1,133 @@
+"""Port URLs: what a user names a board's line by, opened as one file descriptor.
+
+A descriptor, unlike a pyserial object, can be handed to another process while it is in use.
+"""
+
+import contextlib
+import errno
+import os
+import re
+import socket
+import threading
+from urllib.parse import urlsplit
+
+import serial
+
+from ..errors import UserError
+
+_BAUD = 115200
+_CONNECT_S = 5.0
+_SCHEME = re.compile(r"([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
+_REASONS = {
+    errno.ENOENT: "no such port",
+    errno.ENXIO: "nothing is attached to it",
+    errno.ENODEV: "nothing is attached to it",
+    errno.ENOTTY: "this is not a serial port",
+    errno.EISDIR: "this is not a serial port",
+    errno.EACCES: "permission denied (on Linux the group dialout may use serial ports)",
+    errno.EPERM: "permission denied (on Linux the group dialout may use serial ports)",
+    errno.EBUSY: "in use by another program",
+    errno.EAGAIN: "in use by another program",
+    errno.ECONNREFUSED: "nothing listens there",
+    errno.EHOSTUNREACH: "the host cannot be reached",
+    errno.ENETUNREACH: "the host cannot be reached",
+}
+
+
+class PortError(UserError):
+    """A port that cannot be opened; `code` is the system's error number, None when it has none."""
+
+    def __init__(self, message: str, code: int | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+def canonical(url: str) -> str:
+    """The one name of a port that can be written in several ways: links, case, localhost."""
+    if not _SCHEME.match(url):
+        return os.path.realpath(url)
+    scheme, rest = url.split("://", 1)
+    rest = re.sub(r"^localhost(?=[:/]|$)", "127.0.0.1", rest.lower())
+    return f"{scheme.lower()}://{rest.rstrip('/')}"
+
+
+def open_port(url: str) -> int:
+    """Opens a device, a pty or a pyserial URL and returns a descriptor that does not block.
+
+    PortError names the port and the reason.
+    """
+    try:
+        return _open(url)
+    except TimeoutError:
+        raise PortError(f"{url}: no answer within {_CONNECT_S:.0f} s", errno.ETIMEDOUT) from None
+    except socket.gaierror:
+        raise PortError(f"{url}: no such host", errno.EHOSTUNREACH) from None
+    except serial.SerialException as error:
+        # The handlers of URLs wrap the error of the system, and keep only its text.
+        cause = error if error.errno is not None else error.__context__
+        raise _port_error(url, cause or error) from error
+    except (OSError, ValueError) as error:
+        raise _port_error(url, error) from error
+
+
+def _open(url: str) -> int:
+    scheme = _SCHEME.match(url)
+    if scheme is None:
+        device = serial.Serial(url, _BAUD, timeout=0, exclusive=True)
+        descriptor = os.dup(device.fileno())
+        device.close()  # the terminal keeps its settings, the duplicate keeps the lock
+    elif scheme[1].lower() == "socket":
+        # Not pyserial's: its object shuts the connection down for every holder when it goes.
+        connection = socket.create_connection(_address(url), _CONNECT_S)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        descriptor = connection.detach()
+    else:
+        if scheme[1].lower() == "rfc2217":
+            _address(url)  # pyserial's own complaint about a bad one says nothing
+        descriptor = _pump(serial.serial_for_url(url, _BAUD))
+    os.set_blocking(descriptor, False)
+    return descriptor
+
+
+def _address(url: str) -> tuple[str, int]:
+    parts = urlsplit(url)
+    try:
+        port = parts.port
+    except ValueError:
+        port = None
+    if not parts.hostname or not port:
+        raise ValueError(f"write {parts.scheme}://HOST:PORT, with a PORT from 1 to 65535")
+    return parts.hostname, port
+
+
+def _pump(line: serial.Serial) -> int:
+    """A descriptor for a line that has none: what pyserial reads comes out of it, and back."""
+    ours, theirs = socket.socketpair()
+
+    def read() -> None:
+        try:
+            while data := line.read(line.in_waiting or 1):
+                ours.sendall(data)
+        except OSError:
+            pass  # either side is gone; the other learns it from the end of the pair
+        with contextlib.suppress(OSError):
+            ours.shutdown(socket.SHUT_RDWR)
+
+    def write() -> None:
+        try:
+            while data := ours.recv(65536):
+                line.write(data)
+        except OSError:
+            pass
+        line.close()
+
+    for work in (read, write):
+        threading.Thread(target=work, daemon=True).start()
+    return theirs.detach()
+
+
+def _port_error(url: str, error: BaseException) -> PortError:
+    code = error.args[0] if error.args else None  # of an OSError or a termios.error
+    if isinstance(code, int):
+        return PortError(f"{url}: {_REASONS.get(code, os.strerror(code))}", code)
+    return PortError(f"{url}: {' '.join(str(error).split()) or type(error).__name__}")
