@@ -21,12 +21,12 @@ from host_sim.clock import ticks_diff
 from host_sim.simulation import Simulation, percentile, simulated_board
 from host_sim.workload import bursty
 
+from ... import plots
 from ...errors import UserError
 from ...serial.frames import Frame, LineReader
 from ...serial.port import Port
 from ...serial.session import DELIVERED
 from ...vboard import VirtualBoard
-from . import style
 from .result import Cell, Result, table
 from .setup import Setup
 
@@ -244,14 +244,14 @@ def _sluice(*arguments: str) -> str:
 
 
 def _figure(pairs: list[Pair]) -> Figure:
-    figure, (axes,) = style.panels(1, 1, width=8, height=4.2)
+    figure, (axes,) = plots.panels(1, 1, width=8, height=4.2)
     shown = [pair for pair in pairs if pair.board and pair.judged]
     places = list(range(len(shown)))
     shares = [100 * (pair.simulation / pair.board - 1) for pair in shown]
-    axes.axvspan(-100 * MOST_APART, 100 * MOST_APART, color=style.GREEN, alpha=0.12, linewidth=0)
-    axes.axvline(0, color=style.GREY, linewidth=1)
+    axes.axvspan(-100 * MOST_APART, 100 * MOST_APART, color=plots.GREEN, alpha=0.12, linewidth=0)
+    axes.axvline(0, color=plots.GREY, linewidth=1)
     names = list(dict.fromkeys(pair.scenario for pair in pairs))
-    for name, color in zip(names, style.COLORS, strict=False):
+    for name, color in zip(names, plots.COLORS, strict=False):
         own = [n for n in places if shown[n].scenario == name]
         axes.plot(
             [shares[n] for n in own], own, color=color, marker="o", linestyle="none", label=name

@@ -19,7 +19,7 @@ from sluice.flow.stats import Stats
 from sluice.limit.tunable import TunableBucket
 from sluice.queue.records import RecordRing
 
-from . import style
+from ... import plots
 from .result import Cell, Result, table
 from .setup import Setup
 
@@ -278,22 +278,22 @@ def _settling(p95_ms: list[float]) -> tuple[str, str]:
 
 
 def _figure(trails: list[Trail]) -> Figure:
-    figure, (load, latency, loss) = style.panels(3, 1, width=9.5, height=2.7)
+    figure, (load, latency, loss) = plots.panels(3, 1, width=9.5, height=2.7)
     _draw_load(load)
-    for trail, color, dashes in zip(trails, style.COLORS, _DASHES, strict=False):
+    for trail, color, dashes in zip(trails, plots.COLORS, _DASHES, strict=False):
         latency.plot(*_each_second(trail), color=color, linestyle=dashes, label=trail.control)
-    latency.axhline(TARGET_MS, color=style.GREY, linewidth=1, linestyle=":")
+    latency.axhline(TARGET_MS, color=plots.GREY, linewidth=1, linestyle=":")
     latency.set_title(f"Latency (dotted: the PID's target of {TARGET_MS} ms)")
     latency.set_ylabel("p95 of a second (ms)")
     latency.set_yscale("symlog", linthresh=10)
     latency.set_ylim(0, 3000)
     latency.set_xlabel("time (s)")
-    style.plain_numbers(latency.yaxis)
+    plots.plain_numbers(latency.yaxis)
     for axes in (load, latency):
         axes.set_xlim(0, STEP.seconds)
     stretches = STEP.stretches[:-1]
     width = 0.8 / len(trails)
-    for n, (trail, color) in enumerate(zip(trails, style.COLORS, strict=False)):
+    for n, (trail, color) in enumerate(zip(trails, plots.COLORS, strict=False)):
         places = [i + (n - (len(trails) - 1) / 2) * width for i in range(len(stretches))]
         shares = [100 * trail.loss(stretch) for stretch in stretches]
         loss.bar(places, shares, 0.9 * width, color=color)
@@ -314,7 +314,7 @@ def _draw_load(axes: Axes) -> None:
     axes.step(
         *zip(*able, strict=True),
         where="post",
-        color=style.GREY,
+        color=plots.GREY,
         linestyle="--",
         label="allowed by rate and sink",
     )
@@ -341,8 +341,8 @@ def _able(phase: Phase) -> float:
 
 
 def _rush_figure(trails: list[Trail]) -> Figure:
-    figure, (limit, latency, loss) = style.panels(3, 1, width=9.5, height=2.5, sharex=True)
-    for trail, color in zip(trails, (style.GREY, style.BLUE, style.ORANGE), strict=True):
+    figure, (limit, latency, loss) = plots.panels(3, 1, width=9.5, height=2.5, sharex=True)
+    for trail, color in zip(trails, (plots.GREY, plots.BLUE, plots.ORANGE), strict=True):
         limit.step(trail.at_s, trail.limit, where="post", color=color, label=trail.control)
         latency.plot(trail.at_s, trail.p95_ms, color=color, label=trail.control, linewidth=1.4)
         loss.plot(trail.at_s, trail.lost, color=color, label=trail.control)
@@ -357,7 +357,7 @@ def _rush_figure(trails: list[Trail]) -> Figure:
     loss.set_xlabel("time (s)")
     loss.set_xlim(0, RUSHED.seconds)
     for axes in (limit, latency, loss):
-        style.plain_numbers(axes.yaxis)
+        plots.plain_numbers(axes.yaxis)
     handles, labels = loss.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=len(labels))
     return figure

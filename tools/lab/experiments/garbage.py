@@ -14,10 +14,10 @@ from matplotlib.figure import Figure
 
 from host_sim.simulation import percentile
 
+from ... import plots
 from ...errors import UserError
 from ..runtimes import Microbit, ProgramError, Runtime, WebAssembly
 from ..runtimes.runtime import LIBRARY
-from . import style
 from .result import Cell, Result, table
 from .setup import Setup
 
@@ -204,8 +204,8 @@ def _row(name: str, times: list[int], collecting: int, bytes_each: float) -> lis
 
 
 def _figure(times: dict[str, list[int]]) -> Figure:
-    figure, (series, shares) = style.panels(1, 2, width=10, height=3.6)
-    for (name, measured), color in zip(times.items(), (style.RED, style.BLUE), strict=True):
+    figure, (series, shares) = plots.panels(1, 2, width=10, height=3.6)
+    for (name, measured), color in zip(times.items(), (plots.RED, plots.BLUE), strict=True):
         shown = measured[:600]  # in which a collection falls
         series.plot(shown, color=color, linestyle="none", marker=".", markersize=3, label=name)
         steps = sorted(Counter(measured).items())
@@ -221,14 +221,14 @@ def _figure(times: dict[str, list[int]]) -> Figure:
     series.set_ylabel("put and take (µs)")
     series.set_ylim(bottom=0)
     series.legend(loc="center right", markerscale=4)
-    style.plain_numbers(series.xaxis)
-    style.plain_numbers(series.yaxis)
+    plots.plain_numbers(series.xaxis)
+    plots.plain_numbers(series.yaxis)
     shares.set_title("How many take how long")
     shares.set_xlabel("put and take (µs)")
     shares.set_ylabel("share of calls that take this or longer")
     shares.set_yscale("log")
-    style.plain_numbers(shares.yaxis)
-    style.plain_numbers(shares.xaxis)
+    plots.plain_numbers(shares.yaxis)
+    plots.plain_numbers(shares.xaxis)
     shares.legend(loc="center")
     return figure
 
