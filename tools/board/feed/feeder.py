@@ -11,7 +11,8 @@ from ...errors import UserError
 from ...serial.frames import FRAME_SILENCE_S, Frame, LineReader, Text, encode
 from ...serial.logfmt import parse
 from ...serial.port import Port, State
-from ...serial.session import SEQ_PERIOD, LinkError, Session, new_session
+from ...serial.session import LinkError, Session, new_session
+from ...serial.window import SEQ_PERIOD
 from ..console.events import printable
 from .account import Account, Tally
 from .arrivals import Arrival, Arrivals
