@@ -14,7 +14,7 @@ from sluice_tools.fleet.stream.records_pb2 import (
     Record,
 )
 from sluice_tools.serial.ack_pb2 import AckRequest
-from sluice_tools.serial.session import SEQ_PERIOD, distance
+from sluice_tools.serial.window import SEQ_PERIOD, distance
 
 TOKEN = "a-token-of-24-characters"
 

@@ -1,4 +1,4 @@
-"""How long to wait for an answer, from the round trips that were measured (RFC 6298)."""
+"""Round trips of a line: how they are measured, and how long to wait for an answer (RFC 6298)."""
 
 INITIAL_S = 1.0
 LEAST_S = 0.1
@@ -34,7 +34,7 @@ class RoundTrip:
         return max(undoubled, min(MOST_S, undoubled * 2**self._doubled))
 
     def add(self, measured_s: float) -> None:
-        """Takes in a round trip of a frame that was sent once."""
+        """Adds a round trip of a frame that was sent once."""
         if self.mean_s is None:
             self.mean_s, self._deviation_s = measured_s, measured_s / 2
         else:
@@ -49,3 +49,23 @@ class RoundTrip:
     def progress(self) -> None:
         """Ends the doubling."""
         self._doubled = 0
+
+
+class Probe:
+    """A frame whose answer carries its number, so that the round trip can be measured with it."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self._sendings = 0
+        self._sent_at = 0.0
+
+    def sent(self, now: float) -> None:
+        """It goes out now, perhaps again."""
+        self._sendings += 1
+        self._sent_at = now
+
+    def answered(self, now: float) -> float | None:
+        """The round trip in seconds; None: it was sent more than once, or answered before."""
+        once = self._sendings == 1
+        self._sendings = 0
+        return now - self._sent_at if once else None

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
 from ...serial.logfmt import parse
-from ...serial.session import Record, Session
+from ...serial.session import Session
+from ...serial.window import Record
 from .arrivals import Arrivals
 from .pace import Pace, Unwrapped
 

@@ -10,7 +10,7 @@ import grpc.aio
 from google.protobuf.message import Message
 
 from ...serial.ack_pb2 import AckRequest
-from ...serial.session import SEQ_PERIOD, distance
+from ...serial.window import SEQ_PERIOD, distance
 from ..listen import is_bearer
 from ..logs import event
 from .records import BoardRecords
