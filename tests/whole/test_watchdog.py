@@ -56,7 +56,7 @@ def test_a_program_that_has_ended_is_started_again(boot: Boot) -> None:
 
 def test_a_sink_that_hangs_is_ended_by_a_reset(boot: Boot) -> None:
     board = boot(source="timer", sink="null", watchdog_ms=1000)
-    sinks = board.flash_dir / "sluice" / "sinks.py"
+    sinks = board.flash_dir / "sluice" / "flow" / "sinks.py"
     text = sinks.read_text()
     hanging = '    def write(self, record, n: int) -> bool:\n        """True. Hot."""\n'
     assert hanging in text
