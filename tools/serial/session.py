@@ -320,9 +320,11 @@ class Session:
         # The board may say it twice, and has the records by the time that the second word comes.
         late = now < self._went_back_at + self.round_trip.spread_s
         if self._greeting or expected != self._went_back_to or not late:
-            if not self._greeting and self._allowed > _LOSSY_WINDOW:
-                # All that is under way after a gap goes out again: the less, the better.
-                self._window = max(_LOSSY_WINDOW, self._allowed // 2)
+            if not self._greeting:  # there was a gap
+                self.round_trip.lossy = True
+                if self._allowed > _LOSSY_WINDOW:
+                    # All that is under way after it goes out again: the less, the better.
+                    self._window = max(_LOSSY_WINDOW, self._allowed // 2)
             self._greeting = False
             self._on_line = ahead
             self._went_back_to, self._went_back_at = expected, now
@@ -457,6 +459,7 @@ class Session:
         if self._asked_for != self.taken_seq or now >= self._ask_at:
             missing = min(self._missing, _MISSING_MAX)
             self._asked_for, self._asked_at = (self.taken_seq if missing else None), now
+            self.round_trip.lossy |= missing > 0
         if now < self._tell_at and not missing:
             return []
         self._told = self._taken
