@@ -2,6 +2,7 @@
 board for what a good one does not do.
 """
 
+import ctypes
 import json
 import os
 import pty
@@ -10,12 +11,18 @@ import signal
 import socket
 import subprocess
 import threading
+import time
 from contextlib import closing
+from io import BytesIO
 
 import pytest
 from feeding import PATIENCE_S, SLUICE, feed, finish, start_feed
 from wire import contents, frame
 
+from sluice_tools.board.feed import feeder as feeder_module
+from sluice_tools.board.feed.arrivals import read_lines
+from sluice_tools.board.feed.feeder import Feeder
+from sluice_tools.errors import UserError
 from sluice_tools.serial.ack_pb2 import AckRequest
 from sluice_tools.serial.frames import Frame, LineReader
 from sluice_tools.serial.port import Port
@@ -168,6 +175,40 @@ def test_ctrl_c_does_not_wait_for_a_slow_board(boot, tmp_path):
         status, account, _ = finish(process)
     assert (status, account["delivered"], account["lost"]) == (0, 1, 0)
     assert account["under_way"] == account["sent"] - 1 > 0
+
+
+def test_a_feed_that_was_not_run_for_long_reads_what_came_before_it_gives_the_board_up(
+    boot, monkeypatch
+):
+    """As after Ctrl-Z and `fg`: the board has spoken all the time, and nobody has read it."""
+
+    def slow_port(url, on_data, on_state):
+        def late(data):
+            time.sleep(0.02)
+            on_data(data)
+
+        return Port(url, late, on_state)
+
+    monkeypatch.setattr(feeder_module, "Port", slow_port)
+    monkeypatch.setattr(feeder_module, "GONE_S", 5.0)
+    board = boot(rate=50)
+    moving, errors = threading.Event(), []
+    lines = read_lines(BytesIO(b"a line\n" * 100))
+    feeder = Feeder(lines, board.url, float("inf"), print, lambda _, n: n >= 10 and moving.set())
+
+    def run():
+        try:
+            feeder.run()
+        except UserError as error:
+            errors.append(error)
+
+    feeding = threading.Thread(target=run)
+    feeding.start()
+    assert moving.wait(PATIENCE_S)
+    ctypes.PyDLL(None).sleep(6)  # with the interpreter's lock: no thread of this process runs
+    feeding.join(PATIENCE_S)
+    assert errors == []
+    assert feeder.account().delivered == 100
 
 
 def test_lines_on_the_standard_input(boot):

@@ -12,6 +12,7 @@ from ...serial.frames import FRAME_SILENCE_S, Frame, LineReader, Text, encode
 from ...serial.logfmt import parse
 from ...serial.port import Port, State
 from ...serial.session import SEQ_PERIOD, LinkError, Session, new_session
+from ...serial.waiting import next_item
 from ..console.events import printable
 from .account import Account, Tally
 from .arrivals import Arrival, Arrivals
@@ -190,7 +191,7 @@ class Feeder:
         wake_at = min(self._session.deadline, self._next_due())
         wait_s = min(max(0.0, wake_at - time.monotonic()), _TURN_S)
         try:
-            item = self._inbox.get(timeout=wait_s)
+            item = next_item(self._inbox, wait_s)
             while True:
                 self._take_in(item)
                 item = self._inbox.get_nowait()
