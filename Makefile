@@ -53,9 +53,8 @@ fleet: setup
 	sluice fleet
 
 test: setup
-	pytest --numprocesses auto --timeout 300 -m 'not alone'
-	pytest -m alone
-	SLUICE_NATIVE=1 pytest --numprocesses auto --timeout 300 tests/suite
+	pytest --numprocesses auto
+	SLUICE_NATIVE=1 pytest --numprocesses auto tests/suite
 
 test-device: setup
 	pytest tests/suite tests/device

@@ -58,7 +58,7 @@ class GatewayProcess(servers.GatewayProcess):
 
     def scrape(self) -> dict[tuple[str, ...], float]:
         """The boards' samples by name, board, topic and, of a histogram, bound."""
-        with urllib.request.urlopen(f"http://{self.address}/metrics", timeout=10) as answer:
+        with urllib.request.urlopen(f"http://{self.address}/metrics", timeout=60) as answer:
             text = answer.read().decode()
         found = {}
         for family in text_string_to_metric_families(text):

@@ -74,7 +74,7 @@ class Round:
     def _put_all(self, items, put):
         accepted, refused = [], 0
         for item in items:
-            deadline = time.monotonic() + 10
+            deadline = time.monotonic() + 100
             while True:
                 begun = next(self.moment)
                 if put(item):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sluice_tools.serial.roundtrip import INITIAL_S, LEAST_S, MOST_S, Probe, RoundTrip
+from sluice_tools.serial.roundtrip import INITIAL_S, LEAST_LOSSY_S, LEAST_S, MOST_S, Probe, RoundTrip
 
 
 def test_the_timeout_is_that_of_rfc_6298():
@@ -28,6 +28,8 @@ def test_the_timeout_is_that_of_rfc_6298():
     for _ in range(500):
         trip.add(0.001)
     assert trip.timeout_s == LEAST_S
+    trip.lossy = True
+    assert trip.timeout_s == LEAST_LOSSY_S
 
 
 def test_a_probe_measures_the_first_answer_to_what_was_sent_once():

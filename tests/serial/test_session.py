@@ -7,7 +7,7 @@ from linked_board import LinkedBoard, feed
 from wire import to_board
 
 from sluice_tools.serial.ack_pb2 import AckRequest
-from sluice_tools.serial.roundtrip import MOST_S
+from sluice_tools.serial.roundtrip import LEAST_LOSSY_S, LEAST_S, MOST_S
 from sluice_tools.serial.session import (
     GREET_S,
     PING_S,
@@ -66,6 +66,7 @@ def begun(base=0, capacity=4, held=False):
     session.poll(-RTT_S)
     session.receive(welcome(base), 0)
     session.receive(ack(base, capacity), 0)
+    session.round_trip.lossy = True  # so the timeout is no longer than TIMEOUT_S
     return session
 
 
@@ -209,6 +210,28 @@ def test_the_wait_is_doubled_while_nothing_moves():
     assert session.room == 2
     session.send(b"a", at)
     assert session.deadline < at + 2 * TIMEOUT_S
+
+
+@pytest.mark.parametrize(
+    "shows_a_loss", [None, welcome(1), delivered(1, b"b")], ids=["no", "record", "delivery"]
+)
+def test_a_quick_board_may_be_silent_for_long_until_the_line_has_lost_something(shows_a_loss):
+    session = Session(SESSION, 0)
+    session.poll(0)
+    session.receive(welcome(0), 0.001)
+    session.receive(ack(0, 2), 0.001)
+    send_all(session, [b"a", b"b"], 0.001)
+    if shows_a_loss is not None:
+        session.receive(shows_a_loss, 0.001)
+    least_s = LEAST_S if shows_a_loss is None else LEAST_LOSSY_S
+    session.poll(0.001)
+    session.receive(delivered(0, b"a"), 0.001)
+    assert not said_hello(session, least_s)
+    assert said_hello(session, 0.001 + least_s)
+
+
+def said_hello(session, at):
+    return any(content[0] == 0x81 for content in session.poll(at))
 
 
 def test_the_round_trip_is_measured_by_pings_while_records_are_under_way():

@@ -296,7 +296,8 @@ class Session:
             self.restarted(now)
             return
         if self.state is SessionState.OPEN:
-            window.close_gap(number, now, self.round_trip.spread_s)
+            if window.close_gap(number, now, self.round_trip.spread_s):
+                self.round_trip.lossy = True
         else:
             if self._ledger.has_passed(number):
                 self._ledger.reset()
@@ -362,6 +363,7 @@ class Session:
         missing = self._ledger.report(now, self.round_trip.spread_s)
         if missing is None:
             return []
+        self.round_trip.lossy |= missing > 0
         return [bytes([TAKEN]) + _u24(self._session) + _u24(self.confirmed_seq) + bytes([missing])]
 
 

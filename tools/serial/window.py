@@ -129,18 +129,20 @@ class Window:
         self._resend_from = number
         self._gap_at, self._gap_seen_at = number, now
 
-    def close_gap(self, number: int, now: float, spread_s: float) -> None:
+    def close_gap(self, number: int, now: float, spread_s: float) -> bool:
         """The board expects this number and was sent later ones: goes back, with half the window.
+        False: it has just done so.
 
         The board may say it twice, and has the records by the time that the second word comes: the
         same gap within `spread_s` of going back is passed over.
         """
         if number == self._gap_at and now < self._gap_seen_at + spread_s:
-            return
+            return False
         if self.allowed > LOSSY_MIN:
             # All that is under way after a gap goes out again: the less, the better.
             self._limit = max(LOSSY_MIN, self.allowed // 2)
         self.go_back(number, now)
+        return True
 
     def slow_down(self, rtt_ms: float, now: float) -> None:
         """Halves the window, once in a round trip, if one this long says that the line is backed

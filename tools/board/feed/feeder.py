@@ -9,6 +9,7 @@ from typing import NamedTuple
 from ...errors import UserError
 from ...serial.port import Port, State
 from ...serial.session import LinkError, Session, new_session
+from ...serial.waiting import next_item
 from ...serial.window import SEQ_PERIOD
 from .account import Account
 from .arrivals import Arrival, Arrivals
@@ -124,7 +125,7 @@ class Feeder:
         """Waits until there is something to do, and gives the feed all that has come."""
         wait_s = min(max(0.0, self._feed.deadline - time.monotonic()), _TURN_S)
         try:
-            item = self._inbox.get(timeout=wait_s)
+            item = next_item(self._inbox, wait_s)
             while True:
                 self._hand_on(item)
                 item = self._inbox.get_nowait()

@@ -5,7 +5,6 @@ The board is the virtual one, flashed and fed by the commands that a user has.
 
 import json
 import subprocess
-import sys
 import tempfile
 import time
 from array import array
@@ -23,6 +22,7 @@ from host_sim.workload import bursty
 
 from ... import plots
 from ...errors import UserError
+from ...itself import sluice
 from ...serial.frames import Frame, LineReader
 from ...serial.port import Port
 from ...serial.session import DELIVERED
@@ -233,7 +233,7 @@ def _flash(board: VirtualBoard, folder: Path, settings: Mapping[str, object]) ->
 
 def _sluice(*arguments: str) -> str:
     done = subprocess.run(
-        [sys.executable, "-P", "-m", "tools", *arguments],
+        sluice(*arguments),
         capture_output=True,
         text=True,
         check=False,
