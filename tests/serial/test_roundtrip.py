@@ -2,7 +2,14 @@
 
 import pytest
 
-from sluice_tools.serial.roundtrip import INITIAL_S, LEAST_LOSSY_S, LEAST_S, MOST_S, Probe, RoundTrip
+from sluice_tools.serial.roundtrip import (
+    INITIAL_S,
+    LEAST_LOSSY_S,
+    LEAST_S,
+    MOST_S,
+    Probe,
+    RoundTrip,
+)
 
 
 def test_the_timeout_is_that_of_rfc_6298():
