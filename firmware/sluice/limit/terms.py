@@ -44,13 +44,12 @@ class Terms:
     def __init__(self, rate, per, burst):
         check_int("burst", burst, 1, _SMALL_MAX)
         check_int("per", per, 1, _SMALL_MAX)
-        if rate is None:
-            self._set(None, per, burst, 0, 1, _SMALL_MAX)
-            return
-        check_int("rate", rate, 0, _SMALL_MAX)
-        divisor = _gcd(rate, per)
-        num, den = rate // divisor, per // divisor
-        most_debt = most_debt_at(num) if num else burst  # without a rate den is 1
+        num, den, most_debt = 0, 1, _SMALL_MAX
+        if rate is not None:
+            check_int("rate", rate, 0, _SMALL_MAX)
+            divisor = _gcd(rate, per)
+            num, den = rate // divisor, per // divisor
+            most_debt = most_debt_at(num) if num else burst
         if most_debt < den:
             raise ValueError(
                 "rate %d per %d ticks is out of range: reduced to %d / %d, one token must be worth"
