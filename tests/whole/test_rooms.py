@@ -25,7 +25,7 @@ sluice.control | sluice.link | sluice.flow
 sluice.queue
 sluice.limit
 sluice.arguments | sluice.backoff | sluice.crc16 | sluice.guard
-sluice.kernels
+sluice.kernels | sluice.crc16_table
 """
 
 

@@ -13,7 +13,7 @@ from ...errors import UserError
 from ..known import Board
 
 LOADER = "/main.py"
-_KERNEL = "_native.py"
+KERNEL = "_native.py"  # what the name of a file of machine code ends in
 FOLDER = re.compile(r"/app_[0-9a-f]{8}\b")
 
 # The first line tells a loader from a main.py that someone wrote.
@@ -84,7 +84,7 @@ def library(firmware: Path, arch: str) -> dict[str, Path]:
 
 def is_kernel(name: str) -> bool:
     """Whether a file of the library is machine code for another one."""
-    return name.endswith(_KERNEL)
+    return name.endswith(KERNEL)
 
 
 def compile_file(path: Path, name: str, arch: str) -> bytes:

@@ -16,8 +16,9 @@ from host_sim.simulation import percentile
 
 from ... import plots
 from ...errors import UserError
+from ...itself import FIRMWARE
+from ...publish.mip.flat import sources
 from ..runtimes import Microbit, ProgramError, Runtime, WebAssembly
-from ..runtimes.runtime import LIBRARY
 from .result import Cell, Result, table
 from .setup import Setup
 
@@ -172,8 +173,9 @@ def _run(board: Runtime, program: str, name: str, blocks: int) -> list[int]:
 
 def _modules(folder: Path) -> Iterable[tuple[str, Path]]:
     yield "naive", Path(__file__).with_name("naive_queue.py")
+    ours = sources(FIRMWARE)
     for name, left_out in _LEFT_OUT.items():
-        tree = ast.parse((LIBRARY / f"{name}.py").read_text())
+        tree = ast.parse(ours[name])
         for owner in tree.body:
             if isinstance(owner, ast.ClassDef):
                 owner.body = [
