@@ -15,10 +15,8 @@ from stream_clients import TOKEN, Consumer, Producer, Takes, call, payload, refu
 
 from sluice_tools.errors import UserError
 from sluice_tools.fleet.stream.records_pb2 import (
-    Consumed,
     Consuming,
     Open,
-    Produced,
     Producing,
     Record,
 )
@@ -161,7 +159,7 @@ async def test_a_consumer_gets_no_more_than_it_allows():
         grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel,
     ):
         sending = asyncio.create_task(Producer(channel, "b1", payload).run(100))
-        stream = call(channel, "Consume", Consumed)
+        stream = call(channel, "Consume")
         got = []
 
         async def read():
@@ -189,7 +187,7 @@ async def test_what_a_producer_says_twice_is_sent_once():
         RecordsServer({"b1": board.records}, "127.0.0.1") as server,
         grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel,
     ):
-        stream = call(channel, "Produce", Produced)
+        stream = call(channel, "Produce")
         await stream.write(Producing(open=Open(board="b1")))
         for i in (0, 0, 1, 0, 1, 2):
             await stream.write(Producing(record=Record(seq=BASE + i, payload=payload(i))))
@@ -203,10 +201,10 @@ async def test_the_last_consumer_wins():
         RecordsServer({"b1": board.records}, "127.0.0.1") as server,
         grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel,
     ):
-        first = call(channel, "Consume", Consumed)
+        first = call(channel, "Consume")
         await first.write(Consuming(open=Open(board="b1")))
         await first.read()
-        second = call(channel, "Consume", Consumed)
+        second = call(channel, "Consume")
         await second.write(Consuming(open=Open(board="b1")))
         assert (await second.read()).opened.record_size == 16
         assert await first.code() is grpc.StatusCode.ABORTED
@@ -260,7 +258,7 @@ async def test_what_breaks_the_rules_is_refused_with_the_reason(method, messages
         RecordsServer({"b1": board.records}, "127.0.0.1") as server,
         grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel,
     ):
-        stream = call(channel, method, Consumed if method == "Consume" else Produced)
+        stream = call(channel, method)
         assert await refused(stream, messages) == (grpc.StatusCode.INVALID_ARGUMENT, reason)
         assert [r.pairs["reason"] for r in caplog.records if r.message == "stream_refused"] == [
             reason
@@ -272,7 +270,7 @@ async def test_a_board_that_is_not_there_is_named():
         RecordsServer({}, "127.0.0.1") as server,
         grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel,
     ):
-        assert await refused(call(channel, "Consume", Consumed), [opening()]) == (
+        assert await refused(call(channel, "Consume"), [opening()]) == (
             grpc.StatusCode.NOT_FOUND,
             "board 'b1': there is none of this name here",
         )
@@ -300,7 +298,7 @@ async def test_without_the_token_there_is_nothing(tls, token, method, caplog):
         grpc.aio.secure_channel(f"localhost:{server.port}", trusting(tls)) as channel,
     ):
         says = Consuming if method == "Consume" else Producing
-        stream = call(channel, method, Consumed, token)
+        stream = call(channel, method, token)
         code, reason = await refused(stream, [says(open=Open(board="b1"))])
         assert code is grpc.StatusCode.UNAUTHENTICATED
         assert reason == "the bearer token is missing or wrong"
@@ -319,7 +317,7 @@ async def test_without_tls_there_is_nothing(tls, capfd):
             grpc.aio.secure_channel(f"localhost:{server.port}", grpc.ssl_channel_credentials()),
         ):
             async with channel:
-                stream = call(channel, "Consume", Consumed, TOKEN)
+                stream = call(channel, "Consume", TOKEN)
                 code, _ = await refused(stream, [opening()])
                 assert code is grpc.StatusCode.UNAVAILABLE
     # gRPC itself says so, on the standard error; it does not tell Python.
