@@ -27,7 +27,7 @@ help:
 	@echo "make lint   ruff, and pyright against each board's stubs"
 	@echo "make flash BOARD=rp2040 PORT=/dev/ttyACM0"
 	@echo "make lock   renew the locks after a change of the dependencies"
-	@echo "make protos   renew what is generated from the .proto files"
+	@echo "make protos  renew what is generated from the .proto files"
 	@echo "make clean  remove what the others have made"
 
 setup: $(VENV)/ready $(NODE_MODULES:=/ready)

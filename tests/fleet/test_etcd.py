@@ -94,7 +94,7 @@ async def test_a_key_is_written_read_and_deleted(etcd):
     snapshot = await etcd.range(etcd.place)
     assert [(kv.key[-1], kv.value) for kv in snapshot.kvs] == [("a", b"one"), ("b", b"two")]
     assert snapshot.revision == revision + 1
-    await etcd.delete(key)
+    await etcd.transact(Transaction((), (Write(key, None),)))
     assert await etcd.get(key) is None
 
 
@@ -166,7 +166,7 @@ async def test_a_compaction_leads_to_a_new_snapshot(etcd, server):
             await follower.until(lambda: follower.seen == [b"1"])
             proxy.cut()
             await etcd.put(kept, b"2")
-            await etcd.delete(dropped)
+            await etcd.transact(Transaction((), (Write(dropped, None),)))
             compact(server.endpoints[0], await etcd.put(kept, b"3"))
             proxy.mend()
             await follower.until(lambda: follower.snapshots == 2)

@@ -102,10 +102,6 @@ class Etcd:
         """
         return (await self.transact(Transaction((), (Write(key, value, lease),)))).revision
 
-    async def delete(self, key: str) -> int:
-        """Deletes a key, if there is one; the revision after that."""
-        return (await self.transact(Transaction((), (Write(key, None),)))).revision
-
     async def swap(self, key: str, value: bytes | None, mod_revision: int, lease: int = 0) -> bool:
         """Writes (or, value None, deletes) a key if it was last written at this revision.
 
