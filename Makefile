@@ -62,7 +62,7 @@ test-device: setup
 	pytest tests/suite tests/device
 
 soak: setup
-	pytest --soak --verbose tests/whole/test_faults.py tests/whole/test_kills.py tests/device/test_fuzz.py
+	pytest --long --verbose tests/whole/test_faults.py tests/whole/test_kills.py tests/device/test_fuzz.py
 
 check: setup
 	sluice check

@@ -1,7 +1,6 @@
 """The etcd client against real servers that fail in every way they can."""
 
 import asyncio
-import os
 from contextlib import aclosing, asynccontextmanager
 
 import pytest
@@ -23,8 +22,6 @@ from sluice_tools.fleet.etcd import (
 from sluice_tools.fleet.etcd.data import Is
 
 pytestmark = pytest.mark.asyncio
-
-OUTAGE_S = 30.0 if os.environ.get("SLUICE_FULL") else 3.0
 
 
 @pytest.fixture
@@ -238,7 +235,7 @@ async def test_no_update_is_lost_while_each_node_is_killed_in_turn(cluster, caps
 
 
 @needs_etcd
-async def test_after_an_outage_of_all_nodes_the_state_converges(cluster):
+async def test_after_an_outage_of_all_nodes_the_state_converges(cluster, long):
     async with (
         Etcd(cluster.endpoints) as writer,
         Etcd(cluster.endpoints) as reader,
@@ -250,7 +247,7 @@ async def test_after_an_outage_of_all_nodes_the_state_converges(cluster):
             node.kill()
         with pytest.raises(EtcdUnavailable, match="etcd at 127.0.0.1"):
             await writer.put("/o/key", b"during")
-        await asyncio.sleep(OUTAGE_S)
+        await asyncio.sleep(30 if long else 3)
         assert follower.mirror.kvs["/o/key"].value == b"before"
         await asyncio.to_thread(cluster.start, *cluster.nodes)
         await put_until_it_stands(writer, "/o/key", b"after")

@@ -74,7 +74,7 @@ class Updates:
 
 
 @pytest.mark.asyncio
-async def test_etcd_is_killed_and_compacted_and_a_gateway_is_killed(tmp_path, soak, capsys):
+async def test_etcd_is_killed_and_compacted_and_a_gateway_is_killed(tmp_path, long, capsys):
     boards = [SimulatedBoard(VALUES | {"rate": rate}) for rate in RATES]
     tables = [board_table(f"b{r}", it.line.url) for r, it in zip(RATES, boards, strict=True)]
     async with AsyncExitStack() as stack:
@@ -119,7 +119,7 @@ async def test_etcd_is_killed_and_compacted_and_a_gateway_is_killed(tmp_path, so
         near.kill()
         await asyncio.to_thread(near.start)  # it cannot know the watermark
         await asyncio.to_thread(until, lambda: len(near.events("board_met")) == 4)
-        await asyncio.sleep(30 if soak else 1)
+        await asyncio.sleep(30 if long else 1)
         assert not writing.done() and limits(*boards) == before
         await asyncio.to_thread(servers.start, *servers.nodes)
         begun = time.monotonic()

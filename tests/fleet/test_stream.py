@@ -1,7 +1,6 @@
 """Records over gRPC from a producer through a board's own link code to a consumer."""
 
 import asyncio
-import os
 import random
 import resource
 import time
@@ -25,17 +24,16 @@ from sluice_tools.serial.ack_pb2 import AckRequest
 
 pytestmark = pytest.mark.asyncio
 
-COUNT = 100_000 if os.environ.get("SLUICE_FULL") else 10_000
-
 
 def rss_kb():
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * resource.getpagesize() // 1024
 
 
-@pytest.mark.timeout(300)
-async def test_no_record_is_lost_or_doubled_while_the_consumer_stops_and_starts(capsys):
+@pytest.mark.timeout(600)
+async def test_no_record_is_lost_or_doubled_while_the_consumer_stops_and_starts(long, capsys):
     """It pauses, leaves and comes back, or is cut off with records that it has not acknowledged."""
+    count = 100_000 if long else 10_000
     chance = random.Random(1)
     takes = Takes()
     async with (
@@ -43,11 +41,11 @@ async def test_no_record_is_lost_or_doubled_while_the_consumer_stops_and_starts(
         RecordsServer({"b1": board.records}, "127.0.0.1") as server,
         grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel,
     ):
-        producer = asyncio.create_task(Producer(channel, "b1", payload).run(COUNT))
+        producer = asyncio.create_task(Producer(channel, "b1", payload).run(count))
         consumer = Consumer(channel, "b1", takes)
         begun, stops, rss = time.monotonic(), 0, None
-        while consumer.taken < COUNT:
-            until = min(COUNT, consumer.taken + chance.randrange(200, 3000))
+        while consumer.taken < count:
+            until = min(count, consumer.taken + chance.randrange(200, 3000))
             run = asyncio.create_task(consumer.run(until))
             if chance.random() < 0.5:  # it is cut off on its way
                 await asyncio.wait({run}, timeout=chance.random() * 0.5)
@@ -55,16 +53,16 @@ async def test_no_record_is_lost_or_doubled_while_the_consumer_stops_and_starts(
             await asyncio.gather(run, return_exceptions=True)
             assert run.cancelled() or run.exception() is None, run.exception()
             stops += 1
-            if rss is None and consumer.taken > COUNT // 10:
+            if rss is None and consumer.taken > count // 10:
                 rss = rss_kb()
         await asyncio.wait_for(producer, 10)
-        assert takes.count == COUNT and board.sink_took == COUNT
+        assert takes.count == count and board.sink_took == count
         assert board.most_under_way <= SLOTS + WINDOW
         grown = rss_kb() - rss
         assert grown < 8192
     with capsys.disabled():
         print(
-            f"\n  {COUNT} records in {time.monotonic() - begun:.0f} s, none lost, none doubled, "
+            f"\n  {count} records in {time.monotonic() - begun:.0f} s, none lost, none doubled, "
             f"{stops} stops; memory grew by {grown} KB after the first tenth"
         )
 
