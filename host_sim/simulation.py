@@ -7,7 +7,6 @@ pipeline waits for, the end of what the sink does, the end of an interval. In
 between the board's loop would find nothing to do.
 """
 
-import math
 from array import array
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -285,8 +284,3 @@ def simulated_board(
     bucket = TokenBucket(rate, burst, 1000, ticks)
     pipeline = Pipeline(ring, bucket, sink, stats, tries=tries, ticks=ticks)
     return Simulation(clock, ring, pipeline, stats, sink.journey, arrivals, waits=waits)
-
-
-def percentile(values: list[float], share: float) -> float:
-    """Nearest rank, of values in rising order; NaN when there are none."""
-    return values[math.ceil(share * len(values)) - 1] if values else math.nan

@@ -2,13 +2,12 @@
 
 import time
 
-from machine import UART, WDT, Pin, Timer, disable_irq, enable_irq, idle, lightsleep  # noqa: F401
+from machine import UART, WDT, Pin, Timer, idle, lightsleep  # noqa: F401
 
 from sluice.link.stdio import StdioLine
 
 NAME = "esp32"
 TICKS_PER_S = 1000
-HARD_IRQ = False  # handlers run from the scheduler, between the main loop's bytecodes
 PULSE_PIN = 27
 SLEEPS_WITH = ()  # sources whose interrupts end a light sleep: none, see README.md
 

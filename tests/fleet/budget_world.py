@@ -32,8 +32,6 @@ from sluice_tools.fleet.etcd.data import Is
 BUDGET = "qps"
 KEYS = Keys(BUDGET)
 DRIFT = DRIFT_PERCENT / 100
-SETTLE_MS = 2.5 * LEASE_MS / (1 - DRIFT)
-"""How long after its last fault a fleet may take until everything is shared out."""
 
 GUARANTEES = [0, 0, 5, 20, 60]
 DEMANDS = [0, 20, 100, 300, 1000, 2000]

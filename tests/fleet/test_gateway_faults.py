@@ -10,7 +10,7 @@ import time
 from contextlib import AsyncExitStack, ExitStack
 
 import pytest
-from etcd_servers import EtcdServers, Proxy, needs_etcd, put_until_it_stands
+from etcd_servers import EtcdServers, Proxy, compact, needs_etcd, put_until_it_stands
 from gateways import VALUES, Boards, GatewayProcess, limits
 from monitoring import Alertmanager, Prometheus, needs_prometheus, until
 
@@ -74,7 +74,7 @@ class Updates:
 
 
 @pytest.mark.asyncio
-async def test_etcd_is_killed_and_compacted_and_a_gateway_is_killed(tmp_path, soak, capsys):
+async def test_etcd_is_killed_and_compacted_and_a_gateway_is_killed(tmp_path, long, capsys):
     boards = [SimulatedBoard(VALUES | {"rate": rate}) for rate in RATES]
     tables = [board_table(f"b{r}", it.line.url) for r, it in zip(RATES, boards, strict=True)]
     async with AsyncExitStack() as stack:
@@ -119,7 +119,7 @@ async def test_etcd_is_killed_and_compacted_and_a_gateway_is_killed(tmp_path, so
         near.kill()
         await asyncio.to_thread(near.start)  # it cannot know the watermark
         await asyncio.to_thread(until, lambda: len(near.events("board_met")) == 4)
-        await asyncio.sleep(30 if soak else 1)
+        await asyncio.sleep(30 if long else 1)
         assert not writing.done() and limits(*boards) == before
         await asyncio.to_thread(servers.start, *servers.nodes)
         begun = time.monotonic()
@@ -133,7 +133,7 @@ async def test_etcd_is_killed_and_compacted_and_a_gateway_is_killed(tmp_path, so
             proxy.cut()
         for _ in range(3):
             await updates.write()
-        await etcd.compact((await etcd.range(KEY)).revision)
+        compact(servers.endpoints[0], (await etcd.range(KEY)).revision)
         assert limits(*boards[2:]) == before[2:]
         for proxy in proxies:
             proxy.mend()

@@ -13,7 +13,6 @@ from host_sim.simulation import (
     Phase,
     SimClock,
     Simulation,
-    percentile,
 )
 from host_sim.workload import bursty, poisson, steady
 from sluice.flow.pipeline import Pipeline
@@ -219,13 +218,6 @@ def test_jumping_is_the_same_as_stepping_at_every_tick(
         stats.failed,
         stats.denied,
     ) == stepped(arrivals, ticks, service_ms, failing, rate, burst, slots, overflow, tries)
-
-
-def test_percentiles_are_nearest_rank():
-    assert percentile([1, 2, 3, 4], 0.5) == 2
-    assert percentile([1, 2, 3, 4], 0.51) == 3
-    assert percentile([7], 0.99) == 7
-    assert percentile([], 0.5) != percentile([], 0.5)  # NaN
 
 
 @pytest.mark.parametrize("make", [lambda: poisson(400, 500, 1), lambda: bursty(400, 4000, 1)])

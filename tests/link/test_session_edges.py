@@ -1,9 +1,10 @@
 """The board's end of the link at the ends of its numbers, and its round trip's every case."""
 
 import pytest
+from framing_board import MAX_CONTENT
 from session_board import SEQ, Board, ack, hello, record, sent_records, taken, u24, welcome
 
-from sluice.link.frames import MAX_CONTENT, Frames
+from sluice.link.frames import Frames
 from sluice.link.session import MAX_RECORD, Link
 from sluice_tools.serial.ack_pb2 import AckRequest
 

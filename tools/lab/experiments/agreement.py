@@ -17,7 +17,8 @@ from struct import unpack_from
 from matplotlib.figure import Figure
 
 from host_sim.clock import ticks_diff
-from host_sim.simulation import Simulation, percentile, simulated_board
+from host_sim.percentile import percentile
+from host_sim.simulation import Simulation, simulated_board
 from host_sim.workload import bursty
 
 from ... import plots

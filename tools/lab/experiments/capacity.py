@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from host_sim.simulation import RECORD_BYTES, percentile, simulated_board
+from host_sim.percentile import percentile
+from host_sim.simulation import RECORD_BYTES, simulated_board
 from host_sim.workload import bursty, poisson, steady
 
 from ... import plots

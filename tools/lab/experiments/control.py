@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from host_sim.simulation import ModelSink, Phase, SimClock, Simulation, percentile
+from host_sim.percentile import percentile
+from host_sim.simulation import ModelSink, Phase, SimClock, Simulation
 from host_sim.workload import stepped
 from sluice.control.adaptive import RUSH, RUSH_DOWN, AdaptiveLimit
 from sluice.control.codel import CoDel

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from host_sim.simulation import percentile
+from host_sim.percentile import percentile
 
 from ... import plots
 from ...errors import UserError
