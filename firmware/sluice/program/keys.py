@@ -48,7 +48,7 @@ ROWS = (
     ("rate_step", None, (1, 536870911), True, "tokens", "control"),
     ("rate_keep", (1, 2), ((0, 32767), (1, 32767)), False, "", "control"),  # what a cut leaves
     # By how much errors and p95 may grow in a trial.
-    ("trial_errors_pct", 5, (0, 100), False, "percentage points", "trial"),
+    ("trial_errors_pct", 5, (0, 100), False, "points", "trial"),
     ("trial_p95_pct", 50, (0, 1000), False, "%", "trial"),
 )
 
