@@ -11,7 +11,7 @@ NODE_MODULES := tools/vboard/node_modules tools/publish/web/node_modules
 PAGES := README.md docs firmware/examples $(wildcard boards/*/README.md)
 STUBS := $(patsubst boards/%/stubs.txt,build/stubs/%/ready,$(wildcard boards/*/stubs.txt))
 
-.PHONY: help setup demo fleet test test-device soak check bench web web-pictures docs release lint flash lock protos clean
+.PHONY: help setup demo fleet test test-device soak check bench web web-pictures docs release lint flash tables lock protos clean
 
 help:
 	@echo "make demo   a virtual board, flashed, fed and watched (LOG=FILE feeds your log)"
@@ -26,6 +26,7 @@ help:
 	@echo "make release  the wheel, the packages for mip, the pages and tools/fleet/deploy, into build/release"
 	@echo "make lint   ruff, and pyright against each board's stubs"
 	@echo "make flash BOARD=rp2040 PORT=/dev/ttyACM0"
+	@echo "make tables  writes the keys' tables of docs/ and of the page anew, from their sources"
 	@echo "make lock   renew the locks after a change of the dependencies"
 	@echo "make protos  renew what is generated from the .proto files"
 	@echo "make clean  remove what the others have made"
@@ -110,6 +111,9 @@ lint: setup $(STUBS)
 flash: setup
 	@test -n "$(PORT)" || { echo "make flash: which port? make flash BOARD=$(BOARD) PORT=/dev/ttyACM0" >&2; exit 2; }
 	sluice flash --board $(BOARD) --port $(PORT)
+
+tables: setup
+	python -m sluice_tools.publish.tables
 
 UV := build/lock/bin/uv pip compile --quiet --universal --generate-hashes --no-header \
 	--no-emit-index-url --no-emit-find-links --python-version 3.11

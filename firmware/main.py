@@ -18,6 +18,7 @@ from sluice.link.frames import Frames
 from sluice.link.logline import LogLine
 from sluice.link.session import Link
 from sluice.program.config import (
+    adjustable,
     adopt_bucket,
     adopt_codel,
     adopt_limit,
@@ -38,20 +39,6 @@ from sluice.program.watermark import depth, per_second
 
 _BATCH = 16  # records that a turn of the loop sends at most, if they have their tokens
 
-# The keys of what adapts by itself; those of a controller that is off wait until it is on.
-_CONTROL = (
-    "target_ms",
-    "kp",
-    "ki",
-    "kd",
-    "limit_floor",
-    "calm",
-    "rush",
-    "interval_ms",
-    "rate_low",
-    "rate_step",
-    "rate_keep",
-)
 _WINDOW = 32  # deliveries that the host need not have confirmed; each takes a slot more
 
 
@@ -181,10 +168,12 @@ class Program:
 
     def _adjustable(self):
         """The keys that a host can change, each group with what brings it in force."""
-        return (
-            (("rate", "per_ms", "burst"), self._adopt_bucket),
-            (("limit",), self._adopt_limit),
-            (_CONTROL, self._adopt_control),
+        return adjustable(
+            (
+                ("bucket", self._adopt_bucket),
+                ("limit", self._adopt_limit),
+                ("control", self._adopt_control),
+            )
         )
 
     def _adopt_bucket(self, config):

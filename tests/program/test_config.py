@@ -6,16 +6,21 @@ import pytest
 
 import sluice.program.config
 from host_sim import FIRMWARE, TickClock
+from sluice.link.session import MAX_RECORD
 from sluice.program.config import (
     DEFAULTS,
     ConfigError,
+    adjustable,
     check,
     keep_share,
     load,
     load_share,
     make_bucket,
 )
+from sluice.program.keys import ROWS, default, fits, names
 from sluice.program.settings import KEY_MAX
+
+ADOPTERS = ("bucket", "limit", "control", "trial")
 
 
 def test_what_is_not_given_has_its_default():
@@ -25,6 +30,34 @@ def test_what_is_not_given_has_its_default():
 
 def test_the_names_fit_into_the_frames_of_settings():
     assert max(map(len, DEFAULTS)) <= KEY_MAX
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row[0])
+def test_a_row_says_what_its_default_keeps_to(row):
+    name, _, allowed, or_null, unit, adopter = row
+    assert fits(row, default(row)) and fits(row, None) == or_null
+    assert name.endswith("_ms") == (unit == "ms")
+    assert adopter in ("", *ADOPTERS)
+    # What Settings can send, and the board counts with.
+    assert adopter == "" or not isinstance(allowed[0], str)
+    ranges = () if isinstance(allowed[0], str) else allowed
+    ranges = (ranges,) if ranges and isinstance(ranges[0], int) else ranges
+    assert len(ranges) <= 3
+    assert all(-(1 << 30) <= low <= high < 1 << 30 for low, high in ranges)
+
+
+def test_the_longest_record_is_that_of_the_link():
+    (row,) = [row for row in ROWS if row[0] == "slot_size"]
+    assert row[2] == (1, MAX_RECORD)
+
+
+def test_each_key_that_changes_while_it_runs_is_adopted_by_the_one_that_its_row_names():
+    groups = adjustable([(name, name.upper()) for name in ADOPTERS])
+    assert groups[0] == (("rate", "per_ms", "burst"), "BUCKET")
+    assert groups[1] == (("limit",), "LIMIT")
+    assert [adopt for _, adopt in groups] == ["BUCKET", "LIMIT", "CONTROL", "TRIAL"]
+    assert not {"slots", "stats_ms", "control"} & {key for keys, _ in groups for key in keys}
+    assert len([key for keys, _ in groups for key in keys]) + len(names("")) == len(ROWS)
 
 
 def test_the_one_that_is_shipped_is_good():
@@ -95,6 +128,31 @@ def test_a_bad_value_names_key_value_and_what_is_allowed(values, key, allowed):
         check(values, 1000)
     assert caught.value.key == key
     assert caught.value.value == (values[key] if isinstance(values, dict) else values)
+
+
+FAR = (1 << 30) - 2
+
+
+@pytest.mark.parametrize(
+    ("values", "per_second", "key"),
+    [
+        ({"rate": FAR + 1, "per_ms": 1}, 1000, "rate"),
+        ({"rate": FAR, "per_ms": 2, "control": "rate"}, 1000, "rate"),  # whatever the burst
+        ({"rate": FAR, "per_ms": 2, "burst": (1 << 29) + 1}, 1000, "burst"),
+        ({"rate": 600_000_001, "burst": 1 << 29, "smooth_ms": 1}, 1000, "smooth_ms"),
+        ({"rate": 600_000_001, "burst": 1 << 29}, 1000, "burst"),
+        ({"rate": 20_000_000, "control": "rate", "smooth_ms": 60_000}, 1000, "smooth_ms"),
+        ({"per_ms": 536_871}, 1_000_000, "per_ms"),
+        ({"target_ms": 536_871}, 1_000_000, "target_ms"),
+    ],
+)
+def test_values_that_do_not_go_together_are_the_fault_of_the_last_that_was_added(
+    values, per_second, key
+):
+    """Of the rate alone, the burst, and the smoothing."""
+    with pytest.raises(ConfigError) as caught:
+        check(values, per_second)
+    assert (caught.value.key, caught.value.value) == (key, values[key])
 
 
 def test_an_interval_shorter_than_the_target_is_named():

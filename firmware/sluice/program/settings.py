@@ -59,9 +59,8 @@ class Settings:
         self._before = config  # what a trial goes back to
         self._per_second = per_second
         self._trial = Trial(stats, per_second // 50, self._end_trial)
-        self._adjustable = adjustable + (
-            (("trial_errors_pct", "trial_p95_pct"), self._adopt_thresholds),
-        )
+        own = (("trial", self._adopt_thresholds),)
+        self._adjustable = adjustable + configuration.adjustable(own)
         self._adopt_thresholds(config)
         self._keys = [key for keys, _ in self._adjustable for key in keys]
         self._names = [key.encode() for key in self._keys]
