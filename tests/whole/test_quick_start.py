@@ -28,7 +28,7 @@ def one_space(text: str) -> str:
 
 
 def as_on_an_idle_machine(text: str) -> str:
-    """Without the records that came again, as they do when the machine is busy."""
+    """Without the records that came again, as they do when a machine holds the board up."""
     return re.sub(r",? +[\d,]+ again", "", text)
 
 
