@@ -44,12 +44,12 @@ def flat(source: str, modules: Collection[str]) -> str:
         name = _flat_name(module)
         lines[number - 1] = lines[number - 1].replace(f"from {module} ", f"from {name} ", 1)
     for first, last in reversed(edits.cut):
-        start, stop = first - 1, last
+        start, end = first - 1, last
         while start and lines[start - 1].lstrip().startswith("#"):
             start -= 1
-        while stop < len(lines) and not lines[stop].strip():
-            stop += 1
-        del lines[start:stop]
+        while end < len(lines) and not lines[end].strip():
+            end += 1
+        del lines[start:end]
     return "".join(lines).rstrip() + "\n"
 
 
