@@ -11,6 +11,7 @@ TICKS_PER_S = 1000
 HARD_IRQ = True  # handlers run between any two bytecodes and must not allocate
 PULSE_PIN = 2
 SLEEPS_WITH = ("timer",)  # sources whose interrupts end a light sleep
+FLASH = ""  # what the paths of the files on the flash begin with
 
 ticks = time.ticks_ms
 open_line = StdioLine

@@ -9,6 +9,9 @@ The state lies in an array of 32-bit words, read and written with one machine
 instruction each, in the order in which the plain methods read and write it.
 """
 
+in_force = {}  # the kernels' names, each with what it replaced
+missing = []  # the names of those that are not installed
+
 
 def word(i):
     """An attribute that is word i of the object's state."""
