@@ -211,7 +211,7 @@ async def test_a_program_that_takes_all_memory_ends_with_an_error(visit):
 
 @pytest.mark.asyncio
 async def test_a_file_that_is_missing_is_said(visit):
-    visit.expects(r"\b404\b|/sluice/ring\.py$")
+    visit.expects(r"\b404\b|/sluice/queue/ring\.py$")
     await visit.page.route("**/sluice/queue/ring.py", lambda route: route.fulfill(status=404))
     await visit.open("index.html")
     await expect(visit.page.locator("#problem")).to_contain_text(
