@@ -40,7 +40,7 @@ _COLUMNS = [
 # Both modules do not fit into a heap of 9 KB while they are compiled, so that this leaves out what
 # is not called here, and the messages of errors. The rest is as it is.
 _LEFT_OUT = {
-    "ring": {
+    "queue/ring": {
         "put",
         "get",
         "free",
@@ -52,7 +52,7 @@ _LEFT_OUT = {
         "_rise",
         "_fall",
     },
-    "bucket": {
+    "limit/bucket": {
         "acquire",
         "wait",
         "reserve",
@@ -172,8 +172,9 @@ def _run(board: Runtime, program: str, name: str, blocks: int) -> list[int]:
 
 def _modules(folder: Path) -> Iterable[tuple[str, Path]]:
     yield "naive", Path(__file__).with_name("naive_queue.py")
-    for name, left_out in _LEFT_OUT.items():
-        tree = ast.parse((LIBRARY / f"{name}.py").read_text())
+    for place, left_out in _LEFT_OUT.items():
+        module = LIBRARY / f"{place}.py"
+        tree = ast.parse(module.read_text())
         for owner in tree.body:
             if isinstance(owner, ast.ClassDef):
                 owner.body = [
@@ -184,9 +185,9 @@ def _modules(folder: Path) -> Iterable[tuple[str, Path]]:
         for node in ast.walk(tree):
             if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
                 node.exc = node.exc.func
-        path = folder / f"{name}.py"
+        path = folder / module.name
         path.write_text(ast.unparse(tree))
-        yield name, path
+        yield module.stem, path
 
 
 def _row(name: str, times: list[int], collecting: int, bytes_each: float) -> list[Cell]:
