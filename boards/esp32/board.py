@@ -10,6 +10,7 @@ NAME = "esp32"
 TICKS_PER_S = 1000
 PULSE_PIN = 27
 SLEEPS_WITH = ()  # sources whose interrupts end a light sleep: none, see README.md
+FLASH = ""  # what the paths of the files on the flash begin with
 
 ticks = time.ticks_ms
 open_line = StdioLine

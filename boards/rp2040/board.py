@@ -10,6 +10,7 @@ NAME = "rp2040"
 TICKS_PER_S = 1000
 PULSE_PIN = 2
 SLEEPS_WITH = ("timer",)  # sources whose interrupts end a light sleep
+FLASH = ""  # what the paths of the files on the flash begin with
 
 ticks = time.ticks_ms
 open_line = StdioLine

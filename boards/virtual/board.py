@@ -8,6 +8,7 @@ NAME = "virtual"
 TICKS_PER_S = 1000
 PULSE_PIN = 2  # nothing drives it
 SLEEPS_WITH = ("timer",)  # sources whose interrupts end a light sleep
+FLASH = ""  # what the paths of the files on the flash begin with
 
 ticks = time.ticks_ms
 

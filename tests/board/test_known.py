@@ -42,20 +42,18 @@ def defined(program: Path) -> set[str]:
 
 
 def asked_of_board(program: Path) -> set[str]:
-    """Every `board.x` in a module."""
+    """Every `board.x` and `self._board.x` in a module."""
     return {
         node.attr
         for node in ast.walk(ast.parse(program.read_text()))
-        if isinstance(node, ast.Attribute)
-        and isinstance(node.value, ast.Name)
-        and node.value.id == "board"
+        if isinstance(node, ast.Attribute) and ast.unparse(node.value) in ("board", "self._board")
     }
 
 
 @pytest.mark.parametrize("name", boards.names())
 def test_a_board_offers_all_that_the_firmware_asks_of_it(name):
-    asked = asked_of_board(ROOT / "firmware" / "main.py")
-    assert "open_line" in asked
+    asked = asked_of_board(ROOT / "firmware" / "sluice" / "program" / "program.py")
+    assert {"open_line", "lightsleep"} <= asked
     board = boards.load(name)
     assert asked - defined(board.program) == set()
     assert f'NAME = "{name}"\n' in board.program.read_text()

@@ -186,12 +186,12 @@ def test_operator_alertmanager_and_prometheus_are_killed_while_boards_get_slow(t
         prometheus = Prometheus(tmp_path, *addresses, QUICK)
         start(stack, [gateway, operator, alertmanager, prometheus])
         until(lambda: len(prometheus.query("stream_backlog_bytes")) == len(boards))
-        boards[0].sink.per_s = SLOW_PER_S
+        boards[0].uart.per_s = SLOW_PER_S
         until(lambda: limits(*boards) == [15] * 4)
         told = []
         for number, server in enumerate((operator, alertmanager, prometheus), 1):
             server.kill()
-            boards[number].sink.per_s = SLOW_PER_S
+            boards[number].uart.per_s = SLOW_PER_S
             board = f"b{number}"
             until(lambda board=board: gateway.value("stream_backlog_bytes", board) > 512)
             time.sleep(1.5)  # otherwise the alert would be there
@@ -203,7 +203,7 @@ def test_operator_alertmanager_and_prometheus_are_killed_while_boards_get_slow(t
             told.append(f"{server.name} killed: the watermark on all boards {took_s:.1f} s later")
         assert only_rose(running), running.limits
         for board in boards:
-            board.sink.per_s = None
+            board.uart.per_s = None
         until(lambda: limits(*boards) == [WHOLE] * 4)
         for server in (gateway, operator):
             assert server.process.poll() is None and "Traceback" not in server.log()

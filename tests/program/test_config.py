@@ -4,7 +4,6 @@ import json
 
 import pytest
 
-import sluice.program.config
 from host_sim import FIRMWARE, TickClock
 from sluice.link.session import MAX_RECORD
 from sluice.program.config import (
@@ -161,21 +160,19 @@ def test_an_interval_shorter_than_the_target_is_named():
 
 
 @pytest.fixture
-def flash(tmp_path, monkeypatch):
-    """A board's root folder, as far as the configuration is concerned."""
-    monkeypatch.setattr(sluice.program.config, "PATH", str(tmp_path / "config.json"))
-    monkeypatch.setattr(sluice.program.config, "GOOD_PATH", str(tmp_path / "config.good.json"))
+def flash(tmp_path):
+    """A board's root folder."""
     return tmp_path
 
 
-def load_with_reports():
+def load_with_reports(flash):
     reports = []
-    return load(1000, lambda *report: reports.append(report)), reports
+    return load(1000, lambda *report: reports.append(report), str(flash)), reports
 
 
 def test_a_good_one_is_kept_as_the_last_good_one(flash):
     (flash / "config.json").write_text('{"rate": 9}')
-    assert load_with_reports() == ({**DEFAULTS, "rate": 9}, [])
+    assert load_with_reports(flash) == ({**DEFAULTS, "rate": 9}, [])
     assert json.loads((flash / "config.good.json").read_text())["rate"] == 9
 
 
@@ -191,12 +188,12 @@ def test_a_good_one_is_kept_as_the_last_good_one(flash):
 )
 def test_a_bad_one_is_reported_and_the_last_good_one_stays(flash, text, key):
     (flash / "config.json").write_text('{"rate": 9}')
-    load_with_reports()
+    load_with_reports(flash)
     (flash / "config.json").unlink() if text is None else (flash / "config.json").write_text(text)
-    settings, reports = load_with_reports()
+    settings, reports = load_with_reports(flash)
     assert settings["rate"] == 9
     assert [report[0] for report in reports] == [key]
-    settings, _ = load_with_reports()
+    settings, _ = load_with_reports(flash)
     assert settings["rate"] == 9
 
 
@@ -205,14 +202,14 @@ def test_without_a_good_one_the_defaults_are_in_force(flash, good):
     if good is not None:
         (flash / "config.good.json").write_text(good)
     (flash / "config.json").write_text("{}}")
-    assert load_with_reports()[0] == DEFAULTS
+    assert load_with_reports(flash)[0] == DEFAULTS
 
 
 def test_an_unchanged_one_is_not_written_again(flash):
     (flash / "config.json").write_text("{}")
-    load_with_reports()
+    load_with_reports(flash)
     before = (flash / "config.good.json").stat().st_mtime_ns
-    load_with_reports()
+    load_with_reports(flash)
     assert (flash / "config.good.json").stat().st_mtime_ns == before
 
 
@@ -227,12 +224,11 @@ def test_a_budget_may_grant_every_rate_up_to_the_one_that_is_configured():
             clock.advance(1)
 
 
-def test_the_guaranteed_share_is_read_as_it_was_kept(flash, monkeypatch):
-    path = flash / "share.json"
-    monkeypatch.setattr(sluice.program.config, "SHARE_PATH", str(path))
-    assert load_share() == 0
-    keep_share(70)
-    assert load_share() == 70
+def test_the_guaranteed_share_is_read_as_it_was_kept(flash):
+    path, root = flash / "share.json", str(flash)
+    assert load_share(root) == 0
+    keep_share(70, root)
+    assert load_share(root) == 70
     for text in ("", "[7]", '{"guaranteed":-1}', '{"guaranteed":1073741824}', '{"guaranteed":"7"}'):
         path.write_text(text)
-        assert load_share() == 0
+        assert load_share(root) == 0

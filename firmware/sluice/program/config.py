@@ -256,10 +256,13 @@ def _check_budget(config, per_second):
         raise ConfigError("burst", burst, allowed)
 
 
-def load_share():
-    """Tokens a second that a fleet's budget guarantees to this board; 0: it was told none."""
+def load_share(root=""):
+    """Tokens a second that a fleet's budget guarantees to this board; 0: it was told none.
+
+    root: of the flash, see `load`.
+    """
     try:
-        with open(SHARE_PATH) as file:
+        with open(root + SHARE_PATH) as file:
             share = json.load(file)
             guaranteed = share.get("guaranteed") if isinstance(share, dict) else None
     except (OSError, ValueError):  # never told, or the file is torn
@@ -267,19 +270,20 @@ def load_share():
     return guaranteed if is_int(guaranteed, (0, _SMALL_MAX)) else 0
 
 
-def keep_share(guaranteed):
+def keep_share(guaranteed, root=""):
     """Write what `load_share` reads; see `keep`."""
-    keep({"guaranteed": guaranteed}, SHARE_PATH)
+    keep({"guaranteed": guaranteed}, root + SHARE_PATH)
 
 
-def load(per_second, report):
+def load(per_second, report, root=""):
     """The configuration in force: config.json, or the last good one, or the defaults.
 
     A good config.json is kept as config.good.json. `report(key, value, allowed)`
-    is called with what is wrong with a bad one.
+    is called with what is wrong with a bad one.  root: what the paths of the board's
+    files begin with, empty on a board: a twin's flash is a folder.
     """
     try:
-        with open(PATH) as file:
+        with open(root + PATH) as file:
             config = check(json.load(file), per_second)
     except OSError as error:
         report("config.json", "errno %d" % error.args[0], "a file that can be read")
@@ -288,14 +292,14 @@ def load(per_second, report):
     except ValueError:
         report("config.json", "no JSON", "an object of keys and values in JSON")
     else:
-        keep(config, GOOD_PATH)
+        keep(config, root + GOOD_PATH)
         return config
-    return _last_good(per_second)
+    return _last_good(per_second, root)
 
 
-def _last_good(per_second):
+def _last_good(per_second, root):
     try:
-        with open(GOOD_PATH) as file:
+        with open(root + GOOD_PATH) as file:
             return check(json.load(file), per_second)
     except (OSError, ValueError):  # there never was one, or another release wrote it
         return DEFAULTS.copy()

@@ -47,6 +47,7 @@ class Settings:
     stats:      the Stats that a change on trial is judged by.
     frames, line, log: for the answers: a Frames; for the console, its line and a
                 LogLine that is empty between two calls.
+    root:       of the flash, see `sluice.program.config.load`.
 
     A request allocates what it needs to be checked, and leaves that to the
     collector. What stays does not grow.
@@ -54,7 +55,7 @@ class Settings:
     Ownership: the main loop alone.
     """
 
-    def __init__(self, config, per_second, adjustable, stats, frames, line, log):
+    def __init__(self, config, per_second, adjustable, stats, frames, line, log, root=""):
         self._config = config
         self._before = config  # what a trial goes back to
         self._per_second = per_second
@@ -68,6 +69,7 @@ class Settings:
         self._frames = frames
         self._line = line
         self._log = log
+        self._path = root + configuration.PATH
         self._audit = AuditLog()
         self._request = 0  # of the change on trial
         self._who = b""
@@ -120,7 +122,7 @@ class Settings:
             self._adopt(config, changed)
         if keeps:
             try:
-                configuration.keep(config, configuration.PATH)
+                configuration.keep(config, self._path)
             except OSError as error:
                 self._adopt(before, changed)
                 raise ConfigError("keep", "errno %d" % error.args[0], "a flash that can be written")

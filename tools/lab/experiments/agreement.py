@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 
 from host_sim.clock import ticks_diff
 from host_sim.percentile import percentile
-from host_sim.simulation import Simulation, simulated_board
+from host_sim.simulation import simulated_board
 from host_sim.workload import bursty
 
 from ... import plots
@@ -121,7 +121,7 @@ def _fed(setup: Setup, seconds: float) -> list[Pair]:
     """Bursts from a host on the link, which waits when there is no credit."""
     times = bursty(_FED_LOAD, seconds, setup.seed)
     account = _feed(times)
-    board = _simulated(times, _FED, waits=True)
+    board = simulated_board(_FED, times, waits=True)
     setup.run(board, seconds + 60)
     journey = board.journey
     latencies = sorted(journey.latencies_ms())
@@ -151,7 +151,7 @@ def _timed(setup: Setup, seconds: float) -> list[Pair]:
     """More from the board's own timer than may leave: the ring refuses the rest."""
     heard = _listen(seconds)
     times = _arrivals(heard)
-    board = _simulated(times, _TIMED, waits=False)
+    board = simulated_board(_TIMED, times)
     setup.run(board, times[-1] / 1_000_000)
     journey = board.journey
     records = [record for record in heard if ticks_diff(record[1], heard[0][1]) >= _WARM_MS]
@@ -219,11 +219,6 @@ def _listen(seconds: float) -> list[tuple[int, int, int]]:
     if len(records) < 2 * int(_TIMED["slots"]):
         raise UserError(f"the virtual board delivered {len(records)} records in {seconds:g} s")
     return records
-
-
-def _simulated(times: "array[int]", settings: dict[str, int], *, waits: bool) -> Simulation:
-    rate, burst, slots = (settings[key] for key in ("rate", "burst", "slots"))
-    return simulated_board(times, rate=rate, burst=burst, slots=slots, waits=waits)
 
 
 def _flash(board: VirtualBoard, folder: Path, settings: Mapping[str, object]) -> None:

@@ -119,7 +119,8 @@ def run(setup: Setup) -> Result:
 
 
 def _measure(setup: Setup, name: str, times: "array[int]", capacity: int) -> Point:
-    board = simulated_board(times, rate=RATE, burst=BURST, slots=capacity, size=SLOT_SIZE)
+    values = {"rate": RATE, "burst": BURST, "slots": capacity, "slot_size": SLOT_SIZE}
+    board = simulated_board(values, times)
     setup.run(board, times[-1] / 1_000_000 + capacity / RATE + 1)  # until the queue is empty
     latencies = sorted(board.journey.latencies_ms())
     return Point(

@@ -2,23 +2,16 @@
 
 import math
 from array import array
-from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from host_sim.percentile import percentile
-from host_sim.simulation import ModelSink, Phase, SimClock, Simulation
+from host_sim.simulation import Phase, Simulation, simulated_board
 from host_sim.workload import stepped
-from sluice.control.adaptive import RUSH, RUSH_DOWN, AdaptiveLimit
-from sluice.control.codel import CoDel
-from sluice.control.tuning import RateTuner
-from sluice.flow.load import LoadMeter
-from sluice.flow.pipeline import Pipeline
-from sluice.flow.stats import Stats
-from sluice.limit.tunable import TunableBucket
-from sluice.queue.records import RecordRing
+from sluice.control.adaptive import RUSH, RUSH_DOWN
 
 from ... import plots
 from .result import Cell, Result, table
@@ -86,12 +79,12 @@ class Trail:
         numbers = self.numbers(stretch)
         return 1 - sum(n in self.taken_us for n in numbers) / len(numbers)
 
-    def look(self, simulation: Simulation, bucket: TunableBucket) -> None:
+    def look(self, simulation: Simulation) -> None:
         stats, ring = simulation.stats, simulation.ring
         self.at_s.append(simulation.clock.now_us / 1_000_000)
         self.p95_ms.append(stats.p95 if stats.p95 >= 0 else math.nan)
         self.limit.append(ring.limit)
-        self.rate.append(bucket.rate)
+        self.rate.append(simulation.bucket.rate)
         self.lost.append(ring.rejected + stats.shed + stats.failed)
         self.missed.append(stats.missed)
 
@@ -131,69 +124,33 @@ RUSHED = Scenario(
 )
 
 
-class Controls:
-    """The board's control loops, those that are there, and what they are told."""
-
-    def __init__(self, clock: SimClock, ring: RecordRing, stats: Stats) -> None:
-        self.load = LoadMeter(clock.ticks)
-        self.stats = stats
-        self.bucket = TunableBucket(RATE, BURST, 1000, clock.ticks)
-        self.ring = ring
-        self.adaptive: AdaptiveLimit | None = None
-        self.tuner: RateTuner | None = None
-        self.shed: CoDel | None = None
-
-    def update(self) -> None:
-        """Once an interval."""
-        stats = self.stats
-        load = self.load.close_interval()
-        if self.adaptive:
-            self.adaptive.update(stats.p95, load)
-        if self.tuner:
-            self.tuner.update(stats.tried, stats.missed, stats.waited, stats.sink_ticks)
-
-
-def _none(controls: Controls) -> None:
-    """The ring refuses what it has no room for, and that is all."""
-
-
-def _pid(controls: Controls) -> None:
-    controls.adaptive = AdaptiveLimit(controls.ring, TARGET_MS)
-
-
-def _codel(controls: Controls) -> None:
-    controls.shed = CoDel(TARGET_MS // 10, TARGET_MS)
-
-
-def _tuning(controls: Controls) -> None:
-    controls.tuner = RateTuner(controls.bucket, 20, RATE, latency=20)
-
-
-def _rush(rule: tuple[int, int, int] | None) -> Callable[[Controls], None]:
-    def choose(controls: Controls) -> None:
-        controls.adaptive = AdaptiveLimit(controls.ring, TARGET_MS, rush=rule)
-
-    return choose
-
-
 _DASHES = ("-", "-", (0, (5, 1.5)), "-", (0, (1, 1)))
-CONTROLS = {
-    "none": _none,
-    "PID": _pid,
-    "PID, no rush": _rush(None),
-    "CoDel": _codel,
-    "rate tuning": _tuning,
+_VALUES = {"rate": RATE, "burst": BURST, "stats_ms": INTERVAL_MS}
+_PID = {"control": "pid", "target_ms": TARGET_MS}
+_CODEL = {"control": "codel", "target_ms": TARGET_MS // 10, "interval_ms": TARGET_MS}
+_TUNING = {"control": "rate", "rate_low": 20, "target_ms": 20}
+CONTROLS: dict[str, dict[str, Any]] = {
+    "none": {},
+    "PID": _PID,
+    "PID, no rush": _PID | {"rush": None},
+    "CoDel": _CODEL,
+    "rate tuning": _TUNING,
 }
-RULES = {"no rule": _rush(None), "+50%": _rush(RUSH), "-50%": _rush(RUSH_DOWN)}
+RULES: dict[str, dict[str, Any]] = {
+    "no rule": _PID | {"rush": None},
+    "+50%": _PID | {"rush": RUSH},
+    "-50%": _PID | {"rush": RUSH_DOWN},
+}
+"""What each adds to the configuration of the board."""
 
 
 def run(setup: Setup) -> Result:
-    cases = [(STEP, name, choose) for name, choose in CONTROLS.items()]
-    cases += [(RUSHED, name, choose) for name, choose in RULES.items()]
+    cases = [(STEP, name, values) for name, values in CONTROLS.items()]
+    cases += [(RUSHED, name, values) for name, values in RULES.items()]
     trails: dict[str, list[Trail]] = {STEP.name: [], RUSHED.name: []}
     rows: list[list[Cell]] = []
-    for scenario, name, choose in setup.track(cases, "control"):
-        trail = _simulate(setup, scenario, name, choose)
+    for scenario, name, values in setup.track(cases, "control"):
+        trail = _simulate(setup, scenario, name, values)
         trails[scenario.name].append(trail)
         rows += [_row(scenario, trail, stretch) for stretch in scenario.stretches]
     return Result(
@@ -206,38 +163,17 @@ def run(setup: Setup) -> Result:
     )
 
 
-def _simulate(
-    setup: Setup, scenario: Scenario, name: str, choose: Callable[[Controls], None]
-) -> Trail:
-    clock = SimClock()
-    ticks = clock.ticks
-    ring = RecordRing(scenario.slots, 64, ticks=ticks)
-    stats = Stats(ticks)
-    controls = Controls(clock, ring, stats)
-    choose(controls)
-    sink = ModelSink(clock, *scenario.sink)
-    pipeline = Pipeline(ring, controls.bucket, sink, stats, ticks=ticks, shed=controls.shed)
+def _simulate(setup: Setup, scenario: Scenario, name: str, values: dict[str, Any]) -> Trail:
     trail = Trail(name)
-
-    def interval(simulation: Simulation) -> None:
-        trail.look(simulation, controls.bucket)
-        controls.update()
-        pipeline.retry_now()  # the rate may have changed
-
-    simulation = Simulation(
-        clock,
-        ring,
-        pipeline,
-        stats,
-        sink.journey,
+    board = simulated_board(
+        _VALUES | {"slots": scenario.slots} | values,
         stepped(scenario.loads, scenario.seconds, setup.seed),
-        interval_ms=INTERVAL_MS,
-        on_interval=interval,
-        on_turn=controls.load.turn,
+        *scenario.sink,
+        on_interval=trail.look,
     )
-    setup.run(simulation, scenario.seconds + 3)  # until the queue is empty
-    trail.put_us = sink.journey.put_us
-    trail.taken_us = dict(zip(sink.journey.taken, sink.journey.taken_us, strict=True))
+    setup.run(board, scenario.seconds + 3)  # until the queue is empty
+    trail.put_us = board.journey.put_us
+    trail.taken_us = dict(zip(board.journey.taken, board.journey.taken_us, strict=True))
     return trail
 
 
