@@ -281,7 +281,7 @@ def simulated_board(
     """
     clock = SimClock()
     ticks, second = clock.ticks, 1000
-    config = check(dict(values), second)
+    config: dict[str, Any] = check(dict(values), second)  # type: ignore[assignment]
     overflow = OVERWRITE if config["overflow"] == "overwrite" else REJECT
     ring = RecordRing(config["slots"], config["slot_size"], overflow, ticks)
     adopt_limit(ring, config)
