@@ -115,7 +115,7 @@ class Board:
     def take(self, grant: Grant, gateway: str) -> bool:
         count, hello = divmod(grant.epoch, 1 << 24)
         numbers = (grant.number, grant.guaranteed, grant.extra, grant.until & _TICKS)
-        if not self.share.take(hello, count, *numbers):
+        if not self.share.apply(hello, count, *numbers):
             return False
         self.source = gateway
         self._world.check(f"{self.name} took {grant}")

@@ -11,7 +11,7 @@ from sluice import OVERWRITE, REJECT, Pipeline, RecordRing, Stats, __version__
 from sluice.flow.sinks import LinkSink, NullSink, UartSink
 from sluice.link.frames import Frames
 from sluice.link.logline import LogLine
-from sluice.link.session import Link
+from sluice.link.session import Session
 from sluice.program.config import (
     adjustable,
     adopt_bucket,
@@ -215,17 +215,17 @@ class Program:
         config = self._config
         fed_by_link = config["source"] == "link"
         returns = fed_by_link and config["sink"] == "link"
-        return Link(
+        return Session(
             self._frames,
             self.ring if fed_by_link else None,
             self._ticks,
             self._board.TICKS_PER_S,
             min(config["slots"], _WINDOW) if returns else 0,
-            self._take_other,
+            self._receive_other,
         )
 
-    def _take_other(self, end):
-        return self._settings.take(end) or self._member.take(end)
+    def _receive_other(self, end):
+        return self._settings.receive(end) or self._member.receive(end)
 
     def _open_sink(self):
         name = self._config["sink"]

@@ -74,11 +74,11 @@ class Settings:
         self._request = 0  # of the change on trial
         self._who = b""
 
-    def take(self, end) -> bool:
+    def receive(self, end) -> bool:
         """Answer the frame whose content is in frames.received[1:end]; False: not known here."""
         kind = self._frames.received[1]
         if kind == SET and end > 5 and self._number():
-            self._take_set(self._number(), bytes(self._frames.received[5:end]))
+            self._receive_set(self._number(), bytes(self._frames.received[5:end]))
         elif kind == AUDIT and end == 5:
             self._send_entry(self._number())
         else:
@@ -96,7 +96,7 @@ class Settings:
         received = self._frames.received
         return received[2] | received[3] << 8 | received[4] << 16
 
-    def _take_set(self, request, text):
+    def _receive_set(self, request, text):
         try:
             if not self._audit.knows(request):
                 self._change(request, _parse(text))

@@ -5,7 +5,7 @@ class StatsLine:
     """Says how the last interval went. docs/configuration.md tells what each key means.
 
     controls: a Controls, with the ring, the bucket and the statistics that it has.
-    pipeline, link, frames: a Pipeline, a Link and the Frames of it.
+    pipeline, link, frames: a Pipeline, a Session and the Frames of it.
     log, line:  a LogLine that is empty between two calls, and the console's line.
     per_second: ticks in a second, a multiple of 1,000.
     cost:       what a token stands for, "record" or "bytes".
