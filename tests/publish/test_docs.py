@@ -133,7 +133,7 @@ def classes_of_the_library() -> list[str]:
     """What a program may make or wait for, by the library's own sources."""
     return [
         name
-        for path in sorted(PROJECT.glob("firmware/sluice/*.py"))
+        for path in sorted(PROJECT.glob("firmware/sluice/**/*.py"))
         for name in re.findall(r"^class ([A-Z]\w+)", path.read_text(), re.MULTILINE)
         if name not in BEHIND_ANOTHER
     ]
