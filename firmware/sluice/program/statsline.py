@@ -2,7 +2,7 @@
 
 
 class StatsLine:
-    """Says how the last interval went. docs/configuration.md tells what each key means.
+    """Says how the last interval went, as `event=stats key=value ...`.
 
     controls: a Controls, with the ring, the bucket and the statistics that it has.
     pipeline, link, frames: a Pipeline, a Session and the Frames of it.
