@@ -26,7 +26,7 @@ class LogHistogram:
         self.count = 0
         self._counts = array("i", [0] * _BUCKETS)
         self._low = _BUCKETS  # what lies outside low..high is empty
-        self._high = -1
+        self._high = 0
 
     def add(self, value: int) -> None:
         """Count one value. Hot."""
@@ -74,7 +74,7 @@ class LogHistogram:
             self._counts[bucket] = 0
         self.count = 0
         self._low = _BUCKETS
-        self._high = -1
+        self._high = 0
 
 
 def _count(classes, bucket, n):

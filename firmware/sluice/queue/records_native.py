@@ -96,7 +96,7 @@ class RecordRing(Plain):
         """See RecordRing. Hot."""
         s = ptr32(self._state)
         slot = s[_CLAIMED]
-        if slot < 0 or n < 1 or n > s[_SIZE]:
+        if uint(slot) >= uint(s[_CAPACITY]) or n < 1 or n > s[_SIZE]:  # -1 is the largest
             return False
         s[_CLAIMED] = -1
         slot += _STAMPS
