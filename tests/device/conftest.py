@@ -17,14 +17,17 @@ from sluice_tools.lab.runtimes.runtime import write_compiled
 from sluice_tools.vboard import VirtualBoard
 
 HERE = Path(__file__).resolve().parent
+PARTS = {  # what programs of this folder import, by name
+    path.stem: path
+    for path in (HERE.parent / "suite" / "line.py", HERE / "fuzz.py", ONBOARD / "whole_loop.py")
+}
 
 
 @pytest.fixture(scope="session")
 def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VirtualBoard]:
     """A running virtual board with the library under /lib and no main.py."""
     flash = tmp_path_factory.mktemp("flash")
-    here = (HERE.parent / "suite" / "line.py", HERE / "fuzz.py", ONBOARD / "whole_loop.py")
-    write_compiled(flash / "lib", {path.stem: path for path in here})
+    write_compiled(flash / "lib", PARTS)
     with VirtualBoard(flash) as board:
         yield board
 
@@ -55,7 +58,7 @@ def running() -> Iterator[Callable[[type[Runtime]], Runtime]]:
         def start(kind: type[Runtime]) -> Runtime:
             runtime = kind()
             stack.callback(runtime.stop)
-            runtime.start(helpers(kind.holds))
+            runtime.start(helpers(kind.holds) | (PARTS if kind.holds is None else {}))
             return runtime
 
         yield start

@@ -95,9 +95,9 @@ class Unix(Runtime):
         except subprocess.TimeoutExpired as expired:
             heard = expired.stdout or b""
             raise TimeoutError(f"no end within {timeout_s:g} s; heard {heard!r}") from None
-        if done.returncode or done.stderr:
-            said = done.stderr or f"it ended with {done.returncode}\n"
-            raise ProgramError(done.stdout + said, program)
+        if done.returncode:
+            ended = "" if done.returncode == 1 else f"it ended with {done.returncode}\n"
+            raise ProgramError(done.stdout + done.stderr + ended, program)
         return done.stdout.splitlines()
 
     def stop(self) -> None:
