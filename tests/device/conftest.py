@@ -50,13 +50,13 @@ def run_on_board(library: VirtualBoard) -> Callable[..., list[str]]:
 
 
 @pytest.fixture(scope="session")
-def running() -> Iterator[Callable[[type[Runtime]], Runtime]]:
-    """running(Microbit): that runtime, started when it is first asked for."""
+def running() -> Iterator[Callable[..., Runtime]]:
+    """running(Unix, native=False): that runtime, started when it is first asked for."""
     with ExitStack() as stack:
 
         @cache
-        def start(kind: type[Runtime]) -> Runtime:
-            runtime = kind()
+        def start(kind: type[Runtime], **options: bool) -> Runtime:
+            runtime = kind(**options)
             stack.callback(runtime.stop)
             runtime.start(helpers(kind.holds) | (PARTS if kind.holds is None else {}))
             return runtime

@@ -1,6 +1,8 @@
 """Runs on a board: every hot method, each way through it, with the heap locked.
 
-Prints `hot NAME` for each that allocated nothing, and `allocates NAME ERROR`.
+Prints `hot NAME` for each that allocated nothing, and `allocates NAME ERROR`. With COUNTED set,
+the heap is open and counts instead: that sees frames, too, which a locked heap hides, since they
+fall back to the stack.
 """
 
 import asyncio
@@ -39,6 +41,7 @@ from sluice.queue.store import SegmentStore
 from sluice.queue.tiered import TieredQueue
 
 SMALL_MAX = (1 << 30) - 1
+COUNTED = globals().get("COUNTED", False)
 
 
 class Clock:
@@ -91,15 +94,27 @@ def hot(name, *calls):
     if name not in names:
         names.append(name)
     for call in calls:
-        error = None
-        micropython.heap_lock()
-        try:
-            call()
-        except MemoryError as caught:
-            error = caught
-        micropython.heap_unlock()
+        error = counted(call) if COUNTED else locked(call)
         if error is not None:
             failures[name] = error
+
+
+def locked(call):
+    error = None
+    micropython.heap_lock()
+    try:
+        call()
+    except MemoryError as caught:
+        error = caught
+    micropython.heap_unlock()
+    return error
+
+
+def counted(call):
+    before = micropython.mem_total()
+    call()
+    taken = micropython.mem_total() - before
+    return f"{taken} bytes" if taken else None
 
 
 def buckets():

@@ -54,6 +54,26 @@ def test_every_hot_method_runs_with_the_heap_locked(run_here):
     assert {line.removeprefix("hot ") for line in lines} == marked_hot() - NOT_ON_THIS_BOARD
 
 
+@pytest.mark.skipif(Unix.why_not() is not None, reason=str(Unix.why_not()))
+@pytest.mark.parametrize("native", [True, False])
+def test_no_hot_method_takes_its_frame_from_the_heap(running, native):
+    program = "COUNTED = True\n" + (HERE / "hot_paths.py").read_text()
+    lines = running(Unix, native=native).run(program)
+    assert [line for line in lines if not line.startswith("hot ")] == []
+    assert {line.removeprefix("hot ") for line in lines} == marked_hot() - NOT_ON_THIS_BOARD
+
+
+@pytest.mark.skipif(Unix.why_not() is not None, reason=str(Unix.why_not()))
+def test_the_count_sees_a_frame(running):
+    names = [f"v{n}" for n in range(12)]
+    twelve = f"def planted():\n    {' = '.join(names)} = 0\n    return v0\n"
+    program = twelve + (
+        "import micropython\nbefore = micropython.mem_total()\n"
+        "planted()\nprint(micropython.mem_total() > before)"
+    )
+    assert running(Unix).run(program) == ["True"]
+
+
 def test_100_000_events_leave_the_heap_as_it_was(run_here):
     assert run_here("allocation.py") == ["allocated 0 events 100000"]
 
