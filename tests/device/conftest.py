@@ -11,16 +11,20 @@ from pathlib import Path
 import pytest
 from shared_suite import helpers
 
+from host_sim import FIRMWARE
 from sluice_tools.lab.bench.measure import ONBOARD
-from sluice_tools.lab.runtimes import RUNTIMES, Runtime
+from sluice_tools.lab.runtimes import RUNTIMES, Runtime, Unix
 from sluice_tools.lab.runtimes.runtime import write_compiled
 from sluice_tools.vboard import VirtualBoard
 
 HERE = Path(__file__).resolve().parent
 PARTS = {  # what programs of this folder import, by name
-    path.stem: path
-    for path in (HERE.parent / "suite" / "line.py", HERE / "fuzz.py", ONBOARD / "whole_loop.py")
+    "fuzz": HERE / "fuzz.py",
+    "line": HERE.parent / "suite" / "line.py",
+    "machine_code": HERE / "machine_code.py",
+    "whole_loop": ONBOARD / "whole_loop.py",
 }
+PROGRAM = {"main": FIRMWARE / "main.py", "board": HERE / "stopped_board.py"}
 
 
 @pytest.fixture(scope="session")
@@ -58,7 +62,10 @@ def running() -> Iterator[Callable[..., Runtime]]:
         def start(kind: type[Runtime], **options: bool) -> Runtime:
             runtime = kind(**options)
             stack.callback(runtime.stop)
-            runtime.start(helpers(kind.holds) | (PARTS if kind.holds is None else {}))
+            more = PARTS if kind.holds is None else {}
+            if kind is Unix:
+                more = more | PROGRAM
+            runtime.start(helpers(kind.holds) | more)
             return runtime
 
         yield start

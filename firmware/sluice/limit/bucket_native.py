@@ -125,7 +125,9 @@ class TokenBucket(Plain):
 
     def cancel(self, n: int) -> None:
         """See TokenBucket. Hot."""
-        if self.rate is not None:
+        if self.rate is None:  # its state has no den
+            Plain.cancel(self, n)
+        else:
             _give_back(self._state, n)  # type: ignore[arg-type]
 
     def _refill(self) -> int:
