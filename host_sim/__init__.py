@@ -25,6 +25,7 @@ def _install() -> None:
     sys.path.insert(0, str(FIRMWARE))
     sys.modules["machine"] = machine
     sys.modules["micropython"] = micropython
+    micropython.install()
     for name in clock.TIME_FUNCTIONS:
         setattr(time, name, getattr(clock, name))
     for name in aio.ASYNCIO_NAMES:

@@ -69,4 +69,4 @@ def install() -> None:
     """Make viper's casts known everywhere, as MicroPython does."""
     for name in ("ptr8", "ptr16", "ptr32"):
         setattr(builtins, name, _Pointer)
-    builtins.uint = lambda value: int(value) & 0xFFFFFFFF  # type: ignore[attr-defined]
+    builtins.uint = lambda value: value & 0xFFFFFFFF  # type: ignore[attr-defined]

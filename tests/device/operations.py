@@ -62,7 +62,7 @@ def passing(clock, steps=STEPS):
 
 
 def bucket_state(bucket):
-    return bucket.rate, bucket.burst, bucket.settled, bucket._debt
+    return bucket.rate, bucket.burst, bucket.settled, bucket.debt
 
 
 def buckets():
@@ -253,7 +253,7 @@ def pipelines():
                         ring.put(b"%4d" % n, 1 + size)
                     sink.seen.clear()
                     moved = pipeline.step()
-                    shown = ring_state(ring, ()), stats_state(stats), bucket._debt
+                    shown = ring_state(ring, ()), stats_state(stats), bucket.debt
                     print(title, moved, pipeline.wait_ticks(), pipeline.lag(), sink.seen, *shown)
                     if step == 20:
                         stats.close_interval(clock.now)

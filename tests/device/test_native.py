@@ -56,7 +56,7 @@ def test_with_the_program_s_imports_all_kernels_are_in_use(running, kind):
 
 @on_unix
 def test_the_program_runs_on_them(running):
-    program = "open('config.json', 'w').write('{}')\nimport main"
+    program = "open('/config.json', 'w').write('{}')\nimport main"
     *said, found = running(Unix).run(program + IN_USE)
     assert said[0].startswith("event=start ")
     assert said[-1] == "event=stop"

@@ -12,7 +12,7 @@ from sluice_tools.lab.runtimes.flat import PART, flat_files, flat_program
 
 SUITE = Path(__file__).resolve().parents[1] / "suite"
 CASES = sorted([*SUITE.glob("limit/test_bucket_*.py"), *SUITE.glob("queue/test_ring_*.py")])
-PLACES = ("arguments", "limit/bucket", "queue/ring")
+PLACES = ("arguments", "limit/terms", "limit/bucket", "queue/ring")
 MODULES = {Path(place).name: (FIRMWARE / "sluice" / f"{place}.py").read_text() for place in PLACES}
 
 # The board's clock is host_sim's; its modules are those of its own folder, and no others.
@@ -68,6 +68,7 @@ def test_parts_are_small_and_say_nothing_to_people():
 
 SMALL = '''"""About."""
 from micropython import const
+from sluice.kernels import kernel
 from sluice.queue.ring import Ring
 _HALF = const(1 << 29)
 FULL = const(_HALF - 1 + _HALF)
@@ -81,6 +82,8 @@ class Queue(Ring):
     def wait(self):
         from sluice.backoff import Backoff
         return Backoff(_HALF)
+
+Queue = kernel("queue", "Queue", Queue)
 '''
 
 

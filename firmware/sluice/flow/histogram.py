@@ -4,6 +4,8 @@ from array import array
 
 from micropython import const
 
+from sluice.kernels import kernel
+
 _SMALL_MAX = const((1 << 30) - 1)
 _BUCKETS = const(8 + 8 * 26)  # 0..7 one each, then 8 to an octave up to 2^29 - 1
 
@@ -25,8 +27,8 @@ class LogHistogram:
     def __init__(self):
         self.count = 0
         self._counts = array("i", [0] * _BUCKETS)
-        self._low = _BUCKETS  # what lies outside low..high is empty
-        self._high = 0
+        self._low = _BUCKETS  # what lies before low is empty, and what lies from end on
+        self._end = 0
 
     def add(self, value: int) -> None:
         """Count one value. Hot."""
@@ -37,8 +39,8 @@ class LogHistogram:
         self._counts[bucket] += 1
         if bucket < self._low:
             self._low = bucket
-        if bucket > self._high:
-            self._high = bucket
+        if bucket >= self._end:
+            self._end = bucket + 1
 
     def percentile(self, p: int) -> int:
         """The p-th percentile by nearest rank, p from 1 to 100; -1 when empty. Hot.
@@ -50,7 +52,8 @@ class LogHistogram:
             return -1
         rank = count // 100 * p + (count % 100 * p + 99) // 100
         bucket = self._low
-        while bucket < self._high:
+        last = self._end - 1
+        while bucket < last:
             rank -= self._counts[bucket]
             if rank <= 0:
                 break
@@ -63,18 +66,21 @@ class LogHistogram:
         The last one is the sum of the values; each counts as the middle of its bucket, at most 6%
         off. Looks at no more than the 216 buckets.
         """
-        for bucket in range(self._low, self._high + 1):
+        for bucket in range(self._low, self._end):
             n = self._counts[bucket]
             if n:
                 _count(classes, bucket, n)
 
     def clear(self) -> None:
         """Forget all values. Hot."""
-        for bucket in range(self._low, self._high + 1):
+        for bucket in range(self._low, self._end):
             self._counts[bucket] = 0
         self.count = 0
         self._low = _BUCKETS
-        self._high = 0
+        self._end = 0
+
+
+LogHistogram = kernel("flow.histogram", "LogHistogram", LogHistogram)
 
 
 def _count(classes, bucket, n):
@@ -127,9 +133,3 @@ def _value_of(bucket):
     low = part << octave
     high = low + (1 << octave) - 1
     return low + (high - low) * part // (2 * part + 1)
-
-
-try:  # the same in viper, where the board has it
-    from sluice.flow.histogram_native import LogHistogram  # noqa: F401
-except (ImportError, SyntaxError):
-    pass

@@ -4,6 +4,7 @@ import time
 
 from micropython import const
 
+from sluice.kernels import kernel
 from sluice.queue.ring import OVERWRITE
 
 RECORD = "record"
@@ -292,7 +293,4 @@ class Pipeline:
         self._denied = False
 
 
-try:  # the same in viper, where the board has it
-    from sluice.flow.pipeline_native import Pipeline  # noqa: F401
-except (ImportError, SyntaxError):
-    pass
+Pipeline = kernel("flow.pipeline", "Pipeline", Pipeline)

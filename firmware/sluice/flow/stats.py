@@ -6,6 +6,7 @@ from array import array
 from micropython import const
 
 from sluice.flow.histogram import CLASSES, LogHistogram
+from sluice.kernels import kernel
 
 _SMALL_MAX = const((1 << 30) - 1)
 
@@ -170,7 +171,4 @@ class Stats:
         self._tried = self._missed = self._waited = self._sink_ticks = 0
 
 
-try:  # the same in viper, where the board has it
-    from sluice.flow.stats_native import Stats  # noqa: F401
-except (ImportError, SyntaxError):
-    pass
+Stats = kernel("flow.stats", "Stats", Stats)

@@ -6,67 +6,74 @@ from array import array
 import micropython
 from micropython import const
 
-from sluice.flow.stats import Stats as Plain
 from sluice.kernels import word
 
 _SMALL_MAX = const((1 << 30) - 1)
 
 # The words of the state.
-_SINCE = const(0)
-_SECOND = const(1)
-_IN_SECOND = const(2)
-_ADMITTED = const(3)
-_TRIED = const(4)
-_SINK_TICKS = const(5)
-_MISSED = const(6)
-_WORDS = const(7)
+_STATS_SINCE = const(0)
+_STATS_SECOND = const(1)
+_STATS_IN_SECOND = const(2)
+_STATS_ADMITTED = const(3)
+_STATS_TRIED = const(4)
+_STATS_SINK_TICKS = const(5)
+_STATS_MISSED = const(6)
+_STATS_WORDS = const(7)
 
 
-class Stats(Plain):
-    """sluice.flow.stats.Stats."""
+def over(plain, name):
+    """A class that does in viper what the plain one does.
 
-    _since = word(_SINCE)
-    _second = word(_SECOND)
-    _in_second = word(_IN_SECOND)
-    admitted = word(_ADMITTED)
-    _tried = word(_TRIED)
-    _sink_ticks = word(_SINK_TICKS)
-    _missed = word(_MISSED)
+    plain: the Stats.
+    """
 
-    def __init__(self, ticks=time.ticks_ms, per_second=1000):
-        self._state = array("i", [0] * _WORDS)
-        Plain.__init__(self, ticks, per_second)
+    class Stats(plain):
+        """sluice.flow.stats.Stats."""
 
-    @micropython.viper
-    def admit(self, now: int, sojourn: int):
-        """See Stats. Hot."""
-        s = ptr32(self._state)
-        if now - s[_SINCE] & _SMALL_MAX >= s[_SECOND]:
-            self._roll(now)
-        s[_IN_SECOND] += 1
-        if s[_ADMITTED] != _SMALL_MAX:
-            s[_ADMITTED] += 1
-        self._sojourn.add(sojourn)
+        _since = word(_STATS_SINCE)
+        _second = word(_STATS_SECOND)
+        _in_second = word(_STATS_IN_SECOND)
+        admitted = word(_STATS_ADMITTED)
+        _tried = word(_STATS_TRIED)
+        _sink_ticks = word(_STATS_SINK_TICKS)
+        _missed = word(_STATS_MISSED)
 
-    @micropython.viper
-    def attempt(self, taken, took: int):
-        """See Stats. Hot."""
-        s = ptr32(self._state)
-        if s[_TRIED] == _SMALL_MAX:
-            return
-        s[_TRIED] += 1
-        if not taken:
-            s[_MISSED] += 1
-        if took > 0:
-            ticks = s[_SINK_TICKS]
-            s[_SINK_TICKS] = ticks + took if ticks < _SMALL_MAX - took else _SMALL_MAX
+        def __init__(self, ticks=time.ticks_ms, per_second=1000):
+            self._state = array("i", [0] * _STATS_WORDS)
+            plain.__init__(self, ticks, per_second)
 
-    @micropython.viper
-    def roll(self, now: int):
-        """See Stats. Hot."""
-        s = ptr32(self._state)
-        if now - s[_SINCE] & _SMALL_MAX >= s[_SECOND]:
-            self._roll(now)
+        @micropython.viper
+        def admit(self, now: int, sojourn: int):
+            """See Stats. Hot."""
+            s = ptr32(self._state)
+            if now - s[_STATS_SINCE] & _SMALL_MAX >= s[_STATS_SECOND]:
+                self._roll(now)
+            s[_STATS_IN_SECOND] += 1
+            if s[_STATS_ADMITTED] != _SMALL_MAX:
+                s[_STATS_ADMITTED] += 1
+            self._sojourn.add(sojourn)
 
-    def _roll(self, now):
-        Plain.roll(self, now)
+        @micropython.viper
+        def attempt(self, taken, took: int):
+            """See Stats. Hot."""
+            s = ptr32(self._state)
+            if s[_STATS_TRIED] == _SMALL_MAX:
+                return
+            s[_STATS_TRIED] += 1
+            if not taken:
+                s[_STATS_MISSED] += 1
+            if took > 0:
+                ticks = s[_STATS_SINK_TICKS]
+                s[_STATS_SINK_TICKS] = ticks + took if ticks < _SMALL_MAX - took else _SMALL_MAX
+
+        @micropython.viper
+        def roll(self, now: int):
+            """See Stats. Hot."""
+            s = ptr32(self._state)
+            if now - s[_STATS_SINCE] & _SMALL_MAX >= s[_STATS_SECOND]:
+                self._roll(now)
+
+        def _roll(self, now):
+            plain.roll(self, now)
+
+    return Stats

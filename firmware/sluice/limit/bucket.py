@@ -17,44 +17,13 @@ except ImportError:  # MicroPython before 1.12 knows it only by this name
 
 from micropython import const
 
-from sluice.arguments import check_callable, check_int
+from sluice.arguments import check_callable
+from sluice.kernels import kernel
+from sluice.limit.terms import Terms
 
-_SMALL_MAX = const((1 << 30) - 1)  # the largest integer that needs no heap
-_HALF_PERIOD = const(1 << 29)  # ticks_diff tells the direction of time up to here
 _STEP_BACK = const(-65536)
 
 _ticks_diff = time.ticks_diff
-
-
-def _gcd(a, b):
-    while b:
-        a, b = b, a % b
-    return a
-
-
-def _terms(rate, per, burst):
-    """(num, den, D) of a bucket, or the error that says why there is none."""
-    check_int("burst", burst, 1, _SMALL_MAX)
-    check_int("per", per, 1, _SMALL_MAX)
-    if rate is None:
-        return 0, 1, _SMALL_MAX
-    check_int("rate", rate, 0, _SMALL_MAX)
-    divisor = _gcd(rate, per)
-    num, den = rate // divisor, per // divisor
-    if not num:
-        return 0, den, burst * den
-    most_debt = min(_SMALL_MAX - num, num * (_HALF_PERIOD - 1))
-    if most_debt < den:
-        raise ValueError(
-            "rate %d per %d ticks is out of range: reduced to %d / %d, one token must be worth"
-            " at most %d units" % (rate, per, num, den, most_debt)
-        )
-    if burst * den > most_debt:
-        raise ValueError(
-            "burst must be from 1 to %d at rate %d per %d ticks, not %d"
-            % (most_debt // den, rate, per, burst)
-        )
-    return num, den, most_debt
 
 
 _GUARDED = (
@@ -101,8 +70,10 @@ class TokenBucket:
     guard, a grant can be counted once for both of them, on every board.
     guard: an IrqGuard or LockGuard of sluice.guard, for several owners.
 
-    Read only: `rate`, `per`, `burst` as they were set; `settled`, the tick up
-    to which the debt is paid, which right after a grant is the tick of it.
+    Read only: `rate`, `per`, `burst` as they were set; `debt`, what is missing
+    from a full bucket, in units of 1/den token; `settled`, the tick up to which
+    that is paid, which right after a grant is the tick of it. A class that
+    derives from this one may write the last two.
     """
 
     def __init__(self, rate, burst, per=None, ticks=time.ticks_ms, guard=None):
@@ -110,7 +81,7 @@ class TokenBucket:
         if per is None:
             per = 1000000 if ticks is time.ticks_us else 1000
         self._ticks = ticks
-        self._adopt(rate, per, burst, _terms(rate, per, burst), 0)
+        self._change(Terms(rate, per, burst), 0)
         self.settled = ticks()
         self._line = None  # of the tasks that wait
         if guard is not None:
@@ -131,7 +102,7 @@ class TokenBucket:
         cost = n * self._den
         if debt > self._full - cost:
             return False
-        self._debt = debt + cost
+        self.debt = debt + cost
         return True
 
     def take_up_to(self, most: int) -> int:
@@ -150,7 +121,7 @@ class TokenBucket:
             return 0
         if n > most:
             n = most
-        self._debt = debt + n * den
+        self.debt = debt + n * den
         return n
 
     def wait_ticks(self, n: int = 1) -> int:
@@ -184,7 +155,7 @@ class TokenBucket:
         wait = self._ticks_to_pay(debt - self._full)
         if 0 <= max_wait < wait:
             return -1
-        self._debt = debt
+        self.debt = debt
         return wait
 
     def cancel(self, n: int) -> None:
@@ -194,11 +165,11 @@ class TokenBucket:
         """
         if n <= 0:
             return
-        debt = self._debt
+        debt = self.debt
         if n > debt // self._den:  # compared before it is multiplied
-            self._debt = 0
+            self.debt = 0
         else:
-            self._debt = debt - n * self._den
+            self.debt = debt - n * self._den
 
     def tokens(self) -> int:
         """Whole tokens there now; 0 while in debt; burst when unlimited. Hot."""
@@ -221,7 +192,7 @@ class TokenBucket:
         """
         now = self._ticks()
         elapsed = _ticks_diff(now, self.settled)
-        debt = self._debt
+        debt = self.debt
         if elapsed < 0:
             if elapsed >= _STEP_BACK:
                 return debt
@@ -232,7 +203,7 @@ class TokenBucket:
                 debt = 0
         elif self._num:
             debt = 0
-        self._debt = debt
+        self.debt = debt
         self.settled = now
         return debt
 
@@ -275,13 +246,9 @@ class TokenBucket:
         unit. per=None keeps `per`. Raises TypeError, or ValueError also when
         burst or the debt do not fit the new rate; then nothing changed.
         """
-        if per is None:
-            per = self.per
-        terms = _terms(rate, per, self.burst)
+        terms = Terms(rate, self.per if per is None else per, self.burst)
         self._refill()
-        # int(): set-up may use big integers, also where tests forbid them.
-        debt = 0 if rate is None else -(-int(self._debt) * terms[1] // self._den)
-        self._adopt(rate, per, self.burst, terms, debt)
+        self._change(terms, terms.converted(self.debt, self._den))
 
     def set_burst(self, burst) -> None:
         """Change the size; the tokens stay, capped at the new burst.
@@ -289,15 +256,14 @@ class TokenBucket:
         Raises TypeError, or ValueError also when the debt would not fit; then
         nothing changed.
         """
-        terms = _terms(self.rate, self.per, burst)
+        terms = Terms(self.rate, self.per, burst)
         self._refill()
         # A subclass can count in another unit than that of the reduced rate.
-        held = (int(self._full) - int(self._debt)) * terms[1] // self._den
-        self._adopt(self.rate, self.per, burst, terms, max(0, burst * terms[1] - held))
+        self._change(terms, terms.leaving(self._full - self.debt, self._den))
 
     def reset(self) -> None:
         """Fill the bucket, as it was when made."""
-        self._debt = 0
+        self.debt = 0
         self.settled = self._ticks()
 
     def _grant_unlimited(self):
@@ -310,27 +276,20 @@ class TokenBucket:
         num = self._num
         return (debt + num - 1) // num if num else -1
 
-    def _adopt(self, rate, per, burst, terms, debt):
-        num, den, most_debt = terms
-        if debt > most_debt:
-            raise ValueError(
-                "rate %s per %d ticks with burst %d can carry a debt of %d / %d tokens, not %d / %d"
-                % (rate, per, burst, most_debt, den, debt, den)
-            )
-        self.rate, self.per, self.burst = rate, per, burst
-        self._num, self._den = num, den
-        self._debt = debt
-        self._full = burst * den  # the debt of an empty bucket
-        self._most = 0 if rate is None else burst  # what can be asked for at once
-        self._most_debt = most_debt
-        self._pays_all = (most_debt + num - 1) // num if num else _SMALL_MAX  # ticks
+    def _change(self, terms, debt):
+        """Adopt terms in the set-up. Raises ValueError, nothing changed, if they do not fit."""
+        terms.check_debt(debt)
+        self._adopt(terms, debt)
+
+    def _adopt(self, terms, debt):
+        """Count by these terms from now on; what they do not say is kept."""
+        self.rate, self.per, self.burst = terms.rate, terms.per, terms.burst
+        self._num, self._den = terms.num, terms.den
+        self._full = terms.full
+        self._most = terms.most
+        self._most_debt = terms.most_debt
+        self._pays_all = terms.pays_all
+        self.debt = debt
 
 
-# What a class derives from that changes the arithmetic or the state between calls: the
-# kernels keep their own copy of the terms and their try_acquire is found before a method.
-PlainBucket = TokenBucket
-
-try:  # the same in viper, where the board has it
-    from sluice.limit.bucket_native import TokenBucket  # noqa: F401
-except (ImportError, SyntaxError):
-    pass
+TokenBucket = kernel("limit.bucket", "TokenBucket", TokenBucket)

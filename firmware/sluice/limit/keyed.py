@@ -13,7 +13,7 @@ from array import array
 from micropython import const
 
 from sluice.arguments import check_int
-from sluice.limit.bucket import PlainBucket
+from sluice.limit.bucket import TokenBucket
 
 _SMALL_MAX = const((1 << 30) - 1)
 _MOST_SLOTS = const(16383)  # slots and chains are numbered in 16 bits
@@ -169,20 +169,20 @@ class KeyedBuckets:
         newer[slot] = end
 
 
-class _Buckets(PlainBucket):
+class _Buckets(TokenBucket):
     """Many states for one bucket's arithmetic, which works on the one that is loaded."""
 
     def __init__(self, count, rate, burst, per, ticks):
-        PlainBucket.__init__(self, rate, burst, per, ticks)
+        TokenBucket.__init__(self, rate, burst, per, ticks)
         self._debts = array("i", [0] * count)
         self._settled = array("i", [self.settled] * count)
 
     def load(self, i):
-        self._debt = self._debts[i]
+        self.debt = self._debts[i]
         self.settled = self._settled[i]
 
     def store(self, i):
-        self._debts[i] = self._debt
+        self._debts[i] = self.debt
         self._settled[i] = self.settled
 
     def exchange(self, slot, outside):

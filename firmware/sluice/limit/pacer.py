@@ -3,6 +3,7 @@
 import time
 
 from sluice.arguments import check_int
+from sluice.limit.terms import Terms
 from sluice.limit.tunable import TunableBucket
 
 
@@ -53,7 +54,7 @@ class Pacer(TunableBucket):
         debt = self._refill()
         if debt > self._spare:
             return False
-        self._debt = debt + n * self._den
+        self.debt = debt + n * self._den
         return True
 
     def take_up_to(self, most: int) -> int:
@@ -72,7 +73,7 @@ class Pacer(TunableBucket):
         n = left // self._den + 1
         if n > most:
             n = most
-        self._debt = debt + n * self._den
+        self.debt = debt + n * self._den
         return n
 
     def wait_ticks(self, n: int = 1) -> int:
@@ -100,7 +101,7 @@ class Pacer(TunableBucket):
         cost = n * self._den
         if debt > self._most_debt - cost:
             return -1
-        self._debt = debt + cost
+        self.debt = debt + cost
         return wait
 
     def tokens(self) -> int:
@@ -109,43 +110,33 @@ class Pacer(TunableBucket):
             return self.burst
         return self.burst if self._refill() <= self._spare else 0
 
-    def tune(self, rate: int) -> int:
-        """Change the rate, clamped to the range, from now on; returns it. Hot.
-
-        The ticks so far count at the old rate. Without a range nothing changes,
-        and 0 is returned.
-        """
-        rate = TunableBucket.tune(self, rate)
-        if rate:
-            self._spare = rate * self.slack - 1
-        return rate
-
     def set_burst(self, burst) -> None:
         """Change what can be asked for at once. Raises TypeError or ValueError; see TokenBucket."""
-        held = Pacer(self.rate, burst, self.per, self._ticks, self.slack)  # says what is wrong
+        terms = Terms(self.rate, self.per, burst)
         self._refill()
-        terms = held._num, held._den, held._most_debt
-        debt = -(-int(self._debt) * held._den // self._den)
-        self._adopt(self.rate, self.per, burst, terms, debt)
+        self._change(terms, terms.converted(self.debt, self._den))
 
     def reset(self) -> None:
         """A grant is due from now on, as when it was made."""
         TunableBucket.reset(self)
-        self._debt = self._spare
+        self.debt = self._spare
 
-    def _adopt(self, rate, per, burst, terms, debt):
-        num, den, most_debt = terms
-        spare = max(0, num * self.slack - 1)
-        most_slack = (most_debt - burst * den + 1) // num if num else self.slack
+    def _change(self, terms, debt):
+        num = terms.num
+        most_slack = (terms.most_debt - terms.full + 1) // num if num else self.slack
         if most_slack < 1:
             raise ValueError(
                 "rate %s per %d ticks with burst %d leaves no room for any slack"
-                % (rate, per, burst)
+                % (terms.rate, terms.per, terms.burst)
             )
         if self.slack > most_slack:
             raise ValueError(
                 "slack must be from 1 to %d at rate %s per %d ticks with burst %d, not %d"
-                % (most_slack, rate, per, burst, self.slack)
+                % (most_slack, terms.rate, terms.per, terms.burst, self.slack)
             )
-        TunableBucket._adopt(self, rate, per, burst, terms, debt)
-        self._spare = spare
+        TunableBucket._change(self, terms, debt)
+
+    def _adopt(self, terms, debt):
+        TunableBucket._adopt(self, terms, debt)
+        num = terms.num
+        self._spare = num * self.slack - 1 if num else 0

@@ -3,18 +3,31 @@
 import time
 
 from sluice.arguments import check_int
-from sluice.limit.bucket import PlainBucket
+from sluice.limit.bucket import TokenBucket
+from sluice.limit.terms import Terms, most_debt_at
 
 _SMALL_MAX = (1 << 30) - 1
-_FAR = (1 << 29) - 1
 
 
-def _most_debt(rate):
-    """D of TokenBucket for rate / per that is not reduced."""
-    return min(_SMALL_MAX - rate, rate * _FAR)
+class _Range(Terms):
+    """The terms of any rate from low to high: rate / per is not reduced, and all fit one burst."""
+
+    def __init__(self, low, high, per, burst):
+        most_debt = min(most_debt_at(low), most_debt_at(high))
+        if burst * per > most_debt:
+            raise ValueError(
+                "burst must be from 1 to %d for rates from %d to %d per %d ticks, not %d"
+                % (most_debt // per, low, high, per, burst)
+            )
+        self._set(high, per, burst, high, per, most_debt)
+
+    def tune(self, rate: int) -> None:
+        """Make them those of a rate in the range. Hot."""
+        self.rate = self.num = rate
+        self.pays_all = (self.most_debt + rate - 1) // rate
 
 
-class TunableBucket(PlainBucket):
+class TunableBucket(TokenBucket):
     """A TokenBucket with `tune`, which changes the rate within a range that was set.
 
     Within the range rate / per is not reduced: a unit of debt is 1 / per of a
@@ -29,7 +42,7 @@ class TunableBucket(PlainBucket):
     """
 
     def __init__(self, rate, burst, per=None, ticks=time.ticks_ms):
-        PlainBucket.__init__(self, rate, burst, per, ticks)
+        TokenBucket.__init__(self, rate, burst, per, ticks)
 
     def set_range(self, low, high) -> None:
         """Let `tune` change the rate from low to high tokens each `per`, from now on.
@@ -40,18 +53,14 @@ class TunableBucket(PlainBucket):
         """
         check_int("high", high, 1, _SMALL_MAX)
         check_int("low", low, 1, high)
-        per, burst = self.per, self.burst
-        most_debt = min(_most_debt(low), _most_debt(high))
-        if burst * per > most_debt:
-            raise ValueError(
-                "burst must be from 1 to %d for rates from %d to %d per %d ticks, not %d"
-                % (most_debt // per, low, high, per, burst)
-            )
+        terms = _Range(low, high, self.per, self.burst)
         self._refill()
-        rate = high if self.rate is None else self.rate
-        debt = 0 if self.rate is None else -(-int(self._debt) * per // self._den)
-        self._adopt(high, per, burst, (high, per, most_debt), debt)
+        rate, debt = high, 0
+        if self.rate is not None:
+            rate, debt = self.rate, terms.converted(self.debt, self._den)
+        self._change(terms, debt)
         self.low, self.high = low, high
+        self._range = terms
         self.tune(rate)
 
     def tune(self, rate: int) -> int:
@@ -68,10 +77,12 @@ class TunableBucket(PlainBucket):
         elif rate < self.low:
             rate = self.low
         self._refill()
-        self.rate = self._num = rate
-        self._pays_all = (self._most_debt + rate - 1) // rate
+        terms = self._range
+        terms.tune(rate)
+        self._adopt(terms, self.debt)
         return rate
 
-    def _adopt(self, rate, per, burst, terms, debt):
-        PlainBucket._adopt(self, rate, per, burst, terms, debt)
+    def _change(self, terms, debt):
+        TokenBucket._change(self, terms, debt)
         self.low = self.high = 0
+        self._range = None

@@ -11,6 +11,8 @@ REPL or a boot that hears a frame must not be stopped by it.
 
 from micropython import const
 
+from sluice.kernels import kernel
+
 _CTRL_C = const(0x03)
 
 
@@ -27,6 +29,9 @@ def encode(buf, start: int, end: int) -> None:
     buf[last] = end - last
 
 
+encode = kernel("link.cobs", "encode", encode)
+
+
 def decode(buf, end: int) -> bool:
     """Decode buf[0:end], which holds no zero, into the content in buf[1:end]. Hot.
 
@@ -40,6 +45,9 @@ def decode(buf, end: int) -> bool:
         buf[i] = 0
         i += step
     return i == end
+
+
+decode = kernel("link.cobs", "decode", decode)
 
 
 def unstuff(buf, end: int) -> bool:
@@ -61,9 +69,3 @@ def unstuff(buf, end: int) -> bool:
         buf[i] = _CTRL_C
         i -= step - 1 if step > _CTRL_C else step
     return i == -1
-
-
-try:  # the same in viper, where the board has it
-    from sluice.link.cobs_native import decode, encode  # noqa: F401
-except (ImportError, SyntaxError):
-    pass

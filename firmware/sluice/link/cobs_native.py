@@ -4,7 +4,7 @@ import micropython
 
 
 @micropython.viper
-def encode(buf, start: int, end: int):
+def _encode(buf, start: int, end: int):
     """See sluice.link.cobs. Hot."""
     buf[end - 1]  # raises where the rest would go beyond the end
     b = ptr8(buf)
@@ -19,7 +19,7 @@ def encode(buf, start: int, end: int):
 
 
 @micropython.viper
-def decode(buf, end: int) -> bool:
+def _decode(buf, end: int) -> bool:
     """See sluice.link.cobs. Hot."""
     if end < 2 or end > 254:
         return False
@@ -31,3 +31,8 @@ def decode(buf, end: int) -> bool:
         b[i] = 0
         i += step
     return i == end
+
+
+def over(plain, name):
+    """The same in viper."""
+    return _encode if name == "encode" else _decode

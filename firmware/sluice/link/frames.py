@@ -10,6 +10,7 @@ import time
 from micropython import const
 
 from sluice.crc16 import crc16
+from sluice.kernels import kernel
 from sluice.link.cobs import decode, encode, unstuff
 
 MAX_CONTENT = const(251)  # bytes of a frame from the board without its checksum
@@ -206,7 +207,4 @@ class Frames:
             self.bad += 1
 
 
-try:  # the same in viper, where the board has it
-    from sluice.link.frames_native import Frames  # noqa: F401
-except (ImportError, SyntaxError):
-    pass
+Frames = kernel("link.frames", "Frames", Frames)

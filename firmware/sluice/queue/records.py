@@ -6,6 +6,7 @@ from array import array
 from micropython import const
 
 from sluice.arguments import check_int
+from sluice.kernels import kernel
 from sluice.queue.ring import REJECT, Ring
 
 _MAX_SIZE = const(65535)
@@ -123,7 +124,4 @@ class RecordRing(Ring):
         return total + mean * n if n < (_SMALL_MAX - total) // (mean + 1) else _SMALL_MAX
 
 
-try:  # the same in viper, where the board has it
-    from sluice.queue.records_native import RecordRing  # noqa: F401
-except (ImportError, SyntaxError):
-    pass
+RecordRing = kernel("queue.records", "RecordRing", RecordRing)

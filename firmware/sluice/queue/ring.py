@@ -17,6 +17,7 @@ from array import array
 from micropython import const
 
 from sluice.arguments import check_int
+from sluice.kernels import kernel
 
 REJECT = const(0)
 OVERWRITE = const(1)
@@ -241,6 +242,9 @@ class Ring:
         return True
 
 
+Ring = kernel("queue.ring", "Ring", Ring)
+
+
 _GUARDED_QUEUE = (("try_put", "item"), ("try_get", "default"), ("peek", "default"))
 
 
@@ -334,7 +338,4 @@ class RingQueue(Ring):
         return self.try_get(default)
 
 
-try:  # the same in viper, where the board has it
-    from sluice.queue.ring_native import Ring, RingQueue  # noqa: F401
-except (ImportError, SyntaxError):
-    pass
+RingQueue = kernel("queue.ring", "RingQueue", RingQueue)

@@ -176,8 +176,9 @@ class CallGraph:
         found = [cls]
         for each in found:  # grows while it is walked
             for base in each.node.bases:
-                for parent in self.targets(base, each.scope):
-                    # A class in machine code and the plain one that it extends have one name.
+                # A class in machine code extends one that `over` is handed, as its docstring says.
+                handed = self.instances(base, each.scope) or set()
+                for parent in [*self.targets(base, each.scope), *handed]:
                     if isinstance(parent, Class) and parent not in found:
                         found.append(parent)
         return set(found)

@@ -80,9 +80,11 @@ class Frames:
 
 def _frame(function: Function, code: mpy.Code) -> Frame:
     closed_over = code.arguments - len(function.parameters)
+    # Whoever calls may name an argument that has a default, which then takes two words.
+    named = 2 * code.keyword_only + len(function.node.args.defaults)
     return Frame(
         words=0 if function.is_machine_code else code.state + _HANDLER_WORDS * code.handlers,
-        closure=code.arguments + 2 * code.keyword_only if closed_over else 0,
+        closure=code.arguments + named if closed_over else 0,
     )
 
 

@@ -78,7 +78,13 @@ class _Binder(ast.NodeVisitor):
             self.bind(target.value, None)
 
     def meant_by(self, value: ast.expr | None) -> list[Definition]:
-        """In a class body a name can be another for a method above it."""
+        """In a class body a name can be another for a method above it.
+
+        What `kernel` returns is what it was handed, or the one of this name that extends it.
+        """
+        match value:
+            case ast.Call(func=ast.Name(id="kernel"), args=[_, _, plain]):
+                value = plain
         if self.owner and isinstance(value, ast.Name) and value.id in self.owner.members:
             return self.owner.members[value.id]
         return [Assigned(value, self.scope)]

@@ -18,7 +18,7 @@ from .source import Function, Given
 class Report:
     """What the checks found.
 
-    hot:       the functions that their docstrings mark as hot.
+    hot:       the functions that their docstrings mark as hot, and all machine code.
     reached:   those and all that they call, each with the words of its frame.
     given:     the names of the functions that callers hand in; they are not followed.
     findings:  each with the calls that lead there from a hot function.
@@ -39,7 +39,7 @@ def check(folder: Path) -> Report:
     """Check the firmware in a folder; UserError if it does not compile or nothing in it is hot."""
     library = Library(folder)
     graph = CallGraph(library)
-    hot = [function for function in library.functions if function.hot]
+    hot = [one for one in library.functions if one.hot or one.is_machine_code]
     if not hot:
         raise UserError(f"{folder}: no function whose docstring says 'Hot.'")
     frames = Frames(library)

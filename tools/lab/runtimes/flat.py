@@ -4,7 +4,7 @@ Such a board compiles what it imports, and needs room for the whole syntax tree 
 does. So docstrings, comments and annotations go, constants stand as numbers, `sluice.queue.ring` is
 `ring`, and `ring.py` does no more than run its parts, `ring.1`, `ring.2` and so on, each of them
 small, in its own namespace. A class that is larger than a part gets its members one by one. No
-such board runs machine code, so modules do not look for it.
+such board runs machine code, so modules do not ask for it.
 """
 
 import ast
@@ -14,6 +14,7 @@ from collections.abc import Iterator
 PART = 600  # characters; compiling takes several times as many bytes
 
 _PACKAGE = "sluice."
+_KERNEL = "kernel"  # what would put machine code in place of a definition
 # Collecting garbage before each part keeps the free memory in one piece.
 _LOADER = """import gc
 for part in range(%d):
@@ -63,7 +64,11 @@ class _Lean(ast.NodeTransformer):
     def visit_Assign(self, node: ast.Assign) -> ast.AST | None:
         self.generic_visit(node)
         target = node.targets[0]
-        if isinstance(node.value, ast.Call) and ast.unparse(node.value.func) == "const":
+        called = ast.unparse(node.value.func) if isinstance(node.value, ast.Call) else ""
+        if called == _KERNEL:
+            return None
+        if called == "const":
+            assert isinstance(node.value, ast.Call)
             assert isinstance(target, ast.Name)
             number = eval(ast.unparse(node.value.args[0]))
             node.value = self._constants[target.id] = ast.Constant(number)
@@ -77,14 +82,11 @@ class _Lean(ast.NodeTransformer):
         return node
 
     def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.AST | None:
+        if [alias.name for alias in node.names] == [_KERNEL]:
+            return None
         node.module = _flat_name(node.module or "")
         node.names = [alias for alias in node.names if alias.name != "const"]
         return node if node.names else None
-
-    def visit_Try(self, node: ast.Try) -> ast.AST | None:
-        if any(home.endswith("_native") for home in _imported(node)):
-            return None
-        return self.generic_visit(node)
 
     def _visit_body(self, node: ast.Module | ast.ClassDef | ast.FunctionDef) -> ast.AST:
         if ast.get_docstring(node) is not None:

@@ -17,7 +17,7 @@ _IMAGE = Path("/usr/share/firmware-microbit-micropython/firmware.hex")
 _CHUNK = 32  # bytes: its UART has no flow control, and the program behind it room for 64
 _IDLE_S = 0.5  # a board that reads is idle before
 _BOOT_S = 20
-_HOLDS = ("arguments", "limit/bucket", "queue/ring")
+_HOLDS = ("arguments", "limit/terms", "limit/bucket", "queue/ring")
 
 
 class Microbit(Runtime):
