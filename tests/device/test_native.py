@@ -55,12 +55,17 @@ def test_with_the_program_s_imports_all_kernels_are_in_use(running, kind):
 
 
 @on_unix
-def test_the_program_runs_on_them(running):
-    program = "open('/config.json', 'w').write('{}')\nimport main"
-    *said, found = running(Unix).run(program + IN_USE)
-    assert said[0].startswith("event=start ")
-    assert said[-1] == "event=stop"
-    assert found == " ".join(ALL)
+@pytest.mark.parametrize("native", [True, False])
+def test_the_program_runs_on_them_where_they_are_installed(running, native):
+    program = "open('/config.json', 'w').write('{}')\nimport main" + IN_USE
+    program += "\nfrom sluice.kernels import in_force, missing\nprint(len(in_force), len(missing))"
+    start, stop, found, counts = running(Unix, native=native).run(program)
+    assert start.startswith("event=start ")
+    assert stop == "event=stop"
+    assert found == (" ".join(ALL) if native else "")
+    in_force, missing = map(int, counts.split())
+    assert (missing if native else in_force) == 0
+    assert (in_force if native else missing) >= len(ALL)
 
 
 @on_unix

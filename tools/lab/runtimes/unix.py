@@ -31,7 +31,7 @@ sys.path[:] = "", ".frozen", "/lib"
 exec(compile(program, "<stdin>", "exec"), {"__name__": "__main__"})
 """
 
-# Found before the module in C, of which `utime` is another name.
+# Found before the modules in C, of which `utime` and `uos` are other names.
 _TIME = """import utime
 from utime import *
 
@@ -54,6 +54,18 @@ def ticks_add(ticks, delta):
 
 def ticks_diff(end, start):
     return (end - start + _HALF & _LAST) - _HALF
+"""
+
+# In a folder that became the whole file system, the port's own does not find what it renames.
+_OS = """import uos
+from uos import *
+
+def rename(old, new):
+    with open(old, "rb") as file:
+        content = file.read()
+    with open(new, "wb") as file:
+        file.write(content)
+    uos.remove(old)
 """
 
 
@@ -79,7 +91,8 @@ class Unix(Runtime):
 
     def start(self, helpers: Mapping[str, Path]) -> None:
         write_compiled(self._flash / "lib", helpers, self._arch)
-        (self._flash / "lib" / "time.py").write_text(_TIME)
+        for name, source in (("time", _TIME), ("os", _OS)):
+            (self._flash / "lib" / f"{name}.py").write_text(source)
         self._run.write_text(_RUN)
 
     def run(self, program: str, timeout_s: float = 60) -> list[str]:
