@@ -409,3 +409,25 @@ async def test_picture_is_whole_and_fetches_nothing(tmp_path):
     for shown in ("/dev/ttyACM0: connected", "1 reset", "rate 500/s", "Dropped", "event=start"):
         assert shown in text
     assert "url(http" not in svg
+
+
+@pytest.mark.parametrize(
+    ("said", "shown", "alarming"),
+    [
+        ("kernels=11/11", "kernels 11/11", False),
+        ("kernels=9/11", "kernels 9/11", True),
+        ("kernels=0/0", "", False),  # no emitter
+        ("sink=null", "", False),
+        ("kernels=many", "", False),
+    ],
+)
+async def test_kernels_of_the_program_that_started_are_shown(said, shown, alarming):
+    async with console() as screen:
+        screen.say(LinkUp(time.time()), LogLine(0, f"event=start version=0.1.0 {said}"))
+        screen.say(LogLine(0, "kernels=3/4"))  # says no program
+        await screen.until(lambda: screen.log()[-1:] == ["kernels=3/4"])
+        screen.app._redraw()
+        await screen.shows("#status", shown or "connected")
+        assert ("kernels" in screen.text("#status")) == bool(shown)
+        kernels = screen.app.history.kernels
+        assert bool(kernels and kernels.missing) == alarming

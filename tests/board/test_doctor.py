@@ -9,6 +9,7 @@ import threading
 import tty
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -18,6 +19,7 @@ from click.testing import CliRunner
 from flashed import flash
 
 from sluice_tools.board.doctor import ports
+from sluice_tools.board.flash.device import Device
 from sluice_tools.cli import main
 from sluice_tools.vboard import VirtualBoard
 
@@ -87,6 +89,20 @@ def test_a_board_that_is_well(vboard: VirtualBoard) -> None:
     assert CliRunner().invoke(main, flash_command).exit_code == 0
     told = doctor("--port", vboard.url)
     assert told["findings"][-1]["says"].startswith("this Sluice is on it: /app_")
+
+
+def test_kernels_that_a_board_could_run_and_has_not(
+    vboard: VirtualBoard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    CliRunner().invoke(main, ["flash", "--board", "virtual", "--port", vboard.url])
+    assert doctor("--port", vboard.url)["good"]  # it has no emitter, and needs none
+    facts = Device.facts
+    monkeypatch.setattr(Device, "facts", lambda self: replace(facts(self), arch="armv6m"))
+    found = problem("--port", vboard.url)
+    assert found["problem"] == "no-kernels"
+    assert "misses 9 of 9 files of machine code" in found["says"]
+    assert "bucket_native" in found["says"] and "ring_native" in found["says"]
+    assert "boards/virtual/board.toml" in found["mend"]
 
 
 def test_nothing_on_the_board_is_changed_and_its_program_runs_again(

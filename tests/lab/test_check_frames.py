@@ -73,6 +73,9 @@ def closure(closed: int, arguments: str) -> str:
         (3, "a, b, c", 6),
         (3, "*, a", 5),
         (4, "*, a", 6),
+        (1, "a=1, b=2", 5),  # whoever calls may name them
+        (2, "a, b=1", 5),
+        (2, "a=1, b=2", 6),
         (0, "a, b, c, d, e, f", 0),
     ],
 )
@@ -102,6 +105,67 @@ def test_a_closure_that_a_hot_method_calls(tmp_path):
     [found] = check_source(tmp_path, queue=source)
     assert [found.place] == places(queue=source)
     assert found.what == "a closure with 6 variables and arguments; 5 fit"
+
+
+KERNEL = '''
+import micropython
+
+def over(plain, name):
+    """plain: the Queue."""
+
+    class Queue(plain):
+        def __init__(self, a, b, c):
+            @micropython.viper
+            def put(d: int, e: int) -> int:
+                return a or b or c or d or e
+
+            @micropython.native
+            def get(d=None, e=None, a=a):
+                return a or b or d or e
+
+            @micropython.native
+            def peek(d=None, e=None, f=None, a=a, b=b, c=c):  # none of these is closed over
+                return a or b or c or d or e or f
+
+            self.put = put
+            self.get = get
+            self.peek = peek
+
+        def _adopt(self, a, b, c):
+            plain._adopt(self, a, b, c)
+
+    return Queue
+'''
+TWIN = '''
+from sluice.kernels import kernel
+
+class Queue:
+    def put(self, a):
+        """Put. Hot."""
+        self._adopt(a, a, a)
+
+    def _adopt(self, a, b, c):
+        pass
+
+Queue = kernel("queue", "Queue", Queue)
+'''
+
+
+def test_the_closures_of_a_kernel(tmp_path):
+    """Machine code is judged though no docstring says that it is hot, and what it stands for."""
+    found = check_source(tmp_path, queue=TWIN, queue_native=KERNEL)
+    assert [(one.calls[0], one.what) for one in found] == [
+        (
+            "queue_native.over.Queue.__init__.get",
+            "a closure with 7 variables and arguments; 5 fit",
+        ),
+    ]
+    fuller = KERNEL.replace("or d or e\n", "or d or e or name\n", 1)
+    fuller = fuller.replace("plain._adopt(", "name or plain._adopt(")
+    (tmp_path / "fuller").mkdir()
+    found = check_source(tmp_path / "fuller", queue=TWIN, queue_native=fuller)
+    counted = [one for one in found if "closure" in one.what]
+    assert [one.calls[-1].rpartition(".")[2] for one in counted] == ["put", "get", "_adopt"]
 
 
 def test_functions_of_one_name_are_told_apart(tmp_path):

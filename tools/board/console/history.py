@@ -4,7 +4,7 @@ from collections import deque
 from dataclasses import dataclass
 
 from ...serial.logfmt import Stats
-from .events import Event, LinkDown, LinkUp, LogLine, Sample
+from .events import Event, Kernels, LinkDown, LinkUp, LogLine, Sample, kernels_in
 
 SAMPLES = 1200
 LOG_LINES = 1000
@@ -24,6 +24,8 @@ class History:
     def __init__(self) -> None:
         self.link: LinkUp | LinkDown | None = None
         self.last: Sample | None = None
+        self.kernels: Kernels | None = None
+        """Those of the program that started last, if it was seen to start."""
         self.resets = 0
         self.past: deque[Sample | Break] = deque(maxlen=SAMPLES)
         self.log: deque[str] = deque(maxlen=LOG_LINES)
@@ -35,6 +37,7 @@ class History:
             case Sample():
                 self._sample(event)
             case LogLine(_, text):
+                self.kernels = kernels_in(text) or self.kernels
                 self.log.append(text)
                 self.logged += 1
             case LinkDown(at, _):

@@ -3,6 +3,7 @@
 import errno
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from ...errors import UserError
 from ...serial.url import PortError
@@ -79,6 +80,8 @@ def _examine(port: str) -> Iterator[Finding]:
             return
         device.prepare()
         yield from _of_files(device, board, compiled)
+        if facts.arch:
+            yield from _of_kernels(device, board)
 
 
 def _of_port(port: str, error: PortError) -> Finding:
@@ -165,3 +168,24 @@ def _of_files(device: Device, board: Board, compiled: release.Release) -> Iterat
         return
     block, free = device.space()
     yield Finding(device.port, "", f"{free // 1024} KB free in blocks of {block}")
+
+
+def _of_kernels(device: Device, board: Board) -> Iterator[Finding]:
+    """What of the release on a board with an emitter for machine code runs as bytecode."""
+    folder = release.named_in(device.head(LOADER))
+    there = {path for path, content in device.inventory().items() if content}
+    kernels = filter(release.is_kernel, release.library(FIRMWARE, release.ANY_ARCH))
+    served = [name for name in kernels if f"{folder}/{release.served_by(name)}" in there]
+    missing = [name for name in served if f"{folder}/{release.as_compiled(name)}" not in there]
+    if not missing:
+        return
+    mend = f"sluice flash --board {board.name} --port {device.port}"
+    if not board.arch:
+        mend = f"name its arch in boards/{board.name}/board.toml, then {mend}"
+    yield Finding(
+        device.port,
+        "no-kernels",
+        f"{folder} misses {len(missing)} of {len(served)} files of machine code, so it is slow: "
+        + ", ".join(Path(name).stem for name in missing),
+        mend,
+    )

@@ -13,6 +13,7 @@ from ...errors import UserError
 from ..known import Board
 
 LOADER = "/main.py"
+ANY_ARCH = "any"
 _KERNEL = "_native.py"
 FOLDER = re.compile(r"/app_[0-9a-f]{8}\b")
 
@@ -61,7 +62,7 @@ def build(board: Board, firmware: Path) -> Release:
 
     compiled = {}
     for name, path in sorted(sources.items()):
-        compiled[name.removesuffix(".py") + ".mpy"] = compile_file(path, name, board.arch)
+        compiled[as_compiled(name)] = compile_file(path, name, board.arch)
 
     whole = hashlib.sha256()
     for name, data in compiled.items():
@@ -85,6 +86,16 @@ def library(firmware: Path, arch: str) -> dict[str, Path]:
 def is_kernel(name: str) -> bool:
     """Whether a file of the library is machine code for another one."""
     return name.endswith(_KERNEL)
+
+
+def served_by(kernel: str) -> str:
+    """The compiled file that a kernel's machine code is for."""
+    return kernel.removesuffix(_KERNEL) + ".mpy"
+
+
+def as_compiled(name: str) -> str:
+    """What a source file is called once it is compiled."""
+    return name.removesuffix(".py") + ".mpy"
 
 
 def compile_file(path: Path, name: str, arch: str) -> bytes:

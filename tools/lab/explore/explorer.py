@@ -77,7 +77,9 @@ class Place:
     @property
     def function(self) -> str:
         """Its name for people: file, class, function."""
-        return f"{Path(self.code.co_filename).stem}.{self.code.co_qualname}"
+        path, library = Path(self.code.co_filename), FIRMWARE / "sluice"
+        inside = path.relative_to(library) if path.is_relative_to(library) else Path(path.name)
+        return ".".join([*inside.with_suffix("").parts, self.code.co_qualname])
 
     def __str__(self) -> str:
         line = self.code.co_firstlineno
