@@ -11,7 +11,7 @@ NODE_MODULES := tools/vboard/node_modules tools/publish/web/node_modules
 PAGES := README.md docs firmware/examples $(wildcard boards/*/README.md)
 STUBS := $(patsubst boards/%/stubs.txt,build/stubs/%/ready,$(wildcard boards/*/stubs.txt))
 
-.PHONY: help setup demo fleet test test-device soak check bench web web-pictures docs release lint flash lock clean
+.PHONY: help setup demo fleet test test-device soak check bench web web-pictures docs release lint flash tables lock protos clean
 
 help:
 	@echo "make demo   a virtual board, flashed, fed and watched (LOG=FILE feeds your log)"
@@ -26,7 +26,9 @@ help:
 	@echo "make release  the wheel, the packages for mip, the pages and tools/fleet/deploy, into build/release"
 	@echo "make lint   ruff, and pyright against each board's stubs"
 	@echo "make flash BOARD=rp2040 PORT=/dev/ttyACM0"
+	@echo "make tables  writes the keys' tables of docs/ and of the page anew, from their sources"
 	@echo "make lock   renew the locks after a change of the dependencies"
+	@echo "make protos  renew what is generated from the .proto files"
 	@echo "make clean  remove what the others have made"
 
 setup: $(VENV)/ready $(NODE_MODULES:=/ready)
@@ -53,15 +55,14 @@ fleet: setup
 	sluice fleet
 
 test: setup
-	pytest --numprocesses auto --timeout 300 -m 'not alone'
-	pytest -m alone
-	SLUICE_NATIVE=1 pytest --numprocesses auto --timeout 300 tests/suite
+	pytest --numprocesses auto
+	SLUICE_NATIVE=1 pytest --numprocesses auto tests/suite
 
 test-device: setup
 	pytest tests/suite tests/device
 
 soak: setup
-	pytest --soak --verbose tests/whole/test_faults.py tests/whole/test_kills.py tests/device/test_fuzz.py
+	pytest --long --verbose tests/whole/test_faults.py tests/whole/test_kills.py tests/device/test_fuzz.py
 
 check: setup
 	sluice check
@@ -111,6 +112,9 @@ flash: setup
 	@test -n "$(PORT)" || { echo "make flash: which port? make flash BOARD=$(BOARD) PORT=/dev/ttyACM0" >&2; exit 2; }
 	sluice flash --board $(BOARD) --port $(PORT)
 
+tables: setup
+	python -m sluice_tools.publish.tables
+
 UV := build/lock/bin/uv pip compile --quiet --universal --generate-hashes --no-header \
 	--no-emit-index-url --no-emit-find-links --python-version 3.11
 lock:
@@ -119,6 +123,17 @@ lock:
 	$(UV) --all-extras pyproject.toml --output-file requirements.txt
 	for stubs in boards/*/stubs.in; do $(UV) $$stubs --output-file $${stubs%.in}.txt || exit 1; done
 	for modules in $(NODE_MODULES); do (cd $${modules%/*} && npm install --package-lock-only --no-audit --no-fund --omit-lockfile-registry-resolved) || exit 1; done
+
+# Compiled under the name that the package is imported by, so that generated imports are right.
+PROTOS_INTO ?= build/protos
+SERVICES := sluice_tools/fleet/etcd/rpc.proto sluice_tools/fleet/stream/records.proto
+PROTOS := sluice_tools/serial/ack.proto $(SERVICES)
+protos:
+	mkdir -p build/protos
+	ln -sfn $(CURDIR)/tools build/protos/sluice_tools
+	python -m grpc_tools.protoc -Ibuild/protos \
+		--python_out=$(PROTOS_INTO) --pyi_out=$(PROTOS_INTO) $(PROTOS)
+	python -m grpc_tools.protoc -Ibuild/protos --grpc_python_out=$(PROTOS_INTO) $(SERVICES)
 
 clean:
 	rm -rf build $(VENV) $(NODE_MODULES) .pytest_cache .ruff_cache .hypothesis *.egg-info

@@ -1,24 +1,32 @@
 """The firmware's pipeline on virtual time, as discrete events.
 
-Nothing here decides what becomes of a record: the firmware's own Pipeline,
-RecordRing, TokenBucket and Stats do, unchanged. The simulation only lets time
-pass at once to the next thing that happens: an arrival, the moment that the
-pipeline waits for, the end of what the sink does, the end of an interval. In
-between the board's loop would find nothing to do.
+Nothing here decides what becomes of a record: the firmware's own Pipeline and
+Controls do, made of a configuration as the board's program makes them. The
+simulation only lets time pass at once to the next thing that happens: an
+arrival, the moment that the pipeline waits for, the end of what the sink does,
+the end of an interval. In between the board's loop would find nothing to do.
 """
 
-import math
 from array import array
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from struct import pack_into, unpack_from
+from typing import Any
 
 from host_sim.clock import PERIOD, Clock
 from sluice.flow.pipeline import Pipeline
 from sluice.flow.stats import Stats
-from sluice.limit.bucket import TokenBucket
+from sluice.program.config import (
+    adopt_limit,
+    check,
+    make_bucket,
+    make_limit,
+    make_shed,
+    make_tuner,
+)
+from sluice.program.controls import Controls
 from sluice.queue.records import RecordRing
-from sluice.queue.ring import REJECT
+from sluice.queue.ring import OVERWRITE, REJECT
 
 FIRST_TICK = PERIOD - 5000
 """Where a simulation's ticks of a ms begin: they wrap after 5 s, in every run."""
@@ -94,39 +102,39 @@ class Journey:
 
 
 class Simulation:
-    """One board: a pipeline with its ring and statistics, a clock, and what arrives.
+    """One board: a pipeline with what it is made of and what controls it, a clock, and arrivals.
 
-    ring, pipeline, stats: the firmware's, all on `clock.ticks`.
+    pipeline, controls: the firmware's, all on `clock.ticks`.
     journey:  that of the pipeline's sink.
     arrivals: when records come: microseconds, never falling.
     waits:    whoever sends has credit: a record that finds no room waits outside,
               in order, and is put when there is room. Otherwise it is put at
               once, and the ring refuses or overwrites.
-    on_interval: called every `interval_ms` by the board's loop, after it has
-              closed the statistics' interval; what it is given is the simulation.
-    on_turn:  called after each turn of the loop with whether it had work.
+    on_interval: called every `interval_ms` by the board's loop, after the controls have
+              closed the interval; what it is given is the simulation.
     """
 
     def __init__(
         self,
         clock: SimClock,
-        ring: RecordRing,
         pipeline: Pipeline,
-        stats: Stats,
+        controls: Controls,
         journey: Journey,
         arrivals: Iterable[int],
         *,
         waits: bool = False,
         interval_ms: int = 1000,
         on_interval: Callable[["Simulation"], object] | None = None,
-        on_turn: Callable[[bool], object] | None = None,
     ) -> None:
+        ring = controls.ring
         if ring.size < RECORD_BYTES:
             raise ValueError(f"the ring's size must be {RECORD_BYTES} or more, not {ring.size}")
         self.clock = clock
         self.ring = ring
+        self.bucket = controls.bucket
+        self.stats = controls.stats
         self.pipeline = pipeline
-        self.stats = stats
+        self.controls = controls
         self.journey = journey
         self.offered = 0
         """Records that have come so far."""
@@ -134,7 +142,6 @@ class Simulation:
         self._interval_us = interval_ms * 1000
         self._interval_at = clock.now_us + self._interval_us
         self._on_interval = on_interval
-        self._on_turn = on_turn
         clock.receive(arrivals, self._arrive)
 
     @property
@@ -145,7 +152,7 @@ class Simulation:
     def run(self, seconds: float) -> None:
         """Let so many seconds pass, from event to event."""
         clock, step, wait_ticks = self.clock, self.pipeline.step, self.pipeline.wait_ticks
-        pass_to, on_turn = clock.pass_to, self._on_turn
+        pass_to, on_turn = clock.pass_to, self.controls.meter.turn
         end = clock.now_us + round(seconds * 1_000_000)
         limit = min(end, self._interval_at)
         pass_to(clock.now_us)  # what arrives at this very moment
@@ -153,16 +160,14 @@ class Simulation:
             moved = step()
             if moved and self._outside:
                 self._let_in()
-            if on_turn:
-                on_turn(moved > 0)
+            on_turn(moved > 0)
             if clock.now_us >= limit:
                 limit = self._close_interval(end)
             wait = wait_ticks()
             if wait:
                 at = (clock.now_us // 1000 + wait) * 1000 if wait > 0 else clock.next_us
                 pass_to(at if at < limit else limit)
-                if on_turn:
-                    on_turn(False)
+                on_turn(False)
         self._close_interval(end)
 
     def _arrive(self) -> None:
@@ -192,7 +197,7 @@ class Simulation:
         """Close the interval if it is over; until when time may pass in one go."""
         if self.clock.now_us >= self._interval_at:
             self._interval_at += self._interval_us
-            self.stats.close_interval(self.clock.ticks())
+            self.controls.close_interval(self.clock.ticks())
             if self._on_interval:
                 self._on_interval(self)
         return min(end, self._interval_at)
@@ -263,30 +268,47 @@ class ModelSink:
 
 
 def simulated_board(
+    values: Mapping[str, Any],
     arrivals: Iterable[int],
     *phases: Phase,
-    rate: int | None,
-    burst: int,
-    slots: int,
-    size: int = 64,
-    overflow: int = REJECT,
-    tries: int = 5,
     waits: bool = False,
+    on_interval: Callable[[Simulation], object] | None = None,
 ) -> Simulation:
-    """The board's program with this configuration, records of RECORD_BYTES and that sink.
+    """The board's program with a configuration, records of RECORD_BYTES and that sink.
 
-    phases: of the sink; none: it takes everything at once.
+    values: of the configuration; its source and its sink are the arrivals and the phases.
+    phases: of the sink; none: it takes everything at once.  waits, on_interval: see Simulation.
     """
     clock = SimClock()
-    ticks = clock.ticks
-    ring = RecordRing(slots, size, overflow, ticks)
-    sink = ModelSink(clock, *(phases or (Phase(0, 0),)))
+    ticks, second = clock.ticks, 1000
+    config: dict[str, Any] = check(dict(values), second)  # type: ignore[assignment]
+    overflow = OVERWRITE if config["overflow"] == "overwrite" else REJECT
+    ring = RecordRing(config["slots"], config["slot_size"], overflow, ticks)
+    adopt_limit(ring, config)
+    bucket = make_bucket(config, ticks, second)
     stats = Stats(ticks)
-    bucket = TokenBucket(rate, burst, 1000, ticks)
-    pipeline = Pipeline(ring, bucket, sink, stats, tries=tries, ticks=ticks)
-    return Simulation(clock, ring, pipeline, stats, sink.journey, arrivals, waits=waits)
-
-
-def percentile(values: list[float], share: float) -> float:
-    """Nearest rank, of values in rising order; NaN when there are none."""
-    return values[math.ceil(share * len(values)) - 1] if values else math.nan
+    sink = ModelSink(clock, *(phases or (Phase(0, 0),)))
+    shed = make_shed(config, second)
+    pipeline = Pipeline(
+        ring, bucket, sink, stats, config["cost"], config["tries"], ticks=ticks, shed=shed
+    )
+    controls = Controls(
+        ring,
+        bucket,
+        stats,
+        pipeline,
+        ticks,
+        limit=make_limit(config, ring, second),
+        shed=shed,
+        tuner=make_tuner(config, bucket, second),
+    )
+    return Simulation(
+        clock,
+        pipeline,
+        controls,
+        sink.journey,
+        arrivals,
+        waits=waits,
+        interval_ms=config["stats_ms"],
+        on_interval=on_interval,
+    )

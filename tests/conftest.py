@@ -17,7 +17,7 @@ _FIGURES = pytest.StashKey[list[str]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--soak", action="store_true", help="the long version of the long tests")
+    parser.addoption("--long", action="store_true", help="the long version of the long tests")
     parser.addoption("--release", metavar="DIR", help="where `make release` has built")
     parser.addoption("--pictures", metavar="DIR", help="where the page's pictures are written to")
 
@@ -53,9 +53,9 @@ def boot(vboard: VirtualBoard) -> Callable[..., VirtualBoard]:
 
 
 @pytest.fixture
-def soak(pytestconfig: pytest.Config) -> bool:
+def long(pytestconfig: pytest.Config) -> bool:
     """Whether this is the long version."""
-    return pytestconfig.getoption("--soak")
+    return pytestconfig.getoption("--long")
 
 
 @pytest.fixture
@@ -67,7 +67,7 @@ def figure(pytestconfig: pytest.Config) -> Callable[[str], None]:
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
-    if config.getoption("--soak") and config.stash.get(_FIGURES, []):
+    if config.getoption("--long") and config.stash.get(_FIGURES, []):
         terminalreporter.section("figures")
         for line in config.stash[_FIGURES]:
             terminalreporter.line(line)

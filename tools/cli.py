@@ -1,45 +1,97 @@
-"""The command `sluice`: gathers the commands; each lives in its own module."""
+"""The command `sluice`: lists the commands; each lives in a module that is loaded for it alone."""
+
+from importlib import import_module
+from typing import Any
 
 import click
 
-from .board.console.command import console
-from .board.doctor.command import doctor
-from .board.feed.command import feed
-from .board.flash.command import flash
-from .board.settings.command import audit, change
-from .demo import demo
-from .fleet.demonstration.command import fleet
-from .fleet.gateway.command import gateway
-from .fleet.operator.command import operator
-from .lab.bench.command import bench
-from .lab.check.command import check
-from .lab.experiments.command import experiment
-from .lab.explore.command import explore
-from .publish.mip.command import package
-from .publish.web.command import web
-from .vboard.command import vboard
+_COMMANDS = {  # where it is, and the first sentence of its help
+    "audit": (
+        ".board.settings.command:audit",
+        "Who changed a board's settings: the last 64 changes since it started, oldest first.",
+    ),
+    "bench": (
+        ".lab.bench.command:bench",
+        "Measure what the library costs, beside what its users would write instead.",
+    ),
+    "check": (
+        ".lab.check.command:check",
+        "Prove that hot code allocates nothing, as far as its source and compiled code tell.",
+    ),
+    "console": (
+        ".board.console.command:console",
+        "Watch a board: its statistics and what it prints.",
+    ),
+    "demo": (
+        ".demo:demo",
+        "Boot a virtual board, flash it, feed it, watch it, and print the account.",
+    ),
+    "doctor": (
+        ".board.doctor.command:doctor",
+        "Say which board is there, what is wrong and how to mend it.",
+    ),
+    "experiment": (
+        ".lab.experiments.command:experiment",
+        "Run an experiment on the firmware's own modules, and write its figures, CSV and page.",
+    ),
+    "explore": (
+        ".lab.explore.command:explore",
+        "Run an interrupt at every opcode of the library's hot methods.",
+    ),
+    "feed": (
+        ".board.feed.command:feed",
+        "Send a log to a board as it happened, and account for each record.",
+    ),
+    "flash": (".board.flash.command:flash", "Put the firmware on a board."),
+    "fleet": (
+        ".fleet.demonstration.command:fleet",
+        "Show a whole fleet under pressure, on this machine.",
+    ),
+    "gateway": (
+        ".fleet.gateway.command:gateway",
+        "Join the boards of this host to Prometheus and etcd.",
+    ),
+    "operator": (
+        ".fleet.operator.command:operator",
+        "Turn Alertmanager's notifications into the fleet's watermark.",
+    ),
+    "package": (".publish.mip.command:package", "Write what `mip install` takes."),
+    "set": (
+        ".board.settings.command:change",
+        "Change settings of a running board, and print those in force.",
+    ),
+    "vboard": (
+        ".vboard.command:vboard",
+        "Run a virtual board: real MicroPython on a serial line.",
+    ),
+    "web": (
+        ".publish.web.command:web",
+        "Build the page for the browser: a playground, and a console for a board on USB.",
+    ),
+}
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class Command(click.Command):
+    """A command that can be listed without its module, which is loaded when it is used."""
+
+    def __init__(self, name: str, home: str, about: str) -> None:
+        super().__init__(name, help=about)
+        self._home = home
+
+    def load(self) -> click.Command:
+        """The command itself."""
+        module, _, name = self._home.partition(":")
+        return getattr(import_module(module, __package__), name)
+
+    def make_context(self, *arguments: Any, **extra: Any) -> click.Context:
+        """The context of the command itself, which click then runs, helps with or completes."""
+        return self.load().make_context(*arguments, **extra)
+
+
+@click.group(
+    commands={name: Command(name, *about) for name, about in _COMMANDS.items()},
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.version_option(package_name="sluice")
 def main() -> None:
     """Rate limiting and backpressure for MicroPython boards."""
-
-
-main.add_command(audit)
-main.add_command(bench)
-main.add_command(change)
-main.add_command(check)
-main.add_command(console)
-main.add_command(demo)
-main.add_command(doctor)
-main.add_command(experiment)
-main.add_command(explore)
-main.add_command(feed)
-main.add_command(flash)
-main.add_command(fleet)
-main.add_command(gateway)
-main.add_command(operator)
-main.add_command(package)
-main.add_command(vboard)
-main.add_command(web)

@@ -14,7 +14,6 @@ import click
 
 from host_sim.workload import readings
 
-from .board.console.app import ConsoleApp
 from .board.console.watch import Watch
 from .itself import sluice
 from .vboard import VirtualBoard
@@ -66,6 +65,8 @@ def _feed_and_watch(log: Path, pace: list[str], port: str, account: IO[str]) -> 
 
 
 def _watch_on_screen(port: str, feed: subprocess.Popen[bytes]) -> None:
+    from .board.console.app import ConsoleApp  # with all of Textual, which lines do without
+
     with closing(Watch(port)) as watch:
         app = ConsoleApp(watch)
 

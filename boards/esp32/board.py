@@ -2,15 +2,15 @@
 
 import time
 
-from machine import UART, WDT, Pin, Timer, disable_irq, enable_irq, idle, lightsleep  # noqa: F401
+from machine import UART, WDT, Pin, Timer, idle, lightsleep  # noqa: F401
 
 from sluice.link.stdio import StdioLine
 
 NAME = "esp32"
 TICKS_PER_S = 1000
-HARD_IRQ = False  # handlers run from the scheduler, between the main loop's bytecodes
 PULSE_PIN = 27
 SLEEPS_WITH = ()  # sources whose interrupts end a light sleep: none, see README.md
+FLASH = ""  # what the paths of the files on the flash begin with
 
 ticks = time.ticks_ms
 open_line = StdioLine

@@ -8,8 +8,6 @@ from machine import (  # noqa: F401
     Pin,
     Timer,
     bitstream,
-    disable_irq,
-    enable_irq,
     idle,
     lightsleep,
 )
@@ -18,9 +16,9 @@ from sluice.link.stdio import StdioLine
 
 NAME = "esp32s3"
 TICKS_PER_S = 1000
-HARD_IRQ = False  # handlers run from the scheduler, between the main loop's bytecodes
 PULSE_PIN = 4
 SLEEPS_WITH = ()  # sources whose interrupts end a light sleep: none, see README.md
+FLASH = ""  # what the paths of the files on the flash begin with
 
 ticks = time.ticks_ms
 open_line = StdioLine

@@ -2,15 +2,15 @@
 
 import time
 
-from machine import UART, WDT, Pin, Timer, disable_irq, enable_irq, idle, lightsleep  # noqa: F401
+from machine import UART, WDT, Pin, Timer, idle, lightsleep  # noqa: F401
 
 from sluice.link.stdio import StdioLine
 
 NAME = "rp2040"
 TICKS_PER_S = 1000
-HARD_IRQ = True  # handlers run between any two bytecodes and must not allocate
 PULSE_PIN = 2
 SLEEPS_WITH = ("timer",)  # sources whose interrupts end a light sleep
+FLASH = ""  # what the paths of the files on the flash begin with
 
 ticks = time.ticks_ms
 open_line = StdioLine

@@ -2,13 +2,13 @@
 
 import time
 
-from machine import UART, WDT, Pin, Timer, disable_irq, enable_irq, idle, lightsleep  # noqa: F401
+from machine import UART, WDT, Pin, Timer, idle, lightsleep  # noqa: F401
 
 NAME = "virtual"
 TICKS_PER_S = 1000
-HARD_IRQ = False  # handlers run when the program calls time, machine, files or the console
 PULSE_PIN = 2  # nothing drives it
 SLEEPS_WITH = ("timer",)  # sources whose interrupts end a light sleep
+FLASH = ""  # what the paths of the files on the flash begin with
 
 ticks = time.ticks_ms
 

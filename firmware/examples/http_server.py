@@ -2,7 +2,7 @@
 
 On a board with Wi-Fi:
 
-    mpremote mip install firmware/sluice/keyed.json
+    mpremote mip install firmware/limit.json
     mpremote mip install github:miguelgrinberg/microdot/src/microdot/microdot.py
     mpremote cp firmware/examples/http_server.py :main.py
 

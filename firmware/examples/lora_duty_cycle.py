@@ -1,6 +1,6 @@
 """LoRa within 1% of air time, as the 868 MHz band asks for in Europe.
 
-    mpremote mip install firmware/sluice/bucket.json
+    mpremote mip install firmware/bucket.json
     mpremote mip install lora-sync lora-sx127x
     mpremote cp firmware/examples/lora_duty_cycle.py :main.py
 

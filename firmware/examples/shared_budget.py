@@ -1,6 +1,6 @@
 """Three asyncio tasks that share one budget: 20 requests a second to one API.
 
-    mpremote mip install firmware/sluice/bucket.json
+    mpremote mip install firmware/bucket.json
     mpremote run firmware/examples/shared_budget.py
 
 Each task asks when it wants to; together they never exceed the budget, and they

@@ -35,10 +35,32 @@ _HOMES = {
     "RateTuner": "control.tuning",
 }
 
+# Its modules and packages: on MicroPython an import asks here before it looks for the file, and
+# an AttributeError would end it.
+_MODULES = (
+    "arguments",
+    "backoff",
+    "control",
+    "crc16",
+    "crc16_native",
+    "crc16_table",
+    "flow",
+    "guard",
+    "kernels",
+    "limit",
+    "link",
+    "program",
+    "queue",
+)
+
 
 def __getattr__(name):
+    if name in _MODULES:
+        __import__("sluice." + name)  # which leaves it in this module
+        return globals()[name]
     home = _HOMES.get(name)
     if home is None:
         raise AttributeError("module 'sluice' has no attribute '%s'" % name)
-    module = __import__("sluice." + home, None, None, (name,))
-    return getattr(module, name)
+    found = getattr(__import__("sluice." + home, None, None, (name,)), name)
+    globals()[name] = found  # and it is not asked for here again
+    return found

@@ -1,6 +1,6 @@
 """CRC-16/CCITT-FALSE: polynomial 0x1021, start value 0xFFFF, not reflected."""
 
-from sluice.crctable import TABLE
+from sluice.crc16_table import TABLE
 from sluice.kernels import kernel
 
 

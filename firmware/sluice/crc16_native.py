@@ -2,7 +2,7 @@
 
 import micropython
 
-from sluice.crctable import TABLE
+from sluice.crc16_table import TABLE
 
 
 @micropython.viper

@@ -1,5 +1,6 @@
 """The console's screen, driven by its pilot and fed by a source that the test controls."""
 
+import re
 import time
 from contextlib import asynccontextmanager
 from queue import SimpleQueue
@@ -20,7 +21,7 @@ from sluice_tools.board.console.plot import QpsPlot
 
 pytestmark = pytest.mark.asyncio
 
-PATIENCE_S = 20
+PATIENCE_S = 120
 SIZES = [(80, 24), (140, 40)]
 
 
@@ -86,6 +87,10 @@ class Screen:
             await self.until(lambda: text in self.text(what))
         except AssertionError:
             raise AssertionError(f"{text!r} not in:\n{self.text(what)}")
+
+    async def status_matches(self, pattern):
+        """A time in it goes on while the test looks."""
+        await self.until(lambda: re.search(pattern, self.text("#status")))
 
     async def logs(self, *lines):
         await self.until(lambda: self.log() == list(lines))
@@ -153,7 +158,7 @@ async def test_nothing_is_claimed_before_the_first_sample():
     async with console() as screen:
         await screen.shows("#status", "○ board: opening")
         screen.say(LinkUp(time.time() - 60))
-        await screen.shows("#status", "connected, no statistics for 6")
+        await screen.status_matches(r"connected, no statistics for ([6-9]\d|\d{3,}) s")
         assert "no statistics yet" in screen.plot_title()
         assert screen.text(Totals).split() == ["admitted", "–", "denied", "–", "retried", "–"]
 
@@ -266,7 +271,7 @@ async def test_lost_link_is_shown_until_it_is_back():
         screen.say(LinkUp(time.time()), sample())
         await screen.shows(Levels, "31/64")
         screen.say(LinkDown(time.time() - 7, "the line was closed"))
-        await screen.shows("#status", "○ board: GONE for 7 s, the line was closed")
+        await screen.status_matches(r"○ board: GONE for ([7-9]|\d\d) s, the line was closed")
         await screen.until(lambda: screen.app.query_one(Levels).has_class("stale"))
         screen.say(LinkUp(time.time()), sample(up_s=1))
         await screen.shows("#status", "● board: connected")
@@ -366,13 +371,14 @@ async def test_flood_is_drawn_seldom_and_kept_bounded(monkeypatch):
     drawn = []
     show = QpsPlot.show
     monkeypatch.setattr(QpsPlot, "show", lambda plot, past: (drawn.append(1), show(plot, past)))
+    begun = time.monotonic()
     async with console() as screen:
         for first in range(0, 10_000, 10):
             lines = [LogLine(0, f"line {number}") for number in range(first, first + 10)]
             screen.say(*lines, *(sample(admitted=first + number) for number in range(10)))
         await screen.until(lambda: screen.log() and screen.log()[-1] == "line 9999")
         await screen.shows(Totals, "9,999")
-        assert len(drawn) < 100
+        assert len(drawn) <= 2 + (time.monotonic() - begun) / 0.2
         assert len(screen.app.history.past) == SAMPLES
         assert len(screen.app.history.log) == len(screen.log()) == LOG_LINES
         await screen.pilot.press("p")

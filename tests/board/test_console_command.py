@@ -21,7 +21,7 @@ import pytest
 
 SLUICE = Path(sys.executable).with_name("sluice")
 PROJECT = Path(__file__).parents[2]
-PATIENCE_S = 30
+PATIENCE_S = 120
 
 STATS = (
     "event=stats up_s={up_s} qps=498 mean_qps=497.12 admitted=5970 denied=5800 load=0.42 depth=31"

@@ -112,7 +112,7 @@ def test_nothing_on_the_board_is_changed_and_its_program_runs_again(
     before = {path: path.read_bytes() for path in board.flash_dir.rglob("*") if path.is_file()}
     assert doctor("--port", board.url)["good"]
     with socket.create_connection(("127.0.0.1", int(board.url.rpartition(":")[2]))) as console:
-        console.settimeout(20)
+        console.settimeout(120)
         heard = b""
         while b"event=stats" not in heard:
             heard += console.recv(4096)

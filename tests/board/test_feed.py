@@ -2,6 +2,7 @@
 board for what a good one does not do.
 """
 
+import ctypes
 import json
 import os
 import pty
@@ -10,12 +11,18 @@ import signal
 import socket
 import subprocess
 import threading
+import time
 from contextlib import closing
+from io import BytesIO
 
 import pytest
 from feeding import PATIENCE_S, SLUICE, feed, finish, start_feed
 from wire import contents, frame
 
+from sluice_tools.board.feed import feeder as feeder_module
+from sluice_tools.board.feed.arrivals import read_lines
+from sluice_tools.board.feed.feeder import Feeder
+from sluice_tools.errors import UserError
 from sluice_tools.serial.ack_pb2 import AckRequest
 from sluice_tools.serial.frames import Frame, LineReader
 from sluice_tools.serial.port import Port
@@ -33,6 +40,9 @@ def access_log(path, count, seed=1):
         )
     )
     return path
+
+
+MOST_IN_A_SECOND = 500 + 10 + 1
 
 
 class Listener:
@@ -74,8 +84,9 @@ def test_a_log_as_fast_as_the_board_takes_it(boot, tmp_path):
     assert account["malformed_lines"] == [1501, 1502]
     assert (account["sent"], account["cut"], account["record_size"]) == (1500, 1500, 32)
     assert (account["counted"], account["out_of_order"], account["damaged"]) == ("delivered", 0, 0)
-    # Five hundred a second and a burst of ten, by the board's own clock.
-    assert account["worst_second"] <= 510
+    # Five hundred a second and a burst of ten, by the board's own clock; one more may be held up
+    # between its grant and its tick.
+    assert account["worst_second"] <= MOST_IN_A_SECOND
     assert account["mean_qps"] <= 1500 / ((1500 - 10) / 500)
     assert 0 < account["p50_ms"] <= account["p95_ms"] <= account["p99_ms"]
     assert all(line.startswith("board: event=") for line in errors.splitlines())
@@ -85,10 +96,10 @@ def test_a_csv_at_its_own_speed(boot, tmp_path):
     board = boot(rate=None)
     log = tmp_path / "readings.csv"
     log.write_text("when,value\n" + "".join(f"{at / 10},{at}\n" for at in range(40)))
+    begun = time.monotonic()
     status, account, _ = feed(board.url, log, "--time-column", "when", "--speed", "2")
     assert (status, account["delivered"], account["lost"]) == (0, 40, 0)
-    # It takes 3.9 s / 2, less what the first record was late.
-    assert account["seconds"] > 1
+    assert time.monotonic() - begun > 3.9 / 2  # never sooner
 
 
 def test_a_board_that_is_reset_in_the_middle_loses_nothing(boot, tmp_path):
@@ -101,7 +112,7 @@ def test_a_board_that_is_reset_in_the_middle_loses_nothing(boot, tmp_path):
         status, account, _ = finish(process)
     assert (status, account["lost"], account["delivered"]) == (0, 0, 1500)
     assert (account["resets"], account["out_of_order"]) == (1, 0)
-    assert account["worst_second"] <= 510
+    assert account["worst_second"] <= MOST_IN_A_SECOND
 
 
 def test_a_console_that_had_the_port_first_leaves_it_in_the_middle(boot, tmp_path):
@@ -137,8 +148,11 @@ def test_a_feed_that_was_ended_goes_on_with_its_bookmark(boot, tmp_path):
         _, first, _ = finish(process)
     assert 100 <= first["sent"] < 900
     status, second, _ = feed(board.url, log, *options)
-    assert (status, second["lost"], second["resumed"]) == (0, 0, first["sent"])
-    assert second["delivered"] == 900 - first["sent"]
+    # A feed that is ended waits some time for what is under way; the next one begins behind it.
+    resumed = second["resumed"]
+    assert first["sent"] - first["under_way"] >= resumed >= 1
+    assert first["under_way"] or resumed == first["sent"]
+    assert (status, second["lost"], second["delivered"]) == (0, 0, 900 - resumed)
     status, third, _ = feed(board.url, log, *options)
     assert (status, third["sent"], third["resumed"]) == (0, 0, 900)
 
@@ -153,8 +167,9 @@ def test_ctrl_c_ends_it_with_the_account_so_far(boot, tmp_path, sign):
         process.send_signal(sign)
         status, account, errors = finish(process)
     assert status == 0
-    assert 100 <= account["delivered"] == account["sent"] < 5000
-    assert (account["lost"], account["under_way"]) == (0, 0)
+    assert 100 <= account["delivered"] <= account["sent"] < 5000
+    assert account["delivered"] + account["under_way"] == account["sent"]
+    assert account["lost"] == 0
     assert "Traceback" not in errors
 
 
@@ -168,6 +183,40 @@ def test_ctrl_c_does_not_wait_for_a_slow_board(boot, tmp_path):
         status, account, _ = finish(process)
     assert (status, account["delivered"], account["lost"]) == (0, 1, 0)
     assert account["under_way"] == account["sent"] - 1 > 0
+
+
+def test_a_feed_that_was_not_run_for_long_reads_what_came_before_it_gives_the_board_up(
+    boot, monkeypatch
+):
+    """As after Ctrl-Z and `fg`: the board has spoken all the time, and nobody has read it."""
+
+    def slow_port(url, on_data, on_state):
+        def late(data):
+            time.sleep(0.02)
+            on_data(data)
+
+        return Port(url, late, on_state)
+
+    monkeypatch.setattr(feeder_module, "Port", slow_port)
+    monkeypatch.setattr(feeder_module, "GONE_S", 5.0)
+    board = boot(rate=50)
+    moving, errors = threading.Event(), []
+    lines = read_lines(BytesIO(b"a line\n" * 100))
+    feeder = Feeder(lines, board.url, float("inf"), print, lambda _, n: n >= 10 and moving.set())
+
+    def run():
+        try:
+            feeder.run()
+        except UserError as error:
+            errors.append(error)
+
+    feeding = threading.Thread(target=run)
+    feeding.start()
+    assert moving.wait(PATIENCE_S)
+    ctypes.PyDLL(None).sleep(6)  # with the interpreter's lock: no thread of this process runs
+    feeding.join(PATIENCE_S)
+    assert errors == []
+    assert feeder.account().delivered == 100
 
 
 def test_lines_on_the_standard_input(boot):
@@ -199,7 +248,10 @@ def test_a_board_that_runs_something_else(vboard, tmp_path):
 
 
 class MadeUpBoard:
-    """A board behind a TCP port that says what the test says."""
+    """A board behind a TCP port that says what the test says.
+
+    Whatever it is asked on a slow machine, because it was silent, it answers by itself.
+    """
 
     def __init__(self):
         self._server = socket.create_server(("127.0.0.1", 0))
@@ -211,8 +263,8 @@ class MadeUpBoard:
     def greet(self, capacity=8):
         """Answers the first HELLO; the sequence number of the first record."""
         hello = self.accept()
-        self.say(b"\x91" + hello[1:9] + bytes([64]) + (1000).to_bytes(3, "little"))
-        base = int.from_bytes(hello[6:9], "little")
+        self._expected = base = int.from_bytes(hello[6:9], "little")
+        self._welcome(hello)
         self.acknowledge(base, capacity)
         return base
 
@@ -220,9 +272,25 @@ class MadeUpBoard:
         """Waits for the host; its first HELLO."""
         self._line, _ = self._server.accept()
         self._line.settimeout(PATIENCE_S)
-        return self.hear()
+        return self._next()
 
     def hear(self):
+        """The next RECORD that it did not have before."""
+        while True:
+            content = self._next()
+            if content[0] == 0x81:
+                self._welcome(content)
+                self.acknowledge(*self._acknowledged)
+            elif int.from_bytes(content[1:4], "little") == self._expected:
+                self._expected = (self._expected + 1) % (1 << 24)
+                return content
+
+    def _welcome(self, hello):
+        """Says where it stands."""
+        place = hello[1:6] + self._expected.to_bytes(3, "little")
+        self.say(b"\x91" + place + bytes([64]) + (1000).to_bytes(3, "little"))
+
+    def _next(self):
         """The next HELLO or RECORD."""
         while not self._heard:
             data = self._line.recv(65536)
@@ -239,6 +307,7 @@ class MadeUpBoard:
         self._line.sendall(text.encode())
 
     def acknowledge(self, processed, capacity=8):
+        self._acknowledged = processed, capacity
         ack = AckRequest(processed_count=processed % (1 << 24), available_capacity=capacity)
         self.say(b"\x92" + ack.SerializeToString())
 

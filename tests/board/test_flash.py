@@ -18,7 +18,7 @@ import serial
 from sluice_tools.vboard import VirtualBoard
 
 SLUICE = Path(sys.executable).with_name("sluice")
-DEADLINE_S = 20
+DEADLINE_S = 120
 SETTLE = b"settle([("  # what the board is told when a file is there: verify it, rename it
 
 

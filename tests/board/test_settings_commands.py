@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 SLUICE = Path(sys.executable).with_name("sluice")
-PATIENCE_S = 60
+PATIENCE_S = 120
 IN_FORCE = """\
 rate              500
 per_ms            1000

@@ -56,7 +56,7 @@ settings = Settings(
 
 def hear(content):
     board.received[1 : 1 + len(content)] = content
-    return settings.take(1 + len(content))
+    return settings.receive(1 + len(content))
 
 
 def numbered(n, pairs):
@@ -95,7 +95,7 @@ def garbage(content):
     gc.collect()
     gc.disable()
     before = gc.mem_alloc()
-    settings.take(len(content))
+    settings.receive(len(content))
     after = gc.mem_alloc()
     gc.enable()
     return after - before

@@ -9,7 +9,7 @@ import gc
 from line import distance
 
 from sluice.link.frames import Frames, seal
-from sluice.link.session import Link
+from sluice.link.session import Session
 from sluice.queue.records import RecordRing
 from sluice.queue.ring import REJECT
 
@@ -55,7 +55,7 @@ class Board:
         self._at = 0
         self.frames = Frames(self, self.ticks, SILENCE)
         self.ring = RecordRing(SLOTS, SIZE, REJECT, self.ticks)
-        self.link = Link(self.frames, self.ring, self.ticks, 1000, WINDOW)
+        self.link = Session(self.frames, self.ring, self.ticks, 1000, WINDOW)
         self.taken = 0
 
     def ticks(self):

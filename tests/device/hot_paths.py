@@ -29,7 +29,7 @@ from sluice.link.cobs import decode, encode, unstuff
 from sluice.link.frames import Frames, seal
 from sluice.link.frames import put as put_integer
 from sluice.link.logline import LogLine
-from sluice.link.session import Link
+from sluice.link.session import Session
 from sluice.program.config import check
 from sluice.program.member import Member
 from sluice.program.settings import Settings
@@ -380,7 +380,7 @@ def links():
     record = b"\x82\0\0\0" + b"payload"
     view = memoryview(bytearray(16))
     for window in (0, 2):
-        link = Link(frames, ring, clock.ticks, 1000, window)
+        link = Session(frames, ring, clock.ticks, 1000, window)
         for line.incoming in (
             b"",
             b"text",
@@ -397,12 +397,12 @@ def links():
             bytes(damaged),
             b"\0" + b"x" * 120,
         ):
-            hot("session.Link.poll", link.poll)
+            hot("session.Session.poll", link.poll)
             clock.now += 200
             hot("frames.Frames.receive", frames.receive)
         for _ in range(3):
-            hot("session.Link.ready", link.ready)
-            hot("session.Link.deliver", lambda: link.deliver(view, 16, SMALL_MAX))
+            hot("session.Session.ready", link.ready)
+            hot("session.Session.deliver", lambda: link.deliver(view, 16, SMALL_MAX))
         for line.incoming in (
             frame(b"\x84\x07\0\0\0\0\0\xff"),
             b"",
@@ -411,10 +411,10 @@ def links():
             b"",
             frame(b"\x84\x07\0\0\x02\0\0\0"),
         ):
-            hot("session.Link.poll", link.poll)
+            hot("session.Session.poll", link.poll)
         for n in (0, 1, 2):
-            hot("session.Link.processed", lambda: link.processed(n))
-            hot("session.Link.acknowledge", lambda: link.acknowledge(1, 1))
+            hot("session.Session.processed", lambda: link.processed(n))
+            hot("session.Session.acknowledge", lambda: link.acknowledge(1, 1))
     hot("frames.put", lambda: put_integer(frames.sent, 2, SMALL_MAX, 4))
     hot("frames.seal", lambda: seal(frames.sent, 20))
     hot("frames.Frames.send", lambda: frames.send(20))
@@ -433,14 +433,14 @@ def shares():
     member = Member(Frames(line, clock.ticks), share, RingQueue(4), print_nothing_of, clock.ticks)
     for extra in (0, 80):
         share.greet(7)
-        share.take(7, share.count, 1, 0, extra, clock.now + 500 & SMALL_MAX)
+        share.apply(7, share.count, 1, 0, extra, clock.now + 500 & SMALL_MAX)
         member._greeted = True
         for step in (0, 499, 1, 1000):
             clock.now = clock.now + step & SMALL_MAX
             hot("share.Share.clock", share.clock)
             hot("member.Member.poll", lambda: member.poll(clock.now))
             hot("member.Member.report", lambda: member.report(clock.now))
-        share.take(7, share.count, 2, 0, extra, clock.now + 500 & SMALL_MAX)
+        share.apply(7, share.count, 2, 0, extra, clock.now + 500 & SMALL_MAX)
         clock.now = clock.now + 600 & SMALL_MAX
         hot("share.Share.clock", share.clock)
         hot("share.Share.poll", lambda: share.poll(clock.now))

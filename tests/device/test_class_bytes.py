@@ -13,7 +13,7 @@ HOMES = {
     "AuditLog": "program.audit",
     "Backoff": "backoff",
     "Frames": "link.frames",
-    "Link": "link.session",
+    "Session": "link.session",
     "LogHistogram": "flow.histogram",
     "LogLine": "link.logline",
     "Member": "program.member",
@@ -31,7 +31,7 @@ from sluice import (IrqGuard, RecordRing, RingQueue, SegmentStore, Stats, TokenB
 from sluice.program.share import Share
 from sluice.program.config import check
 from sluice.link.frames import Frames
-from sluice.link.session import Link
+from sluice.link.session import Session
 from sluice.link.logline import LogLine
 from sluice.flow.sinks import NullSink
 class Line:
@@ -48,7 +48,7 @@ bucket = TokenBucket(500, 10)
 tunable = TunableBucket(500, 10)
 stats = Stats()
 frames = Frames(line)
-link = Link(frames, ring)
+link = Session(frames, ring)
 log = LogLine(1024)
 share = Share(100, None, None)
 values = check({}, 1000)

@@ -14,8 +14,8 @@ SEEDS = (1, 2)
 
 @pytest.mark.timeout(1500)
 @pytest.mark.parametrize("seed", SEEDS)
-def test_on_cpython(seed, soak, figure):
-    count = 500_000 if soak else 4000
+def test_on_cpython(seed, long, figure):
+    count = 500_000 if long else 4000
     fuzz.run(1000, seed)
     gc.collect()
     blocks = sys.getallocatedblocks()
@@ -27,8 +27,8 @@ def test_on_cpython(seed, soak, figure):
 
 @pytest.mark.timeout(1500)
 @pytest.mark.parametrize("seed", SEEDS)
-def test_on_micropython(seed, soak, figure, run_on_board):
-    count = 50_000 if soak else 1500
+def test_on_micropython(seed, long, figure, run_on_board):
+    count = 50_000 if long else 1500
     (line,) = run_on_board(f"import fuzz; print(*fuzz.run({count}, {seed}))", timeout_s=900)
     allocated, taken, bad = map(int, line.split())
     assert allocated == 0

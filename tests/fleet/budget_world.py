@@ -1,7 +1,8 @@
 """A fleet that shares a budget, on a virtual clock: etcd, gateways, boards, and all that can fail.
 
 The gateways run tools/fleet/budget as a real one does. What is simulated is what surrounds them:
-the network to etcd, the lines to the boards, the boards, and the clocks. The same seed is the same run.
+the network to etcd, the lines to the boards, the boards, and the clocks. The same seed is the
+same run.
 """
 
 import heapq
@@ -31,8 +32,6 @@ from sluice_tools.fleet.etcd.data import Is
 BUDGET = "qps"
 KEYS = Keys(BUDGET)
 DRIFT = DRIFT_PERCENT / 100
-SETTLE_MS = 2.5 * LEASE_MS / (1 - DRIFT)
-"""How long after its last fault a fleet may take until everything is shared out."""
 
 GUARANTEES = [0, 0, 5, 20, 60]
 DEMANDS = [0, 20, 100, 300, 1000, 2000]
@@ -116,7 +115,7 @@ class Board:
     def take(self, grant: Grant, gateway: str) -> bool:
         count, hello = divmod(grant.epoch, 1 << 24)
         numbers = (grant.number, grant.guaranteed, grant.extra, grant.until & _TICKS)
-        if not self.share.take(hello, count, *numbers):
+        if not self.share.apply(hello, count, *numbers):
             return False
         self.source = gateway
         self._world.check(f"{self.name} took {grant}")

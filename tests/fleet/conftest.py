@@ -6,7 +6,7 @@ import subprocess
 import pytest
 from etcd_servers import EtcdServers, read_until_answered
 
-from sluice_tools.fleet.etcd import Etcd
+from sluice_tools.fleet.etcd import Etcd, Transaction, Write
 from sluice_tools.fleet.stream.server import Tls
 from sluice_tools.fleet.watermark import KEY
 
@@ -24,7 +24,7 @@ def endpoints(server):
     async def clean():
         async with Etcd(server.endpoints) as etcd:
             await read_until_answered(etcd, KEY)
-            await etcd.delete(KEY)
+            await etcd.transact(Transaction((), (Write(KEY, None),)))
 
     asyncio.run(clean())
     return server.endpoints

@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import json
 import shutil
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -99,6 +101,12 @@ class Proxy:
                 writer.write(data)
         writer.close()
         self._writers.discard(writer)
+
+
+def compact(endpoint: str, revision: int) -> None:
+    """Lets etcd forget what was before the revision, over its JSON interface."""
+    body = json.dumps({"revision": str(revision)}).encode()
+    urllib.request.urlopen(f"http://{endpoint}/v3/kv/compaction", body).close()
 
 
 async def put_until_it_stands(etcd: Etcd, key: str, value: bytes) -> int:

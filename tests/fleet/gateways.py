@@ -8,16 +8,16 @@ from prometheus_client.parser import text_string_to_metric_families
 from sluice_tools.fleet.demonstration import servers
 from sluice_tools.fleet.demonstration.simulated import SimulatedBoard, serve
 
-VALUES = {"source": "pin", "sink": "null", "rate": 1000, "burst": 1, "slots": 64}
+VALUES = {"source": "pin", "sink": "uart", "rate": 1000, "burst": 1, "slots": 64}
 
 
 def rates(*boards: SimulatedBoard) -> list[int]:
-    return [board.program._bucket.rate for board in boards]
+    return [board.program.bucket.rate for board in boards]
 
 
 def limits(*boards: SimulatedBoard) -> list[int]:
     """How many records may wait on each."""
-    return [board.program._ring.limit for board in boards]
+    return [board.program.ring.limit for board in boards]
 
 
 class Boards:
@@ -49,8 +49,7 @@ class Boards:
         self._on = False
         self._thread.join()
         for board in self._boards:
-            board.line.hang_up()
-            board.line.listener.close()
+            board.close()
 
 
 class GatewayProcess(servers.GatewayProcess):
@@ -58,7 +57,7 @@ class GatewayProcess(servers.GatewayProcess):
 
     def scrape(self) -> dict[tuple[str, ...], float]:
         """The boards' samples by name, board, topic and, of a histogram, bound."""
-        with urllib.request.urlopen(f"http://{self.address}/metrics", timeout=10) as answer:
+        with urllib.request.urlopen(f"http://{self.address}/metrics", timeout=60) as answer:
             text = answer.read().decode()
         found = {}
         for family in text_string_to_metric_families(text):

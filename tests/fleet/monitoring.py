@@ -39,8 +39,8 @@ class Alertmanager(servers.Alertmanager):
         super().__init__(folder, operator, _QUICK, repeat)
 
 
-def until(condition, timeout_s: float = 30.0):
-    """What the condition returns, as soon as that is true."""
+def until(condition, timeout_s: float = 120.0):
+    """What the condition returns, as soon as that is true. The timeout ends a test that hangs."""
     deadline = time.monotonic() + timeout_s
     while True:
         value = condition()

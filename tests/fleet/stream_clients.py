@@ -5,16 +5,10 @@ import asyncio
 import grpc
 import grpc.aio
 
-from sluice_tools.fleet.stream.records_pb2 import (
-    Consumed,
-    Consuming,
-    Open,
-    Produced,
-    Producing,
-    Record,
-)
+from sluice_tools.fleet.stream.records_pb2 import Consuming, Open, Producing, Record
+from sluice_tools.fleet.stream.records_pb2_grpc import RecordsStub
 from sluice_tools.serial.ack_pb2 import AckRequest
-from sluice_tools.serial.session import SEQ_PERIOD, distance
+from sluice_tools.serial.window import SEQ_PERIOD, distance
 
 TOKEN = "a-token-of-24-characters"
 
@@ -34,14 +28,9 @@ class Takes:
         self.count += 1
 
 
-def call(channel, method, answer, token=None):
+def call(channel, method, token=None):
     metadata = (("authorization", f"Bearer {token}"),) if token else ()
-    stream = channel.stream_stream(
-        f"/sluice.Records/{method}",
-        request_serializer=lambda message: message.SerializeToString(),
-        response_deserializer=answer.FromString,
-    )
-    return stream(metadata=metadata)
+    return getattr(RecordsStub(channel), method)(metadata=metadata)
 
 
 def trusting(tls):
@@ -80,7 +69,7 @@ class Consumer:
 
     async def run(self, until):
         """Takes until it has so many."""
-        stream = call(self._channel, "Consume", Consumed, self._token)
+        stream = call(self._channel, "Consume", self._token)
         try:
             opening = Open(board=self._board, session=self._session, ack=self._ack())
             await stream.write(Consuming(open=opening))
@@ -117,7 +106,7 @@ class Producer:
 
     async def run(self, count):
         """Sends so many, and returns when they are acknowledged."""
-        stream = call(self._channel, "Produce", Produced, self._token)
+        stream = call(self._channel, "Produce", self._token)
         try:
             await stream.write(Producing(open=Open(board=self._board)))
             first = (await stream.read()).opened.seq

@@ -1,6 +1,6 @@
 """The sum of the rates never exceeds the budget, whatever fails: many random runs.
 
-SLUICE_FULL=1 runs more of them.
+--long runs more of them.
 """
 
 import dataclasses
@@ -19,15 +19,15 @@ from sluice_tools.fleet.budget.board import Board
 from sluice_tools.fleet.budget.share import Share
 from sluice_tools.fleet.budget.terms import LEASE_MS
 
-SEEDS = 200 if os.environ.get("SLUICE_FULL") else 6
 ACTIONS = 1000
 
 
 @pytest.mark.timeout(3600)
-def test_the_sum_never_exceeds_the_budget_and_all_is_shared_out_in_the_end(capsys):
+def test_the_sum_never_exceeds_the_budget_and_all_is_shared_out_in_the_end(long, capsys):
+    seeds = 200 if long else 6
     actions = events = checks = busiest = 0
     longest = 0.0
-    for seed in range(SEEDS):
+    for seed in range(seeds):
         began = time.perf_counter()
         world = run_seed(seed, ACTIONS)
         assert world.rates() == world.fair_rates(), f"seed {seed}"
@@ -39,7 +39,7 @@ def test_the_sum_never_exceeds_the_budget_and_all_is_shared_out_in_the_end(capsy
     assert busiest == 100  # it came up to the budget, so it was put to the test
     with capsys.disabled():
         print(
-            f"\n  {SEEDS} seeds, {actions:,} random actions, {events:,} events, {checks:,} grants "
+            f"\n  {seeds} seeds, {actions:,} random actions, {events:,} events, {checks:,} grants "
             f"taken, never above the budget; the longest took {longest:.1f} s"
         )
 

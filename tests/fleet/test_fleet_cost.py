@@ -10,7 +10,7 @@ from sluice_tools.itself import sluice
 
 
 @needs_etcd
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(600)
 def test_the_cost_of_a_gateway_beside_others_is_its_own_cpu_time(tmp_path, monkeypatch):
     monkeypatch.setattr(cost, "_WARM_UP_S", 1.0)
     said = []

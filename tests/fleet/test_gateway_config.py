@@ -23,7 +23,7 @@ def test_what_is_not_given_has_its_default(file):
     config = load(file)
     assert config.listen == parse_listen(LISTEN)
     assert config.etcd is None
-    assert config.boards == (BoardConfig("b1", "/dev/ttyACM0", "default", 0),)
+    assert config.boards == (BoardConfig(name="b1", port="/dev/ttyACM0"),)
     assert config.name
 
 
@@ -37,8 +37,10 @@ def test_all_that_can_be_given(file):
     )
     config = load(file)
     assert (config.name, config.listen) == ("hall-3", ("::1", 9200))
-    assert config.etcd == EtcdConfig(("10.0.0.1:2379", "etcd-b:2379"), "qps")
-    assert config.boards[0] == BoardConfig("b1", "socket://h:1", "a b", 5)
+    assert config.etcd == EtcdConfig(endpoints=("10.0.0.1:2379", "etcd-b:2379"), budget="qps")
+    assert config.boards[0] == BoardConfig(
+        name="b1", port="socket://h:1", topic="a b", guaranteed=5
+    )
     assert config.boards[1].name == "b2"
 
 
@@ -78,9 +80,16 @@ BAD = [
     (STREAM + 'token_file = "none"\n' + BOARD, "stream.token_file: "),
     (
         STREAM.replace("127.0.0.1", "0.0.0.0") + BOARD,
-        "stream.listen: '0.0.0.0:9200', allowed: a loopback address, or certificate, key and",
+        "stream.listen: '0.0.0.0', allowed: a loopback address, or certificate, key and",
     ),
     ("name = ", "no TOML: Invalid value"),
+    ("name = " + "[" * 5000, "no TOML that can be read: it is nested too deeply"),
+    ("name" + ".a" * 5000 + " = 1\n" + BOARD, "name: {'a': {'a': "),
+    ('"a\\nb" = 1\n' + BOARD, "'a\\nb': 1, allowed: one of the keys name listen etcd stream board"),
+    ("name = 1" + "0" * 5000 + "\n" + BOARD, "no TOML: Exceeds the limit"),
+    ("name = 0x1" + "0" * 5000 + "\n" + BOARD, "name: a number of too many digits, allowed: text"),
+    ("nmae = 1\n", "nmae: 1, allowed: one of the keys name listen etcd stream board"),
+    ('[etcd]\nendpoints = ["h:1", 5]\n' + BOARD, "etcd.endpoints 2: 5, allowed: a list of text"),
 ]
 
 

@@ -1,40 +1,38 @@
-"""The committed protobuf code is what protoc makes of the .proto files."""
+"""The committed protobuf and gRPC code is what `make protos` makes of the .proto files."""
 
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 PROJECT = Path(__file__).parents[2]
-PROTOS = [
-    "tools/fleet/etcd/rpc.proto",
-    "tools/serial/ack.proto",
-    "tools/fleet/stream/records.proto",
-]
+MESSAGES = ("_pb2.py", "_pb2.pyi")
+SERVICES = (*MESSAGES, "_pb2_grpc.py")
+GENERATED = {
+    "tools/fleet/etcd/rpc": SERVICES,
+    "tools/fleet/stream/records": SERVICES,
+    "tools/serial/ack": MESSAGES,
+}
+FILES = {stem + ending for stem, endings in GENERATED.items() for ending in endings}
 
 
 @pytest.fixture(scope="module")
 def generated(tmp_path_factory):
-    out = tmp_path_factory.mktemp("protoc")
-    subprocess.run(
-        [
-            *(sys.executable, "-m", "grpc_tools.protoc", "-I."),
-            *(f"--python_out={out}", f"--pyi_out={out}", *PROTOS),
-        ],
-        cwd=PROJECT,
-        check=True,
-    )
-    return out
+    into = tmp_path_factory.mktemp("protos")
+    subprocess.run(["make", "protos", f"PROTOS_INTO={into}"], cwd=PROJECT, check=True)
+    return into
 
 
-@pytest.mark.parametrize("proto", PROTOS)
-@pytest.mark.parametrize("ending", ["_pb2.py", "_pb2.pyi"])
-def test_committed_code_is_up_to_date(generated, proto, ending):
-    place = proto.removesuffix(".proto") + ending
-    assert (PROJECT / place).read_text() == (generated / place).read_text()
+@pytest.mark.parametrize("file", sorted(FILES))
+def test_committed_code_is_up_to_date(generated, file):
+    new = generated / file.replace("tools", "sluice_tools", 1)
+    assert (PROJECT / file).read_bytes() == new.read_bytes(), "make protos renews it"
 
 
-def test_every_proto_is_checked():
-    found = {str(path.relative_to(PROJECT)) for path in PROJECT.glob("tools/**/*.proto")}
-    assert {path for path in found if "node_modules" not in path} == set(PROTOS)
+def test_all_that_is_generated_is_checked():
+    def found(pattern):
+        paths = {str(path.relative_to(PROJECT)) for path in PROJECT.glob(f"tools/**/{pattern}")}
+        return {path for path in paths if "node_modules" not in path}
+
+    assert found("*.proto") == {f"{stem}.proto" for stem in GENERATED}
+    assert found("*_pb2*.py*") == FILES

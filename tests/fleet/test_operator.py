@@ -141,7 +141,7 @@ def test_whoever_speaks_no_http_or_leaves_causes_no_traceback(own_operator):
         with socket.create_connection((host, int(port))) as connection:
             connection.sendall(data)
             connection.shutdown(socket.SHUT_WR)
-            connection.settimeout(5)
+            connection.settimeout(120)
             connection.recv(1000)
     assert notify(operator, alert("a", status="resolved")) == 0
     log = operator.log()
@@ -160,7 +160,7 @@ async def test_a_body_that_does_not_come_ends_the_request(monkeypatch):
 
         async def slow():
             yield b"{"
-            await asyncio.sleep(10)
+            await asyncio.Event().wait()
 
         async with client.post("/alerts", data=slow()) as answer:
             assert answer.status == 408
@@ -218,7 +218,7 @@ def test_while_etcd_is_away_notifications_are_refused_and_count_when_repeated(tm
 def test_a_signal_ends_it_cleanly(own_operator, number):
     operator = own_operator
     operator.process.send_signal(number)
-    assert operator.process.wait(10) == 0
+    assert operator.process.wait(120) == 0
     assert operator.log().splitlines()[-1].endswith("level=info event=stopped")
     assert "raceback" not in operator.log()
 

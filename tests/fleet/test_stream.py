@@ -1,7 +1,6 @@
 """Records over gRPC from a producer through a board's own link code to a consumer."""
 
 import asyncio
-import os
 import random
 import resource
 import time
@@ -15,10 +14,8 @@ from stream_clients import TOKEN, Consumer, Producer, Takes, call, payload, refu
 
 from sluice_tools.errors import UserError
 from sluice_tools.fleet.stream.records_pb2 import (
-    Consumed,
     Consuming,
     Open,
-    Produced,
     Producing,
     Record,
 )
@@ -27,17 +24,16 @@ from sluice_tools.serial.ack_pb2 import AckRequest
 
 pytestmark = pytest.mark.asyncio
 
-COUNT = 100_000 if os.environ.get("SLUICE_FULL") else 10_000
-
 
 def rss_kb():
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * resource.getpagesize() // 1024
 
 
-@pytest.mark.timeout(300)
-async def test_no_record_is_lost_or_doubled_while_the_consumer_stops_and_starts(capsys):
+@pytest.mark.timeout(600)
+async def test_no_record_is_lost_or_doubled_while_the_consumer_stops_and_starts(long, capsys):
     """It pauses, leaves and comes back, or is cut off with records that it has not acknowledged."""
+    count = 100_000 if long else 10_000
     chance = random.Random(1)
     takes = Takes()
     async with (
@@ -45,11 +41,11 @@ async def test_no_record_is_lost_or_doubled_while_the_consumer_stops_and_starts(
         RecordsServer({"b1": board.records}, "127.0.0.1") as server,
         grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel,
     ):
-        producer = asyncio.create_task(Producer(channel, "b1", payload).run(COUNT))
+        producer = asyncio.create_task(Producer(channel, "b1", payload).run(count))
         consumer = Consumer(channel, "b1", takes)
         begun, stops, rss = time.monotonic(), 0, None
-        while consumer.taken < COUNT:
-            until = min(COUNT, consumer.taken + chance.randrange(200, 3000))
+        while consumer.taken < count:
+            until = min(count, consumer.taken + chance.randrange(200, 3000))
             run = asyncio.create_task(consumer.run(until))
             if chance.random() < 0.5:  # it is cut off on its way
                 await asyncio.wait({run}, timeout=chance.random() * 0.5)
@@ -57,16 +53,16 @@ async def test_no_record_is_lost_or_doubled_while_the_consumer_stops_and_starts(
             await asyncio.gather(run, return_exceptions=True)
             assert run.cancelled() or run.exception() is None, run.exception()
             stops += 1
-            if rss is None and consumer.taken > COUNT // 10:
+            if rss is None and consumer.taken > count // 10:
                 rss = rss_kb()
-        await asyncio.wait_for(producer, 10)
-        assert takes.count == COUNT and board.sink_took == COUNT
+        await asyncio.wait_for(producer, 120)
+        assert takes.count == count and board.sink_took == count
         assert board.most_under_way <= SLOTS + WINDOW
         grown = rss_kb() - rss
         assert grown < 8192
     with capsys.disabled():
         print(
-            f"\n  {COUNT} records in {time.monotonic() - begun:.0f} s, none lost, none doubled, "
+            f"\n  {count} records in {time.monotonic() - begun:.0f} s, none lost, none doubled, "
             f"{stops} stops; memory grew by {grown} KB after the first tenth"
         )
 
@@ -91,7 +87,7 @@ async def test_a_consumer_that_stops_reading_stops_the_sender_within_a_window():
         await asyncio.sleep(0.3)
         assert (producer.sent, board.sink_took) == stood
         consumer.paused.set()
-        await asyncio.wait_for(asyncio.gather(run, sending), 60)
+        await asyncio.wait_for(asyncio.gather(run, sending), 120)
 
 
 async def test_without_a_consumer_nothing_is_confirmed_and_a_later_one_gets_it_all():
@@ -131,7 +127,7 @@ async def test_resets_of_the_board_and_a_line_that_loses_bytes_lose_and_double_n
         for at in range(500, 3000, 500):
             await until(lambda at=at: consumer.taken >= at)
             board.board.reset()
-        await asyncio.wait_for(asyncio.gather(run, sending), 60)
+        await asyncio.wait_for(asyncio.gather(run, sending), 120)
         assert takes.count == 3000 and board.session.resets >= 5
 
 
@@ -150,7 +146,7 @@ async def test_a_producer_that_is_cut_off_goes_on_where_the_board_is():
             sending.cancel()
             await asyncio.gather(sending, return_exceptions=True)
         await producer.run(2000)
-        await asyncio.wait_for(run, 10)
+        await asyncio.wait_for(run, 120)
         assert takes.count == 2000
 
 
@@ -161,7 +157,7 @@ async def test_a_consumer_gets_no_more_than_it_allows():
         grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel,
     ):
         sending = asyncio.create_task(Producer(channel, "b1", payload).run(100))
-        stream = call(channel, "Consume", Consumed)
+        stream = call(channel, "Consume")
         got = []
 
         async def read():
@@ -189,7 +185,7 @@ async def test_what_a_producer_says_twice_is_sent_once():
         RecordsServer({"b1": board.records}, "127.0.0.1") as server,
         grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel,
     ):
-        stream = call(channel, "Produce", Produced)
+        stream = call(channel, "Produce")
         await stream.write(Producing(open=Open(board="b1")))
         for i in (0, 0, 1, 0, 1, 2):
             await stream.write(Producing(record=Record(seq=BASE + i, payload=payload(i))))
@@ -203,10 +199,10 @@ async def test_the_last_consumer_wins():
         RecordsServer({"b1": board.records}, "127.0.0.1") as server,
         grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel,
     ):
-        first = call(channel, "Consume", Consumed)
+        first = call(channel, "Consume")
         await first.write(Consuming(open=Open(board="b1")))
         await first.read()
-        second = call(channel, "Consume", Consumed)
+        second = call(channel, "Consume")
         await second.write(Consuming(open=Open(board="b1")))
         assert (await second.read()).opened.record_size == 16
         assert await first.code() is grpc.StatusCode.ABORTED
@@ -260,7 +256,7 @@ async def test_what_breaks_the_rules_is_refused_with_the_reason(method, messages
         RecordsServer({"b1": board.records}, "127.0.0.1") as server,
         grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel,
     ):
-        stream = call(channel, method, Consumed if method == "Consume" else Produced)
+        stream = call(channel, method)
         assert await refused(stream, messages) == (grpc.StatusCode.INVALID_ARGUMENT, reason)
         assert [r.pairs["reason"] for r in caplog.records if r.message == "stream_refused"] == [
             reason
@@ -272,7 +268,7 @@ async def test_a_board_that_is_not_there_is_named():
         RecordsServer({}, "127.0.0.1") as server,
         grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel,
     ):
-        assert await refused(call(channel, "Consume", Consumed), [opening()]) == (
+        assert await refused(call(channel, "Consume"), [opening()]) == (
             grpc.StatusCode.NOT_FOUND,
             "board 'b1': there is none of this name here",
         )
@@ -300,7 +296,7 @@ async def test_without_the_token_there_is_nothing(tls, token, method, caplog):
         grpc.aio.secure_channel(f"localhost:{server.port}", trusting(tls)) as channel,
     ):
         says = Consuming if method == "Consume" else Producing
-        stream = call(channel, method, Consumed, token)
+        stream = call(channel, method, token)
         code, reason = await refused(stream, [says(open=Open(board="b1"))])
         assert code is grpc.StatusCode.UNAUTHENTICATED
         assert reason == "the bearer token is missing or wrong"
@@ -319,12 +315,12 @@ async def test_without_tls_there_is_nothing(tls, capfd):
             grpc.aio.secure_channel(f"localhost:{server.port}", grpc.ssl_channel_credentials()),
         ):
             async with channel:
-                stream = call(channel, "Consume", Consumed, TOKEN)
+                stream = call(channel, "Consume", TOKEN)
                 code, _ = await refused(stream, [opening()])
                 assert code is grpc.StatusCode.UNAVAILABLE
     # gRPC itself says so, on the standard error; it does not tell Python.
     said = ""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(120):
         while said.count("Handshake failed") < 2:
             said += capfd.readouterr().err
             await asyncio.sleep(0.05)
@@ -346,7 +342,7 @@ async def test_where_it_cannot_listen_is_named(tmp_path):
         RecordsServer({}, "127.0.0.1", tls=Tls(tmp_path / "none.pem", tmp_path / "none.pem"))
 
 
-async def until(condition, timeout_s=30.0):
+async def until(condition, timeout_s=120.0):
     async with asyncio.timeout(timeout_s):
         while not condition():
             await asyncio.sleep(0.01)

@@ -8,12 +8,10 @@ from host_sim import TickClock
 from host_sim.clock import Alarm
 from host_sim.simulation import (
     FIRST_TICK,
-    RECORD_BYTES,
     ModelSink,
     Phase,
     SimClock,
-    Simulation,
-    percentile,
+    simulated_board,
 )
 from host_sim.workload import bursty, poisson, steady
 from sluice.flow.pipeline import Pipeline
@@ -22,29 +20,12 @@ from sluice.limit.bucket import TokenBucket
 from sluice.queue.records import RecordRing
 from sluice.queue.ring import OVERWRITE, REJECT
 
-FAST = (Phase(0, 0),)
 
-
-def simulate(
-    arrivals_ms,
-    seconds,
-    *phases,
-    rate=None,
-    burst=1,
-    slots=16,
-    overflow=REJECT,
-    tries=5,
-    **options,
-):
-    clock = SimClock()
-    ticks = clock.ticks
-    ring = RecordRing(slots, RECORD_BYTES, overflow, ticks)
-    sink = ModelSink(clock, *(phases or FAST))
-    stats = Stats(ticks)
-    bucket = TokenBucket(rate, burst, 1000, ticks)
-    pipeline = Pipeline(ring, bucket, sink, stats, tries=tries, ticks=ticks)
+def simulate(arrivals_ms, seconds, *phases, waits=False, on_interval=None, **values):
+    """A simulation that is over; values: of the configuration."""
+    values = {"rate": None, "burst": 1, "slots": 16} | values
     arrivals = [at * 1000 for at in arrivals_ms]
-    simulation = Simulation(clock, ring, pipeline, stats, sink.journey, arrivals, **options)
+    simulation = simulated_board(values, arrivals, *phases, waits=waits, on_interval=on_interval)
     simulation.run(seconds)
     return simulation
 
@@ -76,7 +57,7 @@ def test_a_full_ring_refuses():
 
 def test_a_full_ring_overwrites():
     # The first is copied out with its token at 0; the pipeline holds no other meanwhile.
-    simulation = simulate([0, 1, 2, 3], 1, rate=10, burst=1, slots=2, overflow=OVERWRITE)
+    simulation = simulate([0, 1, 2, 3], 1, rate=10, burst=1, slots=2, overflow="overwrite")
     assert taken_ms(simulation) == [(0, 0), (2, 100), (3, 200)]
     assert simulation.ring.overwritten == 1
 
@@ -128,19 +109,32 @@ def test_intervals_close_when_they_are_over_and_ticks_wrap():
     assert simulation.clock.ticks() == (FIRST_TICK + 9000) % (1 << 30) == 4000
 
 
-def test_turns_tell_work_from_waiting():
-    turns = []
-    simulate([0, 50], 0.1, Phase(0, 5), on_turn=turns.append)
-    assert turns == [True, False, True, False]
+def test_the_load_is_what_the_turns_with_work_took():
+    assert simulate([0, 50], 1, Phase(0, 5)).controls.load == 10
+
+
+@pytest.mark.parametrize("control", [None, "pid"])
+def test_what_adapts_does_so_at_the_end_of_each_interval(control):
+    """A queue that nobody needs gives an eighth of its room back, down to an eighth."""
+    limits = []
+    simulate(
+        [],
+        3,
+        control=control,
+        slots=64,
+        stats_ms=500,
+        limit_floor=40,
+        on_interval=lambda simulation: limits.append(simulation.ring.limit),
+    )
+    assert limits == ([56, 49, 42, 40, 40, 40] if control else [64] * 6)
 
 
 def test_bad_arguments():
     clock = SimClock()
     with pytest.raises(ValueError, match="first phase"):
         ModelSink(clock, Phase(1, 0))
-    ring = RecordRing(4, 16, ticks=clock.ticks)
     with pytest.raises(ValueError, match="size must be 32"):
-        Simulation(clock, ring, None, None, None, [])  # type: ignore[arg-type]
+        simulated_board({"slot_size": 16}, [])
 
 
 def test_the_same_again():
@@ -207,7 +201,7 @@ def test_jumping_is_the_same_as_stepping_at_every_tick(
         rate=rate,
         burst=burst,
         slots=slots,
-        overflow=overflow,
+        overflow="overwrite" if overflow == OVERWRITE else "reject",
         tries=tries,
     )
     ring, stats = simulation.ring, simulation.stats
@@ -219,13 +213,6 @@ def test_jumping_is_the_same_as_stepping_at_every_tick(
         stats.failed,
         stats.denied,
     ) == stepped(arrivals, ticks, service_ms, failing, rate, burst, slots, overflow, tries)
-
-
-def test_percentiles_are_nearest_rank():
-    assert percentile([1, 2, 3, 4], 0.5) == 2
-    assert percentile([1, 2, 3, 4], 0.51) == 3
-    assert percentile([7], 0.99) == 7
-    assert percentile([], 0.5) != percentile([], 0.5)  # NaN
 
 
 @pytest.mark.parametrize("make", [lambda: poisson(400, 500, 1), lambda: bursty(400, 4000, 1)])

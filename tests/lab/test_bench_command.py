@@ -14,7 +14,7 @@ from sluice_tools.vboard import VirtualBoard
 
 def bench(*options: str) -> dict:
     command = [sys.executable, "-m", "tools", "bench", "--quick", "--json", *options]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=280, check=False)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)["runs"][0]
 

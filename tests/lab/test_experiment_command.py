@@ -128,7 +128,6 @@ def test_a_trace_is_played_at_the_same_mean_rate(tmp_path):
     assert traced[0]["lost_percent"] != "0.000" and traced[2]["lost_percent"] == "0.000"
 
 
-@pytest.mark.alone
 @pytest.mark.skipif(Microbit.why_not() is not None, reason=str(Microbit.why_not()))
 def test_only_the_allocating_limiter_makes_garbage(tmp_path):
     ran = experiment("garbage", "--quick", "--out", tmp_path)

@@ -9,11 +9,11 @@ import pytest
 
 from host_sim import FIRMWARE
 from sluice_tools.lab.runtimes.flat import PART, flat_files, flat_program
+from sluice_tools.publish.mip.flat import sources
 
 SUITE = Path(__file__).resolve().parents[1] / "suite"
 CASES = sorted([*SUITE.glob("limit/test_bucket_*.py"), *SUITE.glob("queue/test_ring_*.py")])
-PLACES = ("arguments", "limit/terms", "limit/bucket", "queue/ring")
-MODULES = {Path(place).name: (FIRMWARE / "sluice" / f"{place}.py").read_text() for place in PLACES}
+MODULES = sources(FIRMWARE)
 
 # The board's clock is host_sim's; its modules are those of its own folder, and no others.
 BOARD = f"""
@@ -24,12 +24,14 @@ sys.path[:2] = [""]
 """
 
 
+HELPERS = {"clock": (SUITE / "clock.py").read_text()}
+
+
 @pytest.fixture(scope="module")
 def board(tmp_path_factory):
     """A folder that is a board's flat file system."""
     folder = tmp_path_factory.mktemp("board")
-    helpers = {"clock": (SUITE / "clock.py").read_text()}
-    for name, text in flat_files(MODULES | helpers).items():
+    for name, text in flat_files(MODULES | HELPERS).items():
         (folder / name).write_text(text)
     return folder
 
@@ -38,7 +40,7 @@ def board(tmp_path_factory):
 def test_the_shared_suite_passes_on_them(board, path):
     tests = [node.name for node in ast.parse(path.read_text()).body if hasattr(node, "name")]
     calls = [f"{name}()" for name in tests if name.startswith("test_")]
-    program = flat_program(path.read_text(), {*MODULES, "clock"})
+    program = flat_program(path.read_text(), MODULES | HELPERS)
     done = subprocess.run(
         [
             sys.executable,
@@ -102,6 +104,22 @@ def test_what_a_module_becomes():
 def test_a_method_stays_where_the_module_that_it_imports_is_there():
     files = flat_files({"queue": SMALL, "ring": "", "backoff": ""})
     assert "  from backoff import Backoff\n  return Backoff(536870912)\n" in files["queue.0"]
+
+
+def test_what_a_module_imports_is_imported_before_it():
+    modules = {
+        "low": "",
+        "middle": "from sluice.limit.low import a\n",
+        "other": "from sluice.limit.low import a\nfrom sluice.middle import b\n",
+    }
+    program = "import time\nfrom sluice.queue.other import c\nc()\n"
+    assert flat_program(program, modules) == [
+        "import time\n",
+        "import low\n",
+        "import middle\n",
+        "from other import c\n",
+        "c()\n",
+    ]
 
 
 def test_a_large_class_gets_its_members_one_by_one():

@@ -1,13 +1,12 @@
 """The board's framing: against PyPI's cobs, and on lines that carry text and damage."""
 
 import pytest
-from framing_board import MAX_TO_BOARD, Board, hear, interrupted
+from framing_board import MAX_CONTENT, MAX_TO_BOARD, Board, hear, interrupted
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from wire import contents, frame, stuffed, to_board
 
 from sluice.crc16 import crc16
-from sluice.link.frames import MAX_CONTENT
 
 
 def test_checksum_is_the_catalogued_one():

@@ -1,10 +1,11 @@
 """The board's end of the link at the ends of its numbers, and its round trip's every case."""
 
 import pytest
+from framing_board import MAX_CONTENT
 from session_board import SEQ, Board, ack, hello, record, sent_records, taken, u24, welcome
 
-from sluice.link.frames import MAX_CONTENT, Frames
-from sluice.link.session import MAX_RECORD, Link
+from sluice.link.frames import Frames
+from sluice.link.session import MAX_RECORD, Session
 from sluice_tools.serial.ack_pb2 import AckRequest
 
 SMALL_MAX = (1 << 30) - 1
@@ -214,7 +215,7 @@ def test_hello_restarts_the_round_trip():
 )
 def test_the_round_trip_is_told_in_milliseconds_of_any_clock(per_second, ticks, rtt_ms):
     board = Board(slots=1)
-    board.link = Link(
+    board.link = Session(
         Frames(board.line, board.clock.ticks), board.ring, board.clock.ticks, per_second
     )
     board.hear(hello())

@@ -4,18 +4,22 @@ import json
 
 import pytest
 
-import sluice.program.config
 from host_sim import FIRMWARE, TickClock
+from sluice.link.session import MAX_RECORD
 from sluice.program.config import (
     DEFAULTS,
     ConfigError,
+    adjustable,
     check,
     keep_share,
     load,
     load_share,
     make_bucket,
 )
+from sluice.program.keys import ROWS, default, fits, names
 from sluice.program.settings import KEY_MAX
+
+ADOPTERS = ("bucket", "limit", "control", "trial")
 
 
 def test_what_is_not_given_has_its_default():
@@ -25,6 +29,34 @@ def test_what_is_not_given_has_its_default():
 
 def test_the_names_fit_into_the_frames_of_settings():
     assert max(map(len, DEFAULTS)) <= KEY_MAX
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row[0])
+def test_a_row_says_what_its_default_keeps_to(row):
+    name, _, allowed, or_null, unit, adopter = row
+    assert fits(row, default(row)) and fits(row, None) == or_null
+    assert name.endswith("_ms") == (unit == "ms")
+    assert adopter in ("", *ADOPTERS)
+    # What Settings can send, and the board counts with.
+    assert adopter == "" or not isinstance(allowed[0], str)
+    ranges = () if isinstance(allowed[0], str) else allowed
+    ranges = (ranges,) if ranges and isinstance(ranges[0], int) else ranges
+    assert len(ranges) <= 3
+    assert all(-(1 << 30) <= low <= high < 1 << 30 for low, high in ranges)
+
+
+def test_the_longest_record_is_that_of_the_link():
+    (row,) = [row for row in ROWS if row[0] == "slot_size"]
+    assert row[2] == (1, MAX_RECORD)
+
+
+def test_each_key_that_changes_while_it_runs_is_adopted_by_the_one_that_its_row_names():
+    groups = adjustable([(name, name.upper()) for name in ADOPTERS])
+    assert groups[0] == (("rate", "per_ms", "burst"), "BUCKET")
+    assert groups[1] == (("limit",), "LIMIT")
+    assert [adopt for _, adopt in groups] == ["BUCKET", "LIMIT", "CONTROL", "TRIAL"]
+    assert not {"slots", "stats_ms", "control"} & {key for keys, _ in groups for key in keys}
+    assert len([key for keys, _ in groups for key in keys]) + len(names("")) == len(ROWS)
 
 
 def test_the_one_that_is_shipped_is_good():
@@ -97,27 +129,50 @@ def test_a_bad_value_names_key_value_and_what_is_allowed(values, key, allowed):
     assert caught.value.value == (values[key] if isinstance(values, dict) else values)
 
 
+FAR = (1 << 30) - 2
+
+
+@pytest.mark.parametrize(
+    ("values", "per_second", "key"),
+    [
+        ({"rate": FAR + 1, "per_ms": 1}, 1000, "rate"),
+        ({"rate": FAR, "per_ms": 2, "control": "rate"}, 1000, "rate"),  # whatever the burst
+        ({"rate": FAR, "per_ms": 2, "burst": (1 << 29) + 1}, 1000, "burst"),
+        ({"rate": 600_000_001, "burst": 1 << 29, "smooth_ms": 1}, 1000, "smooth_ms"),
+        ({"rate": 600_000_001, "burst": 1 << 29}, 1000, "burst"),
+        ({"rate": 20_000_000, "control": "rate", "smooth_ms": 60_000}, 1000, "smooth_ms"),
+        ({"per_ms": 536_871}, 1_000_000, "per_ms"),
+        ({"target_ms": 536_871}, 1_000_000, "target_ms"),
+    ],
+)
+def test_values_that_do_not_go_together_are_the_fault_of_the_last_that_was_added(
+    values, per_second, key
+):
+    """Of the rate alone, the burst, and the smoothing."""
+    with pytest.raises(ConfigError) as caught:
+        check(values, per_second)
+    assert (caught.value.key, caught.value.value) == (key, values[key])
+
+
 def test_an_interval_shorter_than_the_target_is_named():
     with pytest.raises(ConfigError, match=r"interval_ms is 2000, allowed: target_ms \(2001\)"):
         check({"control": "codel", "target_ms": 2001}, 1000)
 
 
 @pytest.fixture
-def flash(tmp_path, monkeypatch):
-    """A board's root folder, as far as the configuration is concerned."""
-    monkeypatch.setattr(sluice.program.config, "PATH", str(tmp_path / "config.json"))
-    monkeypatch.setattr(sluice.program.config, "GOOD_PATH", str(tmp_path / "config.good.json"))
+def flash(tmp_path):
+    """A board's root folder."""
     return tmp_path
 
 
-def load_with_reports():
+def load_with_reports(flash):
     reports = []
-    return load(1000, lambda *report: reports.append(report)), reports
+    return load(1000, lambda *report: reports.append(report), str(flash)), reports
 
 
 def test_a_good_one_is_kept_as_the_last_good_one(flash):
     (flash / "config.json").write_text('{"rate": 9}')
-    assert load_with_reports() == ({**DEFAULTS, "rate": 9}, [])
+    assert load_with_reports(flash) == ({**DEFAULTS, "rate": 9}, [])
     assert json.loads((flash / "config.good.json").read_text())["rate"] == 9
 
 
@@ -133,12 +188,12 @@ def test_a_good_one_is_kept_as_the_last_good_one(flash):
 )
 def test_a_bad_one_is_reported_and_the_last_good_one_stays(flash, text, key):
     (flash / "config.json").write_text('{"rate": 9}')
-    load_with_reports()
+    load_with_reports(flash)
     (flash / "config.json").unlink() if text is None else (flash / "config.json").write_text(text)
-    settings, reports = load_with_reports()
+    settings, reports = load_with_reports(flash)
     assert settings["rate"] == 9
     assert [report[0] for report in reports] == [key]
-    settings, _ = load_with_reports()
+    settings, _ = load_with_reports(flash)
     assert settings["rate"] == 9
 
 
@@ -147,14 +202,14 @@ def test_without_a_good_one_the_defaults_are_in_force(flash, good):
     if good is not None:
         (flash / "config.good.json").write_text(good)
     (flash / "config.json").write_text("{}}")
-    assert load_with_reports()[0] == DEFAULTS
+    assert load_with_reports(flash)[0] == DEFAULTS
 
 
 def test_an_unchanged_one_is_not_written_again(flash):
     (flash / "config.json").write_text("{}")
-    load_with_reports()
+    load_with_reports(flash)
     before = (flash / "config.good.json").stat().st_mtime_ns
-    load_with_reports()
+    load_with_reports(flash)
     assert (flash / "config.good.json").stat().st_mtime_ns == before
 
 
@@ -169,12 +224,11 @@ def test_a_budget_may_grant_every_rate_up_to_the_one_that_is_configured():
             clock.advance(1)
 
 
-def test_the_guaranteed_share_is_read_as_it_was_kept(flash, monkeypatch):
-    path = flash / "share.json"
-    monkeypatch.setattr(sluice.program.config, "SHARE_PATH", str(path))
-    assert load_share() == 0
-    keep_share(70)
-    assert load_share() == 70
+def test_the_guaranteed_share_is_read_as_it_was_kept(flash):
+    path, root = flash / "share.json", str(flash)
+    assert load_share(root) == 0
+    keep_share(70, root)
+    assert load_share(root) == 70
     for text in ("", "[7]", '{"guaranteed":-1}', '{"guaranteed":1073741824}', '{"guaranteed":"7"}'):
         path.write_text(text)
-        assert load_share() == 0
+        assert load_share(root) == 0

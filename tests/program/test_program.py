@@ -1,49 +1,30 @@
 """The board's program on CPython: a configuration in, frames and statistics lines out."""
 
+import itertools
 import json
-import types
 
-import machine
 import pytest
-from wire import MemoryLine, contents
+from board_twin import BoardTwin, SleepingBoardTwin
+from wire import contents
 from wire import to_board as frame
 
-import sluice.program.config
 from host_sim import TickClock
-from host_sim.program import load_program
-from sluice.program.config import check
+from sluice import kernels
+from sluice.program.config import check, load
+from sluice.program.program import Program, main
 from sluice_tools.serial.ack_pb2 import AckRequest
 
 
 @pytest.fixture
-def rig(monkeypatch, tmp_path):
-    """A board of fakes around the real program, on a clock that the test moves."""
-    board = types.ModuleType("board")
-    board.NAME = "rig"
-    board.TICKS_PER_S = 1000
-    board.line = MemoryLine()
-    board.uart = MemoryLine()
-    board.open_line = lambda: board.line
-    board.open_uart = lambda: board.uart
-    board.lit = []
-    board.open_led = lambda: board.lit.append
-    board.start_timer = lambda period, handler: machine.Timer(period=period, callback=handler)
-    board.pulse_irq = lambda handler: setattr(board, "pulse", handler)
-    monkeypatch.setattr(sluice.program.config, "PATH", str(tmp_path / "config.json"))
-    monkeypatch.setattr(sluice.program.config, "GOOD_PATH", str(tmp_path / "config.good.json"))
-    monkeypatch.setattr(sluice.program.config, "SHARE_PATH", str(tmp_path / "share.json"))
-    board.flash = tmp_path
+def rig(tmp_path):
     with TickClock(start=(1 << 30) - 500) as clock:
-        board.ticks = clock.ticks
-        board.clock = clock
-        board.idle = lambda: clock.advance(1)
-        board.main = load_program(board)
-        yield board
+        yield BoardTwin(clock, tmp_path)
 
 
 def start(board, **values):
-    program = board.main.Program(check(values, 1000), board.line)
-    program._open_source()
+    program = Program(check(values, 1000), board, board.line)
+    program.start()
+    board.line.sent.clear()  # that it has started
     return program
 
 
@@ -216,7 +197,7 @@ def test_a_trial_that_makes_the_sink_fail_goes_back(rig):
     assert [line["key"] for line in lines if line["event"] == "rolled_back"] == ["rate", "limit"]
     (verdict,) = (line for line in lines if line["event"] == "trial")
     assert (verdict["errors_before_pct"], verdict["errors_pct"]) == ("0.00", "100.00")
-    assert (program._bucket.rate, program._ring.limit) == (10, 8)
+    assert (program.bucket.rate, program.ring.limit) == (10, 8)
 
 
 def test_the_gains_of_the_controllers_change_while_they_run(rig):
@@ -227,20 +208,20 @@ def test_the_gains_of_the_controllers_change_while_they_run(rig):
 
     program = start(rig, control="pid")
     change(program, b"kp=1,2 ki=0,1 kd=1,9 target_ms=50 limit_floor=5 calm=none rush=900,400,-500")
-    limit = program._limit
+    limit = program.controls.limit
     assert (limit.kp, limit.ki, limit.kd, limit.target) == ((1, 2), (0, 1), (1, 9), 50)
     assert (limit.floor, limit.calm, limit.rush) == (5, None, (900, 400, -500))
     program = start(rig, control="codel")
     change(program, b"target_ms=5 interval_ms=100")
-    assert (program._shed.target, program._shed.interval) == (5, 100)
+    assert (program.controls.shed.target, program.controls.shed.interval) == (5, 100)
     program = start(rig, control="rate", rate=100)
     change(program, b"rate=1000 burst=7 rate_low=10 rate_step=9 rate_keep=7,10 target_ms=60")
-    tuner = program._tuner
+    tuner = program.controls.tuner
     assert (tuner.low, tuner.high, tuner.step) == (10, 1000, 9)
-    assert (tuner.keep, tuner.latency, program._bucket.high) == ((7, 10), 60, 1000)
+    assert (tuner.keep, tuner.latency, program.bucket.high) == ((7, 10), 60, 1000)
     program = start(rig, smooth_ms=5, rate=100)
     change(program, b"rate=200 burst=7")
-    assert (program._bucket.rate, program._bucket.burst) == (200, 1)
+    assert (program.bucket.rate, program.bucket.burst) == (200, 1)
 
 
 def test_a_change_to_keep_is_in_the_file(rig):
@@ -250,7 +231,7 @@ def test_a_change_to_keep_is_in_the_file(rig):
         b"\x83\x02\0\0who=anna keep=1 burst=3"
     )
     run(rig, program, 1)
-    assert sluice.program.config.load(1000, None) == check({"rate": 11, "burst": 3}, 1000)
+    assert load(1000, None, rig.FLASH) == check({"rate": 11, "burst": 3}, 1000)
     path.unlink()
     path.mkdir()
     rig.line.incoming += frame(b"\x83\x03\0\0who=anna keep=1 burst=4")
@@ -259,7 +240,12 @@ def test_a_change_to_keep_is_in_the_file(rig):
     (refusal,) = refusals
     assert refusal[1:4] == b"\x03\0\0"
     assert refusal[4:].split(b"\n")[0] == b"keep"
-    assert program._bucket.burst == 3
+    assert program.bucket.burst == 3
+
+
+HERE = len(kernels.in_force)
+ASKED = HERE + len(kernels.missing)
+STARTED = f"event=start version=0.1.0 board=rig source=link sink=null kernels={HERE}/{ASKED}"
 
 
 def run_main(board, turns=50):
@@ -273,14 +259,14 @@ def run_main(board, turns=50):
         board.clock.advance(1)
 
     board.idle = idle
-    board.main.main()
+    main(board)
     return split(board.line.sent)[0]
 
 
 def test_main_starts_says_so_and_stops_on_ctrl_c(rig):
     (rig.flash / "config.json").write_text('{"rate": 5, "sink": "null"}')
     assert run_main(rig) == [
-        "event=start version=0.1.0 board=rig source=link sink=null",
+        STARTED,
         "event=stop",
     ]
 
@@ -291,7 +277,7 @@ def test_a_bad_configuration_is_told_and_the_last_good_one_runs(rig):
     assert run_main(rig)[:2] == [
         'event=config_error key=rate value="fast"'
         ' allowed="an integer from 0 to 1073741823 or null"',
-        "event=start version=0.1.0 board=rig source=link sink=null",
+        STARTED,
     ]
 
 
@@ -304,7 +290,7 @@ def fed(board, program, every_ms, ms):
     """Put a record into the ring every so many ms; a full one refuses it."""
     for now in range(ms):
         if now % every_ms == 0:
-            program._ring.put(b"record", 6)
+            program.ring.put(b"record", 6)
         run(board, program, 1)
 
 
@@ -348,7 +334,7 @@ def test_smoothed_grants_come_evenly_after_an_idle_time(rig):
     rig.uart.write = lambda buf, n: at.append(rig.clock.ticks()) or n
     run(rig, program, 700)  # idle
     for _ in range(5):
-        program._ring.put(b"record", 6)
+        program.ring.put(b"record", 6)
     run(rig, program, 30)
     assert [(tick - at[0]) % (1 << 30) for tick in at] == [0, 3, 6, 10, 13]
 
@@ -383,7 +369,7 @@ def test_a_budget_gives_the_rate_and_after_it_what_is_guaranteed_and_kept(rig):
     assert (last_stats(rig)["rate"], last_stats(rig)["qps"]) == ("20", "20")
     rig.line.incoming.clear()
     again = start(rig, **BUDGETED)  # as after a reset
-    fed(rig, again, 1, 1_000)
+    fed(rig, again, 1, 1_001)
     assert last_stats(rig)["rate"] == "20"
 
 
@@ -471,43 +457,17 @@ def test_what_controls_the_limit_is_followed_up_to_the_watermark(rig):
 # The watchdog
 
 
-class Watchdog:
-    """A board's watchdog: whether it has bitten by now."""
-
-    def __init__(self, clock, timeout):
-        self.clock = clock
-        self.timeout = timeout
-        self.fed = clock.passed_us()
-
-    def feed(self):
-        self.fed = self.clock.passed_us()
-
-    @property
-    def bites(self):
-        return self.clock.passed_us() - self.fed > self.timeout * 1000
-
-
 def watched(board, **values):
-    """A program as `run` starts it, its watchdog with it."""
-    board.WDT = lambda timeout: Watchdog(board.clock, timeout)
-    program = start(board, watchdog_ms=1000, **values)
-    program._watchdog = board.WDT(timeout=1000)
-    return program
+    return start(board, watchdog_ms=1000, **values)
 
 
-def test_run_starts_the_watchdog_that_is_configured(rig):
-    started = []
-    rig.WDT = lambda timeout: started.append(timeout) or Watchdog(rig.clock, timeout)
-
-    def leave():
-        raise KeyboardInterrupt
-
-    rig.idle = leave
-    for values in ({}, {"watchdog_ms": 8000}):
-        program = rig.main.Program(check(values, 1000), rig.line)
-        with pytest.raises(KeyboardInterrupt):
-            program.run()
-    assert started == [8000]
+@pytest.mark.parametrize("watchdog_ms", [None, 8000])
+def test_run_starts_the_watchdog_that_is_configured(rig, watchdog_ms):
+    program = Program(check({"watchdog_ms": watchdog_ms}, 1000), rig, rig.line)
+    rig.line.incoming += b"\r\x03"
+    with pytest.raises(KeyboardInterrupt):
+        program.run()
+    assert (rig.watchdog and rig.watchdog.timeout) == watchdog_ms
 
 
 @pytest.mark.parametrize(
@@ -523,7 +483,7 @@ def test_a_loop_that_has_nothing_to_do_or_must_wait_is_no_stuck_loop(rig, values
     program = watched(rig, **values)
     for _ in range(50):
         run(rig, program, 100)
-        assert not program._watchdog.bites
+        assert not rig.watchdog.bites
 
 
 def test_a_failing_sink_that_is_given_up_is_no_stuck_loop(rig):
@@ -531,8 +491,8 @@ def test_a_failing_sink_that_is_given_up_is_no_stuck_loop(rig):
     program = watched(rig, source="timer", timer_ms=10, sink="uart", tries=3)
     for _ in range(50):
         run(rig, program, 100)
-        assert not program._watchdog.bites
-    assert program._stats.failed > 0
+        assert not rig.watchdog.bites
+    assert program.stats.failed > 0
 
 
 def test_a_host_that_confirms_nothing_is_no_stuck_loop(rig):
@@ -540,8 +500,8 @@ def test_a_host_that_confirms_nothing_is_no_stuck_loop(rig):
     rig.line.incoming += HELLO + records(range(60))
     for _ in range(50):
         run(rig, program, 100)
-        assert not program._watchdog.bites
-    assert not program._link.ready()
+        assert not rig.watchdog.bites
+    assert not program.link.ready()
 
 
 def test_a_sink_that_hangs_starves_the_watchdog(rig):
@@ -551,7 +511,7 @@ def test_a_sink_that_hangs_starves_the_watchdog(rig):
     def hang(data, n=None):
         for _ in range(20):
             rig.clock.advance(100)
-            bitten.append(program._watchdog.bites)
+            bitten.append(rig.watchdog.bites)
         raise KeyboardInterrupt  # the reset
 
     rig.uart.write = hang
@@ -561,33 +521,36 @@ def test_a_sink_that_hangs_starves_the_watchdog(rig):
 
 
 def test_a_loop_that_turns_without_moving_what_is_due_starves_the_watchdog(rig):
-    program = watched(rig, source="timer", timer_ms=10, sink="null", rate=None)
-    program._pipeline.step = lambda: 0
-    run(rig, program, 1000)
-    assert not program._watchdog.bites
-    run(rig, program, 100)
-    assert program._watchdog.bites
+    """Each time that it looks at a record, interrupts have replaced it by one of another length."""
+    program, lengths = None, itertools.cycle((1, 2))
+
+    def ticks():
+        nonlocal program
+        interrupted, program = program, None  # an interrupt looks at the clock, too
+        if interrupted is not None:
+            n = next(lengths)
+            for _ in range(interrupted.ring.capacity):
+                interrupted.ring.put(b"xx", n)
+            program = interrupted
+        return rig.clock.ticks()
+
+    rig.ticks = ticks
+    values = {"source": "pin", "sink": "null", "rate": 1_000_000, "slots": 4}
+    stormed = program = watched(rig, overflow="overwrite", **values)
+    run(rig, stormed, 1000)
+    assert not rig.watchdog.bites
+    run(rig, stormed, 100)
+    assert rig.watchdog.bites
+    assert stormed.stats.admitted == 0
 
 
 # Light sleep
 
 
 @pytest.fixture
-def sleeper(rig):
-    """The rig, on a board that sleeps: each sleep's ms are kept; a timer's interrupt ends it."""
-    rig.SLEEPS_WITH = ("timer",)
-    rig.slept = []
-
-    def lightsleep(ms):
-        before = rig.clock.passed_us()
-        due = rig.clock.alarms.next_due()
-        left = ms if due is None else max(0, min(ms, (due - before) // 1000))
-        rig.clock.advance(left)
-        rig.slept.append(left)
-
-    rig.lightsleep = lightsleep
-    rig.uart.txdone = lambda: True
-    return rig
+def sleeper(tmp_path):
+    with TickClock(start=(1 << 30) - 500) as clock:
+        yield SleepingBoardTwin(clock, tmp_path)
 
 
 def rest(board, program, ms):
@@ -595,37 +558,24 @@ def rest(board, program, ms):
     end = board.clock.passed_us() + ms * 1000
     while board.clock.passed_us() < end:
         if not program.turn():
-            program._rest()
+            program.rest()
 
 
 @pytest.mark.parametrize("rate", [3, 7, 1000])
-def test_a_board_that_sleeps_grants_as_one_that_does_not(sleeper, rate):
-    told = []
+def test_a_board_that_sleeps_grants_as_one_that_does_not(tmp_path, rate):
+    values = {"source": "timer", "timer_ms": 130, "sink": "uart", "stats_ms": 10_000}
+    told, slept = [], []
     for light_sleep_ms in (None, 500):
-        program = start(
-            sleeper,
-            source="timer",
-            timer_ms=130,
-            sink="uart",
-            rate=rate,
-            per_ms=1000,
-            burst=1,
-            slots=64,
-            stats_ms=10_000,
-            light_sleep_ms=light_sleep_ms,
-        )
-        writes = []
-        begun = sleeper.clock.passed_us()
-        sleeper.uart.write = lambda data, n, w=writes, b=begun: (
-            w.append((sleeper.clock.passed_us() - b) // 1000) or n
-        )
-        rest(sleeper, program, 9_000)
-        told.append((writes, program._bucket.tokens(), program._stats.admitted))
-        while (due := sleeper.clock.alarms.next_due()) is not None:  # that program's timer
-            sleeper.clock.alarms._due.clear()
-            assert due
+        with TickClock(start=(1 << 30) - 500) as clock:
+            board = SleepingBoardTwin(clock, tmp_path)
+            program = start(board, **values, rate=rate, burst=1, light_sleep_ms=light_sleep_ms)
+            writes = []
+            board.uart.write = lambda _, n, w=writes, c=clock: w.append(c.passed_us() // 1000) or n
+            rest(board, program, 9_000)
+        told.append((writes, program.bucket.tokens(), program.stats.admitted))
+        slept.append(sum(board.slept))
     assert told[0] == told[1]
-    assert sum(sleeper.slept) > 5_000
+    assert slept[0] == 0 and slept[1] > 5_000
 
 
 def test_a_sleep_ends_before_what_is_due(sleeper):
@@ -656,7 +606,7 @@ def test_a_board_that_would_lose_what_its_source_sends_stays_awake_and_says_so(s
         json.dumps({"source": source, "light_sleep_ms": 100})
     )
     sleeper.idle = lambda: (_ for _ in ()).throw(KeyboardInterrupt)
-    sleeper.main.main()
+    main(sleeper)
     text = bytes(sleeper.line.sent).decode()
     assert 'key=light_sleep_ms value=100 allowed="null on rig, or source timer"' in text
     assert sleeper.slept == []

@@ -13,7 +13,7 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def install(wheel: Path, place: Path, elsewhere: Path) -> Run:
-    """The installed program, run in the folder `elsewhere`.
+    """The installed program, or another of its environment, run in the folder `elsewhere`.
 
     Its dependencies are those of this environment, without the editable Sluice that is in it.
     """
@@ -23,9 +23,11 @@ def install(wheel: Path, place: Path, elsewhere: Path) -> Run:
     subprocess.run([*command, wheel], check=True)
     (site / "dependencies.pth").write_text(sysconfig.get_path("purelib"))
 
-    def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    def run(
+        *arguments: str, program: str = "sluice", **environment: str
+    ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [place / "bin" / "sluice", *arguments],
+            [place / "bin" / program, *arguments],
             cwd=elsewhere,
             env={"PATH": "/usr/bin:/bin", "HOME": str(Path.home()), **environment},
             capture_output=True,

@@ -8,6 +8,7 @@ const { crc16 } = await import(new URL("link/crc16.js", page));
 const cobs = await import(new URL("link/cobs.js", page));
 const frames = await import(new URL("link/frames.js", page));
 const messages = await import(new URL("link/messages.js", page));
+const { Audit, Change } = await import(new URL("link/requests.js", page));
 const { parse, readStats } = await import(new URL("link/logfmt.js", page));
 
 const bytes = (hex) => Uint8Array.from(Buffer.from(hex, "hex"));
@@ -23,6 +24,23 @@ const CALLS = {
   set: (request, pairs) => hex(messages.set(request, pairs)),
   audit: (index) => hex(messages.audit(index)),
   read: (data) => messages.read(bytes(data)),
+  // What becomes of a request that is answered with these contents. The number in each is that of
+  // the request where it is 0.
+  request: (kind, contents) => {
+    const request = kind === "change" ? new Change("who=anna") : new Audit();
+    const steps = contents.map((data) => {
+      const content = bytes(data);
+      for (let at = 1; at < Math.min(4, content.length); at++) content[at] ^= request.content[at];
+      const message = messages.read(content);
+      try {
+        return message !== null && request.receive(message);
+      } catch (error) {
+        return error.message;
+      }
+    });
+    const { done, values = {}, trialS = 0, entries = [] } = request;
+    return { steps, done, values: Object.keys(values), trialS, entries: entries.map(Object.keys) };
+  },
   parse,
   stats: (line) => {
     try {

@@ -8,7 +8,8 @@ from looks import LOOKS, SIZES
 from plugged import change, connected, timed_board
 from webpage import RUNNING, Visit, expect
 
-AXE = Path(__file__).parents[2] / "tools" / "web" / "node_modules" / "axe-core" / "axe.min.js"
+WEB = Path(__file__).parents[2] / "tools" / "publish" / "web"
+AXE = WEB / "node_modules" / "axe-core" / "axe.min.js"
 
 # What is wrong, or that axe cannot decide: [rule, elements, why] each.
 FINDINGS = """

@@ -49,6 +49,20 @@ async def test_a_change_is_acknowledged_shown_and_in_the_audit_log(visit, plug):
 
 
 @pytest.mark.asyncio
+async def test_a_field_says_its_unit_and_what_is_allowed(visit, plug):
+    page = visit.page
+    await expect(page.locator("#limits label")).to_have_text(["Rate", "Per", "Burst", "Limit"])
+    for key, unit, allowed in (
+        ("rate", "tokens", "An integer from 0 to 1073741823 or null"),
+        ("target_ms", "ms", "An integer from 1 to 3600000"),
+        ("trial_errors_pct", "points", "An integer from 0 to 100"),
+    ):
+        await expect(page.locator(f"#unit-{key}")).to_have_text(unit)
+        await expect(page.locator(f"#set-{key}")).to_have_attribute("title", allowed)
+    await expect(page.locator("#set-kp")).to_have_attribute("title", re.compile("^Integers in a l"))
+
+
+@pytest.mark.asyncio
 async def test_a_port_that_takes_nothing_for_a_while_only_delays(visit, plug):
     await visit.shows("#audit-empty", "Nothing was changed since the board started.")
     plug.taking.clear()

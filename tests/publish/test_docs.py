@@ -133,14 +133,14 @@ def classes_of_the_library() -> list[str]:
     """What a program may make or wait for, by the library's own sources."""
     return [
         name
-        for path in sorted(PROJECT.glob("firmware/sluice/*.py"))
+        for path in sorted(PROJECT.glob("firmware/sluice/**/*.py"))
         for name in re.findall(r"^class ([A-Z]\w+)", path.read_text(), re.MULTILINE)
         if name not in BEHIND_ANOTHER
     ]
 
 
 # Bases and helpers that a program meets under another name, and an error of the configuration.
-BEHIND_ANOTHER = {"ConfigError", "PlainBucket", "PlainRing", "Ring", "TokenLine"}
+BEHIND_ANOTHER = {"ConfigError", "Ring", "Terms", "TokenLine"}
 SECTIONS = {
     name: text
     for page in PROJECT.glob("docs/classes/*.md")
@@ -195,12 +195,12 @@ def test_a_command_and_its_options_exist(where: str, words: list[str]) -> None:
         return
     command: click.Command = main
     rest = words[1:]
-    while isinstance(command, click.Group) and rest and not rest[0].startswith("-"):
+    if rest and not rest[0].startswith("-"):
         name = rest.pop(0)
         if name in REPLACED:
             return
-        assert name in command.commands, f"{where}: no command {name}"
-        command = command.commands[name]
+        assert name in main.commands, f"{where}: no command {name}"
+        command = main.commands[name].load()
     options = {option for parameter in command.params for option in parameter.opts}
     options |= {"-h", "--help"}
     used = {word.partition("=")[0] for word in rest if word.startswith("-") and word != "-"}

@@ -15,21 +15,32 @@ from sluice_tools.board.flash.release import library
 from sluice_tools.publish.mip.packages import SOURCE, WHOLE, files
 from sluice_tools.vboard import VirtualBoard
 
-ALL = sorted(path.stem for path in (FIRMWARE / "sluice").glob("*.json"))
+ALL = sorted(
+    path.stem for path in FIRMWARE.glob("*.json") if path.stem not in ("config", "package")
+)
 
-# Imports all that was installed, what was asked for before what came with it; there is nothing
-# else on the board's flash.
+# Imports all that was installed, the package's own room first; there is nothing else on the
+# board's flash.
 ALONE = """
 import os, sys
 sys.path.insert(0, target)
 for name in list(sys.modules):
     if name.split(".")[0] == "sluice":
         del sys.modules[name]
-there = [entry[0].split(".")[0] for entry in os.ilistdir(target + "/sluice") if "." in entry[0]]
-for name in asked_for + there:
-    if name != "__init__":
-        __import__("sluice." + name)
-there.sort()
+
+def modules(folder, package):
+    for entry in os.ilistdir(folder):
+        name = entry[0]
+        if "." in name:
+            yield package + "." + name.split(".")[0]
+        else:
+            yield from modules(folder + "/" + name, package + "." + name)
+
+there = sorted(m for m in modules(target + "/sluice", "sluice") if not m.endswith("__init__"))
+room = [name for name in there if name.split(".")[1] in rooms]
+for name in room + there:
+    if not name.endswith("_native"):  # asked for by what it stands in for, or refused
+        __import__(name)
 print("imported", " ".join(there))
 """
 
@@ -52,11 +63,17 @@ queue = RingQueue(2, "H", OVERWRITE)
 print([queue.try_put(n) for n in range(3)], queue.try_get(), len(queue), queue.overwritten)
 print("done" if RingQueue(1).get(timeout_ms=1) is None else "")
 """,
-    "keyed": """
+    "limit": """
 from sluice import KeyedBuckets
 clients = KeyedBuckets(2, 10, 1)
 print([clients.try_acquire(key) for key in ("a", "b", "a")])
 print("done")
+""",
+    "queue": """
+from sluice import Channel, RecordRing
+ring = RecordRing(2, 8)
+print(ring.put(b"abc", 3), bytes(ring.peek()[:3]))
+print("done" if Channel(1).try_put(7) else "")
 """,
 }
 
@@ -87,9 +104,8 @@ def install(board: VirtualBoard) -> Iterator[Callable[..., str]]:
 
     def run(*packages: str | Path, then: str) -> str:
         # One process for both: each mpremote takes a second to start.
-        modules = [Path(package).stem for package in packages]
-        asked_for = [name for name in modules if name in ALL]
-        program = f"target = {target!r}\nasked_for = {asked_for!r}\n{ALONE}{then}"
+        rooms = [Path(package).stem for package in packages]
+        program = f"target = {target!r}\nrooms = {rooms!r}\n{ALONE}{then}"
         command = ["mip", "install", "--target", target, *map(str, packages), "+", "exec", program]
         done = mpremote(board.url, *command)
         assert done.returncode == 0, done.stdout + done.stderr
@@ -105,14 +121,13 @@ def install(board: VirtualBoard) -> Iterator[Callable[..., str]]:
 def test_each_package_works_with_nothing_else_installed(
     install: Callable[..., str], name: str
 ) -> None:
-    said = install(FIRMWARE / "sluice" / f"{name}.json", then=WORKS.get(name, "print('done')"))
-    assert name in said.split()
+    said = install(FIRMWARE / f"{name}.json", then=WORKS.get(name, "print('done')"))
+    assert f".{name}" in said
     assert said.endswith("done\n")
 
 
 def test_packages_add_up(install: Callable[..., str]) -> None:
-    names = ("pipeline", "records", "stats", "bucket")
-    packages = [FIRMWARE / "sluice" / f"{name}.json" for name in names]
+    packages = [FIRMWARE / f"{name}.json" for name in ("flow", "queue", "bucket")]
     assert install(*packages, then=PIPELINE).endswith("True b'abc'\n")
 
 
@@ -129,7 +144,7 @@ def test_the_whole_library_goes_where_programs_import_from(
     assert remote("exec", program).strip() == "True"
 
 
-@pytest.mark.parametrize("address", ["/firmware/", "/firmware/sluice/keyed.json"])
+@pytest.mark.parametrize("address", ["/firmware/", "/firmware/limit.json"])
 def test_an_address_does_as_well_as_a_checkout(install: Callable[..., str], address: str) -> None:
     """A plain web server is served from like a repository: the same rules make its addresses."""
 
@@ -143,17 +158,18 @@ def test_an_address_does_as_well_as_a_checkout(install: Callable[..., str], addr
         port = server.server_address[1]
         said = install(f"http://127.0.0.1:{port}{address}", then="print('done')")
         server.shutdown()
-    assert "keyed" in said.split()
+    assert "sluice.limit.keyed" in said.split()
 
 
 def test_compiled_packages_install_and_work(
     board: VirtualBoard, install: Callable[..., str], tmp_path: Path
 ) -> None:
     for name, data in files(FIRMWARE, "").items():
-        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(data)
-    assert install(tmp_path / "sluice" / "bucket.json", then=WORKS["bucket"]).endswith("done\n")
+    assert install(tmp_path / "bucket.json", then=WORKS["bucket"]).endswith("done\n")
     there = board.flash_dir / "target" / "sluice"
-    assert {path.suffix for path in there.iterdir()} == {".mpy"}
-    said = install(tmp_path / WHOLE, then="print('done')")
-    assert set(ALL) <= set(said.split())
+    assert {path.suffix for path in there.rglob("*") if path.is_file()} == {".mpy"}
+    said = install(tmp_path / WHOLE, then="print('done')").split()
+    wanted = {name.removesuffix(".py").replace("/", ".") for name in library(FIRMWARE, "")}
+    assert set(said) - {"done"} == {name for name in wanted if not name.endswith("__init__")}

@@ -12,17 +12,19 @@ from cobs import cobs
 
 from sluice_tools.serial.frames import Frame, LineReader, encode, obeyed_by_a_repl
 from sluice_tools.serial.logfmt import parse, read_stats
-from sluice_tools.serial.settings import Audit, Change
+from sluice_tools.serial.settings import ANSWERS, Audit, Change, Refused
 from sluice_tools.vboard.node import find_node
 
 HERE = Path(__file__).parent
-PAGE = HERE.parents[1] / "tools" / "web" / "page"
+PAGE = HERE.parents[1] / "tools" / "publish" / "web" / "page"
 LINK_PAGE = HERE.parents[1] / "docs" / "link.md"
+SOJOURNS = "1,2,0,4,0,0,0,0,0,0,0,0,0,5,900"
 STATS = (
     "event=stats up_s=12 qps=500 mean_qps=348.51 admitted=4182 denied=3000 load=0.31 depth=12"
     " limit=64 high_water=64 capacity=64 tokens=0 rate=500 per_ms=1000 burst=10 cost=record"
     " rejected=0 overwritten=0 failed=0 shed=0 retried=0 bad_frames=0 strays=0 duplicates=0"
-    " repeated=0 refused=0 p50_ms=127 p95_ms=128 p99_ms=-1"
+    f" repeated=0 watermark_ms=0 backlog_bytes=48 lag_ms=9 sojourns={SOJOURNS} refused=0"
+    " p50_ms=127 p95_ms=128 p99_ms=-1"
 )
 
 
@@ -34,7 +36,7 @@ def script(calls):
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=120,
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
@@ -150,20 +152,85 @@ def stream(chance):
     return [*pieces, 1000, 1000]
 
 
+# What the two languages' regular expressions, strings and numbers see differently, and more.
+SPACES = "\t\n\v\f\r\x1c\x1d\x1e\x1f \x85\xa0\u1680\u2000\u2028\u2029\u3000\ufeff"
+MALFORMED = [
+    *(f"{space}a=1{space}b=2{space}" for space in SPACES),
+    *(f'a="1{space}2" b="\\{space}"' for space in SPACES),
+    *(f"a=1{space}=2" for space in SPACES),
+    *("", " ", "=", "a", "a=", "a==", "=1", "a=1 b", "a=1b c=", 'a="', 'a="\\', 'a="\\"', 'a=1"2'),
+    *('a="1"b=2', 'a="1" "', "1a=2", "_a=2", "é=1", "a=é", "aé=1", "a.b=1", "a=1  b=2", "a=😀"),
+    *("a=1 a=2 b=3 a=4", "constructor=1", "toString=1 length=2", "__proto__=1", 'a="\\😀"'),
+    *(r'a="\n\t\r\\\"\x"', 'a="line\n"', 'a="line\r"', "a=\\n", 'a="\ud7ff"'),
+]
+
+
 def test_lines_are_parsed_as_python_parses_them():
     chance = random.Random(10)
-    alphabet = 'ab1_= "\\nrt,.-\t'
-    lines = ["".join(chance.choices(alphabet, k=chance.randrange(14))) for _ in range(4000)]
-    lines += [STATS, 'event=x text="a \\"b\\" \\n"', "event=config_error key=rate value=-5"]
-    assert script([["parse", line] for line in lines]) == [parse(line) for line in lines]
+    lines = [
+        STATS,
+        'event=x text="a \\"b\\" \\n"',
+        "event=config_error key=rate value=-5",
+        *MALFORMED,
+    ]
+    whole = ["a=1 ", 'b_1="x y" ', "c= ", 'd="\\\\ \\n" ', "a=2 ", " "]
+    parts = ["a=", *'a1_= "\\nrt,.-\t', 'c="', '\\"', '" ', "é", "😀", "\0", *SPACES]
+    for n in range(8000):
+        line = chance.choices(whole, k=n % 4) + chance.choices(parts, k=chance.randrange(5))
+        lines.append("".join(chance.sample(line, len(line))))
+    expected = [parse(line) for line in lines]
+    assert script([["parse", line] for line in lines]) == expected
+    assert sum(map(bool, expected)) > 500
+
+
+VALUES = [
+    *("", "0", "00", "007", "-0", "-1", "-2", "+1", "1.0", "1.5", "1.", ".5", "1.1234567", "1e3"),
+    *("0x10", "1_0", "none", "null", "None", "NaN", "Infinity", "true", "record", "bytes", "Bytes"),
+    *(
+        "9" * 15,
+        "9" * 16,
+        "0" * 15,
+        "0" * 16,
+        "\u0661",
+        "１",
+        '"1 "',
+        '"1\n"',
+        '"\\n1"',
+        "1,2",
+        ",",
+    ),
+    *("5", "[5]", SOJOURNS, f"{SOJOURNS},1", SOJOURNS[2:], SOJOURNS.replace("900", "9" * 10)),
+    *(SOJOURNS.replace("900", text) for text in ("9" * 11, "", "-1", "none", "1.5")),
+]
 
 
 def test_statistics_are_read_as_python_reads_them():
-    lines = [STATS, STATS.replace("rate=500", "rate=none"), "event=start version=1", "hello"]
-    lines += [STATS.replace(f" {pair}", "") for pair in STATS.split(" ")[1:]]
-    lines += [STATS.replace(pair, pair.split("=")[0] + "=x") for pair in STATS.split(" ")[1:]]
-    lines += [STATS.replace("per_ms=1000", "per_ms=0"), STATS.replace("qps=500", "qps=-1")]
-    assert script([["stats", line] for line in lines]) == [as_stats(line) for line in lines]
+    pairs = STATS.split(" ")
+    keys = [pair.split("=")[0] for pair in pairs]
+    lines = [STATS, "event=start version=1", "hello", STATS.replace("event=stats", "event=Stats")]
+    lines += [" ".join(pairs[:at] + pairs[at + 1 :]) for at in range(len(pairs))]
+    lines += [
+        " ".join([*pairs[:at], f"{key}={value}", *pairs[at + 1 :]])
+        for at, key in enumerate(keys)
+        for value in VALUES
+    ]
+    lines += [STATS[:end] for end in range(len(STATS))]
+    lines += damaged(random.Random(11), 3000)
+    expected = [as_stats(line) for line in lines]
+    assert script([["stats", line] for line in lines]) == expected
+    errors = [sample for sample in expected if sample and "error" in sample]
+    assert len(errors) > 500 and len([sample for sample in expected if sample]) - len(errors) > 100
+
+
+def damaged(chance, count):
+    """Statistics lines with some characters lost, doubled or replaced by others."""
+    for _ in range(count):
+        line = list(STATS)
+        for _ in range(chance.randrange(1, 4)):
+            line[chance.randrange(20, len(line))] = "".join(
+                chance.choices('0159-,.=" none\\', k=chance.randrange(3))
+            )
+        yield "".join(line)
 
 
 def as_stats(line):
@@ -171,4 +238,55 @@ def as_stats(line):
         stats = read_stats(line)
     except ValueError as error:
         return {"error": str(error)}
-    return stats and asdict(stats)
+    return stats and json.loads(json.dumps(asdict(stats)))  # a tuple is a list
+
+
+def test_answers_are_taken_as_python_takes_them():
+    """Also answers to other requests, cut off, and with bytes that are not ASCII."""
+    chance = random.Random(12)
+    calls = [
+        ["request", ("change", "audit")[n % 2], [answer(chance).hex() for _ in range(5)]]
+        for n in range(1000)
+    ]
+    results = script(calls)
+    assert results == [answered(*call[1:]) for call in calls]
+    for kind in ("change", "audit"):
+        assert (
+            sum(r["done"] for r, call in zip(results, calls, strict=True) if call[1] == kind) > 50
+        )
+
+
+def answered(kind, contents):
+    request = Change("who=anna") if kind == "change" else Audit()
+    steps = []
+    for content in map(bytearray.fromhex, contents):
+        for at in range(1, min(4, len(content))):
+            content[at] ^= request.content[at]
+        try:
+            steps.append(request.receive(bytes(content)))
+        except Refused as refused:
+            steps.append(str(refused))
+    return {
+        "steps": steps,
+        "done": request.done,
+        "values": list(getattr(request, "values", ())),
+        "trialS": getattr(request, "trial_s", 0),
+        "entries": [list(entry) for entry in getattr(request, "entries", ())],
+    }
+
+
+def answer(chance):
+    """An answer as a board sends it, for the request whose number is 0; some are damaged."""
+    number = bytes([chance.choice([0, 0, 0, 0, 1]), 0, 0])
+    kind = chance.choice([*ANSWERS, 0x80])
+    pairs = b"rate=5 calm=none kp=1,4"
+    body = {
+        ANSWERS[0]: b"\x1e\0\x03" + pairs,
+        ANSWERS[1]: b"rate\n-5\nan integer",
+        ANSWERS[2]: bytes([chance.randrange(2), 0, 0, chance.randrange(2), 0, 0]) + pairs,
+    }.get(kind, pairs)
+    body = bytearray(body)
+    if chance.random() < 0.4:
+        body[chance.randrange(len(body))] = chance.choice(b'\n"= a\x7f\x80\x93\xff')
+    content = bytes([kind]) + number + body
+    return content[: chance.randrange(1, len(content) + 1)] if chance.random() < 0.2 else content

@@ -1,7 +1,6 @@
 """The packages for `mip install`: what is in each, and that the committed ones are up to date."""
 
 import json
-import os
 import runpy
 from pathlib import Path
 from types import SimpleNamespace
@@ -21,17 +20,21 @@ PLACES = sorted(packages(MODULES, ".py"))
 
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
-    """A small firmware with a kernel, a lazy import and a package below the package."""
+    """A small firmware of two rooms, with kernels asked for in two ways and a lazy import."""
     texts = {
-        "__init__.py": '__version__ = "1.2.3"\n_HOMES = {"Ring": "ring"}\n',
-        "ring.py": "import os\ntry:\n    from sluice.queue.ring_native import Ring\nexcept ImportError:\n"
-        "    pass\n",
-        "queue.py": "from sluice import ring\ndef f():\n    import sluice.later\n",
-        "later.py": "from sluice.queue.ring import X\n",
+        "__init__.py": '__version__ = "1.2.3"\n_HOMES = {"Ring": "queue.ring"}\n',
+        "kernels.py": "def kernel(module, name, plain):\n    return plain\n",
         "alone.py": "import time\n",
-        "native/__init__.py": "",
-        "native/ring.py": "import micropython\nfrom sluice.native import a\n"
-        "from sluice.queue.ring import Plain\n@micropython.viper\ndef f(a: int) -> int:\n    return a\n",
+        "queue/__init__.py": "",
+        "queue/ring.py": "import os\nfrom sluice.kernels import kernel\nclass Ring:\n    pass\n"
+        'Ring = kernel("queue.ring", "Ring", Ring)\n',
+        "queue/ring_native.py": "import micropython\nfrom sluice.alone import a\n"
+        "@micropython.viper\ndef f(a: int) -> int:\n    return a\n",
+        "queue/line.py": "from sluice.queue import ring\ndef f():\n    import sluice.limit.later\n",
+        "limit/__init__.py": "",
+        "limit/later.py": "try:\n    from sluice.limit.later_native import X\n"
+        "except ImportError:\n    pass\n",
+        "limit/later_native.py": "import micropython\n@micropython.viper\ndef X():\n    pass\n",
     }
     for name, text in texts.items():
         path = tmp_path / "sluice" / name
@@ -46,16 +49,23 @@ def installed(package: str) -> list[str]:
 
 def test_the_committed_packages_are_those_that_sluice_package_writes():
     wanted = packages(MODULES, ".py")
-    found = {
-        path.relative_to(FIRMWARE).as_posix(): path.read_text()
-        for path in [FIRMWARE / "package.json", *FIRMWARE.glob("sluice/**/*.json")]
-    }
+    found = {path.name: path.read_text() for path in FIRMWARE.glob("*.json")}
+    del found["config.json"]
     assert found == wanted, "`sluice package` renews them"
 
 
-def test_each_module_has_a_package_and_kernels_have_none():
-    modules = {path.stem for path in (FIRMWARE / "sluice").glob("*.py")} - {"__init__"}
-    assert set(PLACES) == {"package.json", *(f"sluice/{name}.json" for name in modules)}
+def test_there_is_the_whole_a_package_a_room_and_two_that_stand_alone():
+    rooms = {path.parent.name for path in (FIRMWARE / "sluice").glob("*/__init__.py")}
+    wanted = {"package.json", "bucket.json", "ring.json", *(f"{room}.json" for room in rooms)}
+    assert set(PLACES) == wanted
+    assert len(PLACES) <= 10
+
+
+def test_each_kernel_is_installed_with_what_it_stands_in_for():
+    kernels = {name for name in MODULES if name.endswith("_native.py")}
+    assert len(kernels) > 5
+    for kernel in kernels:
+        assert kernel in needed(kernel.replace("_native.py", ".py"), MODULES)
 
 
 @pytest.mark.parametrize("place", PLACES)
@@ -68,22 +78,45 @@ def test_every_file_stands_beside_its_package_or_below(place):
         assert (FIRMWARE / target).is_file()
 
 
-def test_a_package_holds_what_its_module_imports_in_turn_and_nothing_else(tree):
+INIT, ALONE, KERNELS = (f"sluice/{name}.py" for name in ("__init__", "alone", "kernels"))
+RING = {
+    INIT,
+    KERNELS,
+    ALONE,
+    *(f"sluice/queue/{n}.py" for n in ("__init__", "ring", "ring_native")),
+}
+LATER = {INIT, *(f"sluice/limit/{name}.py" for name in ("__init__", "later", "later_native"))}
+
+
+def test_a_package_holds_what_its_modules_need_in_turn_and_nothing_else(tree):
     modules = library(tree, SOURCE)
-    kernels = {"sluice/native/__init__.py", "sluice/queue/ring_native.py"}
-    assert needed("sluice/alone.py", modules) == {"sluice/__init__.py", "sluice/alone.py"}
-    ring = {"sluice/__init__.py", "sluice/queue/ring.py", *kernels}
-    assert needed("sluice/queue/ring.py", modules) == ring
-    assert needed("sluice/queue.py", modules) == ring | {"sluice/queue.py", "sluice/later.py"}
+    assert needed(ALONE, modules) == {INIT, ALONE}
+    assert needed("sluice/queue/ring.py", modules) == RING
+    assert needed("sluice/limit/later.py", modules) == LATER
+    assert needed("sluice/queue/line.py", modules) == RING | LATER | {"sluice/queue/line.py"}
+    built = packages(modules, ".py")
+    assert sorted(built) == ["limit.json", "package.json", "queue.json", "ring.json"]
+    assert set(installed(built["queue.json"])) == RING | LATER | {"sluice/queue/line.py"}
+    assert set(installed(built["ring.json"])) == RING
+    assert set(installed(built["limit.json"])) == LATER
+    assert set(installed(built["package.json"])) == set(modules)
+
+
+def test_a_kernel_whose_module_is_not_said_in_a_word_is_refused(tree):
+    (tree / "sluice" / "alone.py").write_text("X = kernel(__name__, 'X', X)\n")
+    with pytest.raises(UserError, match="kernel.__name__, 'X', X.: the first argument"):
+        packages(library(tree, SOURCE), ".py")
 
 
 def test_bytecode_packages_have_no_kernels_and_those_of_an_architecture_have_them(tree):
     for arch, kernels in (("", False), ("armv6m", True)):
         built = files(tree, arch)
-        ring = installed(built["sluice/ring.json"].decode())
-        assert ("sluice/queue/ring_native.mpy" in ring) == kernels
+        for name in ("package.json", "ring.json"):
+            there = installed(built[name].decode())
+            assert ("sluice/queue/ring_native.mpy" in there) == kernels
+            assert set(there) <= set(built)
+        assert "sluice/kernels.mpy" in installed(built["ring.json"].decode())
         assert ("sluice/queue/ring_native.mpy" in built) == kernels
-        assert set(installed(built["package.json"].decode())) <= set(built)
         assert built["sluice/queue/ring.mpy"][:2] == b"M\x06"
     assert built["sluice/queue/ring_native.mpy"][2] >> 2 & 15 == 4  # armv6m
 
@@ -96,14 +129,14 @@ def test_the_version_is_the_librarys(tree):
         packages(library(tree, SOURCE), ".py")
 
 
-def test_the_command_renews_the_packages_and_removes_those_of_modules_that_are_no_more(tree):
+def test_the_command_writes_the_packages_and_leaves_the_rest_alone(tree):
     (tree / "config.json").write_text("{}")
-    (tree / "sluice" / "gone.json").write_text("{}")
     done = CliRunner().invoke(main, ["package", "--firmware", str(tree)])
-    assert done.output == f"{tree}: 5 packages\n"
-    assert (tree / "config.json").exists()
-    names = {path.stem for path in (tree / "sluice").glob("*.json")}
-    assert names == {"ring", "queue", "later", "alone"}
+    assert done.output == f"{tree}: limit.json, package.json, queue.json, ring.json\n"
+    assert (tree / "config.json").read_text() == "{}"
+    written = {path.name: path.read_text() for path in tree.glob("*.json")}
+    del written["config.json"]
+    assert written == packages(library(tree, SOURCE), ".py")
 
 
 def test_the_command_builds_one_folder_for_each_kind(tree, tmp_path):
@@ -132,6 +165,5 @@ def test_the_manifest_freezes_the_library(tree, native, monkeypatch):
     options = SimpleNamespace(native=native, defaults=lambda **_: None)
     names = {"options": options, "package": lambda name, files: given.update({name: files})}
     runpy.run_path(str(FIRMWARE / "manifest.py"), names)
-    wanted = {"__init__.py", "ring.py", "queue.py", "later.py", "alone.py"}
-    kernels = {os.path.join("native", name) for name in ("__init__.py", "ring.py")}
-    assert set(given["sluice"]) == (wanted | kernels if native else wanted)
+    wanted = {name.removeprefix("sluice/") for name in library(tree, SOURCE if native else "")}
+    assert set(given["sluice"]) == wanted

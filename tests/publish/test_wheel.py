@@ -17,6 +17,13 @@ from sluice_tools.publish.web.build import build
 from sluice_tools.vboard import VirtualBoard
 
 PROJECT = Path(__file__).parents[2]
+PLACES = {  # where the wheel has each room
+    "boards": "sluice_tools/boards",
+    "firmware": "host_sim/firmware",
+    "host_sim": "host_sim",
+    "tools": "sluice_tools",
+}
+CHECKOUT_ALONE = {"README.md", "stubs.in", "stubs.txt"}  # what only a checkout has a use for
 MICROPYTHON = "node_modules/@micropython/micropython-webassembly-pyscript"
 
 
@@ -41,15 +48,42 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def sluice(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """The installed program, run in a folder of its own, which has another `tools` in it."""
-    wheel = build_wheel(checkout, tmp_path_factory.mktemp("wheel"))
+def wheel(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build_wheel(checkout, tmp_path_factory.mktemp("wheel"))
+
+
+@pytest.fixture(scope="module")
+def sluice(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """The installed program, run in a folder of its own, which has another `sluice_tools` in it."""
     elsewhere = tmp_path_factory.mktemp("elsewhere")
-    (elsewhere / "tools").mkdir()  # a folder of the user's own
-    (elsewhere / "tools" / "__init__.py").touch()
-    (elsewhere / "tools" / "__main__.py").write_text("raise SystemExit('not this one')\n")
+    other = elsewhere / "sluice_tools"  # a folder of the user's own
+    other.mkdir()
+    (other / "__init__.py").touch()
+    (other / "__main__.py").write_text("raise SystemExit('not this one')\n")
 
     return install(wheel, tmp_path_factory.mktemp("place"), elsewhere)
+
+
+def test_it_holds_all_of_four_rooms_in_two_packages(checkout: Path, wheel: Path) -> None:
+    """Also what pyproject.toml lists: a folder or a kind of file that it leaves out is missed."""
+    wanted = {
+        f"{place}/{path.relative_to(checkout / room).as_posix()}"
+        for room, place in PLACES.items()
+        for path in (checkout / room).rglob("*")
+        if path.is_file() and path.name not in CHECKOUT_ALONE
+    }
+    names = set(zipfile.ZipFile(wheel).namelist())
+    assert {name for name in names if ".dist-info/" not in name} == wanted
+
+
+def test_the_library_runs_on_the_host_from_what_is_installed(sluice: Run) -> None:
+    program = (
+        "import host_sim; from sluice import TokenBucket; print(TokenBucket(1, 1).try_acquire())"
+    )
+    done = sluice("-c", program, program="python")
+    assert (done.stdout, done.stderr) == ("True\n", "")
+    done = sluice("-c", "import host_sim; print(host_sim.FIRMWARE)", program="python")
+    assert not Path(done.stdout.strip()).is_relative_to(PROJECT)
 
 
 def test_the_installed_program_is_not_that_of_the_checkout(sluice: Run) -> None:
@@ -126,8 +160,8 @@ def test_a_wheel_built_after_make_setup_has_what_the_virtual_board_and_the_page_
     for package in (f"tools/vboard/{MICROPYTHON}", "tools/publish/web/node_modules/uplot"):
         shutil.copytree(PROJECT / package, copy / package)
     names = zipfile.ZipFile(build_wheel(copy, tmp_path / "wheel")).namelist()
-    assert f"tools/vboard/{MICROPYTHON}/micropython.wasm" in names
-    assert "tools/publish/web/node_modules/uplot/dist/uPlot.esm.js" in names
+    assert f"sluice_tools/vboard/{MICROPYTHON}/micropython.wasm" in names
+    assert "sluice_tools/publish/web/node_modules/uplot/dist/uPlot.esm.js" in names
     assert not [name for name in names if "__pycache__" in name or name.startswith("tests")]
 
 
@@ -135,7 +169,7 @@ def test_all_that_the_program_imports_is_installed_with_it() -> None:
     project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
     declared = {name.lower().replace("_", "-") for name in project["dependencies"]}
     distributions = packages_distributions()
-    own = {"tools", "host_sim", "sluice", "board", "main", "firmware"}
+    own = {"sluice_tools", "host_sim", "sluice", "board", "main"}
     wanted = set()
     for room in ("tools", "host_sim"):
         for path in (PROJECT / room).rglob("*.py"):

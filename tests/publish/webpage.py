@@ -10,7 +10,7 @@ from playwright.async_api import Browser, ConsoleMessage, Page, Request, expect
 
 __all__ = ["RUNNING", "SerialPlug", "Visit", "expect"]
 
-PATIENCE_MS = 60_000  # no test waits so long for what is right, on any machine
+PATIENCE_MS = 120_000  # no test waits so long for what is right, on any machine
 expect.set_options(timeout=PATIENCE_MS)
 
 RUNNING = re.compile("^Running")  # a slow machine's page adds how slowly

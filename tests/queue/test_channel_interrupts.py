@@ -40,7 +40,7 @@ def test_a_thread_wakes_the_task_that_waits():
     def produce():
         for item in range(n):
             while not channel.try_put(item):
-                assert taken.wait(10)
+                assert taken.wait(100)
                 taken.clear()
 
     async def main():
@@ -48,7 +48,7 @@ def test_a_thread_wakes_the_task_that_waits():
         thread.start()
         got = []
         for _ in range(n):
-            got.append(await asyncio.wait_for(channel.get(), 10))
+            got.append(await asyncio.wait_for(channel.get(), 100))
             taken.set()
         thread.join()
         return got

@@ -182,3 +182,25 @@ def test_text_that_is_not_utf8_is_shown_as_well_as_can_be():
 def test_a_line_without_an_end_is_handed_out_in_parts():
     items = started().feed(b"x" * 10000)
     assert [len(item.line) for item in items] == [4096, 4096]
+
+
+def test_the_reader_says_how_long_to_wait_for_what_is_unfinished():
+    reader = LineReader()
+    for data, patience_s in (
+        (b"", FRAME_SILENCE_S),  # the middle of a frame, perhaps
+        (b">>> ", TEXT_SILENCE_S),
+        (b"\xff", FRAME_SILENCE_S),
+        (b"\0\0" + b"text\n", TEXT_SILENCE_S),  # closed as a frame that is bad, then one opens
+    ):
+        reader.feed(data)
+        assert reader.patience_s == patience_s
+    reader.idle(FRAME_SILENCE_S)
+    assert reader.patience_s == float("inf")
+    reader.feed(b"line\n")
+    assert reader.patience_s == float("inf")
+    reader.feed(b"prompt")
+    assert reader.patience_s == TEXT_SILENCE_S
+    reader.feed(b"\0")
+    assert reader.patience_s == TEXT_SILENCE_S
+    assert [item.line for item in reader.idle(TEXT_SILENCE_S)] == ["prompt"]
+    assert reader.patience_s == FRAME_SILENCE_S

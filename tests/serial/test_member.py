@@ -22,7 +22,7 @@ class Desk:
     def hear(self, content):
         self.frames.received[1 : 1 + len(content)] = content
         self.frames.contents = []
-        assert self.member.take(1 + len(content))
+        assert self.member.receive(1 + len(content))
         return [read_report(each) for each in self.frames.contents]
 
 

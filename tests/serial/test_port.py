@@ -23,7 +23,7 @@ from sluice_tools.serial.port import Port, State
 from sluice_tools.serial.sharing import Rendezvous
 from sluice_tools.serial.url import canonical
 
-PATIENCE_S = 20
+PATIENCE_S = 120
 
 
 @pytest.fixture(autouse=True)

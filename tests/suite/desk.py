@@ -62,7 +62,7 @@ class Desk:
         for i in range(len(content)):
             self.frames.received[1 + i] = content[i]
         self.frames.contents = []
-        known = self.settings.take(1 + len(content))
+        known = self.settings.receive(1 + len(content))
         return known, self.frames.contents
 
     def ask(self, pairs, number=7):

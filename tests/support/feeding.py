@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 SLUICE = Path(sys.executable).with_name("sluice")
-PATIENCE_S = 60
+PATIENCE_S = 120
 
 
 def start_feed(url, log, *options, **streams):

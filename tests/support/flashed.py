@@ -4,7 +4,7 @@ import json
 import shutil
 from pathlib import Path
 
-PROJECT = Path(__file__).parents[1]
+PROJECT = Path(__file__).parents[2]
 
 
 def flash(board, **settings):

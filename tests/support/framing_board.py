@@ -3,8 +3,9 @@
 from wire import MemoryLine
 
 from host_sim import TickClock
-from sluice.link.frames import MAX_CONTENT, Frames
+from sluice.link.frames import Frames
 
+MAX_CONTENT = 251  # bytes of a frame from the board without its checksum
 MAX_TO_BOARD = MAX_CONTENT - 1
 
 

@@ -7,7 +7,7 @@ from wire import MemoryLine
 from host_sim import TickClock
 from sluice import RecordRing
 from sluice.link.frames import Frames
-from sluice.link.session import Link
+from sluice.link.session import Session
 from sluice_tools.serial.frames import Frame, LineReader, encode
 
 
@@ -59,7 +59,7 @@ class LinkedBoard:
         self._line = MemoryLine()
         frames = Frames(self._line, self.clock.ticks)
         self._ring = RecordRing(self._slots, self._size, ticks=self.clock.ticks)
-        self._link = Link(frames, self._ring, self.clock.ticks, window=self._window)
+        self._link = Session(frames, self._ring, self.clock.ticks, window=self._window)
 
 
 def feed(session, payloads, board, to_board=bytes, to_host=bytes, each_ms=None, within_s=60):

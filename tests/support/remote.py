@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-_MPREMOTE_S = 30
+_MPREMOTE_S = 120
 
 
 def mpremote(url: str, *args: str, resume: bool = True) -> subprocess.CompletedProcess[str]:

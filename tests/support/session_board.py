@@ -5,7 +5,7 @@ from wire import MemoryLine, contents, to_board
 from host_sim import TickClock
 from sluice import RecordRing
 from sluice.link.frames import Frames
-from sluice.link.session import Link
+from sluice.link.session import Session
 from sluice_tools.serial.ack_pb2 import AckRequest
 
 SEQ = 1 << 24
@@ -35,7 +35,7 @@ class Board:
         frames = Frames(self.line, self.clock.ticks)
         self.ring = RecordRing(slots, size, ticks=self.clock.ticks)
         ring = self.ring if takes_records else None
-        self.link = Link(frames, ring, self.clock.ticks, window=window)
+        self.link = Session(frames, ring, self.clock.ticks, window=window)
 
     def hear(self, *messages):
         """Give the board these frames; what it answers at once."""

@@ -1,7 +1,8 @@
 """MicroPython's: `slamming_door.py PORT` runs the MQTT example's main, with a door that slams.
 
 The example and umqtt.simple are as they are; played are the sensor, which gives the readings 0 to
-29 at once, the broker's address and the end. Printed are the ticks in ms at each publish.
+29 at once, the broker's address and the end. Printed are the ticks in ms at the start and at each
+publish.
 """
 
 import sys
@@ -55,4 +56,5 @@ class Client(MQTTClient):
 sys.modules["machine"] = Machine
 mqtt_publisher.BROKER = "127.0.0.1"
 mqtt_publisher.MQTTClient = Client
+print(time.ticks_ms())
 mqtt_publisher.main()

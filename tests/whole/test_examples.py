@@ -23,7 +23,7 @@ from sluice_tools.vboard import VirtualBoard
 EXAMPLES = FIRMWARE / "examples"
 DEVICE = Path(__file__).parents[1] / "device"
 SLAMMING_DOOR = Path(__file__).with_name("slamming_door.py")
-DEADLINE_S = 30
+DEADLINE_S = 120
 
 
 @pytest.fixture
@@ -190,12 +190,12 @@ def on_unix(tmp_path: Path) -> Callable[..., list[str]]:
 
 
 def test_the_mqtt_publisher_smooths_a_burst(on_unix, broker: int, subscriber) -> None:
-    sent_at = [int(line) for line in on_unix(SLAMMING_DOOR, str(broker))]
+    start, *sent_at = [int(line) for line in on_unix(SLAMMING_DOOR, str(broker))]
     received, _ = subscriber.communicate(timeout=DEADLINE_S)
     values = [int(line.split()[-1]) for line in received.splitlines() if line.startswith("door/")]
     assert values == list(range(30))  # each one, in order, through the broker
     slack = 20
-    due = [sent_at[0] + 100 * turn - slack for turn in range(30)]
+    due = [start + 100 * turn - slack for turn in range(30)]  # none is ever sooner
     assert all(at >= earliest for at, earliest in zip(sent_at, due, strict=True))
 
 
@@ -275,15 +275,16 @@ def test_the_pulse_counter_accounts_for_every_pulse_on_micropython(on_board, tmp
         "pulses = 0\n"
         "def pulse(timer):\n"
         "    global pulses\n"
-        "    pulses += 1\n"
-        "    counter.pulse()\n"
+        "    for _ in range(8):\n"  # so many that they are lost on a slow machine, too
+        "        pulses += 1\n"
+        "        counter.pulse()\n"
         "timer = machine.Timer(period=2, callback=pulse)\n"
         "start = time.ticks_ms()\n"
         "lines = idle = 0\n"
         "while idle < 50:\n"
-        "    if pulses >= 500: timer.deinit()\n"
+        "    if pulses >= 1000: timer.deinit()\n"
         "    if counter.send_one(): lines += 1; idle = 0\n"
-        "    else: machine.idle(); idle += pulses >= 500\n"
+        "    else: machine.idle(); idle += pulses >= 1000\n"
         "took = time.ticks_diff(time.ticks_ms(), start)\n"
         "print(pulses, lines * LINE <= 4 * LINE + took * BYTES_PER_S // 1000)\n"
     )
@@ -291,7 +292,7 @@ def test_the_pulse_counter_accounts_for_every_pulse_on_micropython(on_board, tmp
     lines = (tmp_path / "uart1").read_bytes().split()
     ticks = [int(line, 16) for line in lines if not line.startswith(b"!")]
     lost = sum(int(line[1:], 16) for line in lines if line.startswith(b"!"))
-    assert len(ticks) + lost == int(pulses) >= 500
+    assert len(ticks) + lost == int(pulses) >= 1000
     assert lost > 0 and ticks == sorted(ticks)
     assert in_bounds == "True"
 

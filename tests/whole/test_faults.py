@@ -42,8 +42,8 @@ def row(kinds, count, account, seconds, line):
 
 @pytest.mark.timeout(1500)
 @pytest.mark.parametrize("kinds", CASES)
-def test_each_record_once_and_in_order(kinds, soak, figure, tmp_path, vboard):
-    count = 10_000 if soak else 300
+def test_each_record_once_and_in_order(kinds, long, figure, tmp_path, vboard):
+    count = 10_000 if long else 300
     log = numbered_log(tmp_path / "log.csv", count)
     flash(vboard, rate=None)
     begun = time.monotonic()
@@ -61,8 +61,8 @@ def test_each_record_once_and_in_order(kinds, soak, figure, tmp_path, vboard):
 
 
 @pytest.mark.timeout(1500)
-def test_a_uart_gets_each_byte_once_behind_a_line_with_all_faults(soak, figure, tmp_path):
-    count = 10_000 if soak else 300
+def test_a_uart_gets_each_byte_once_behind_a_line_with_all_faults(long, figure, tmp_path):
+    count = 10_000 if long else 300
     log = numbered_log(tmp_path / "log.csv", count)
     with VirtualBoard(tmp_path / "flash", uart1=tmp_path / "uart1") as board:
         flash(board, rate=None, sink="uart")
@@ -79,8 +79,8 @@ def test_a_uart_gets_each_byte_once_behind_a_line_with_all_faults(soak, figure, 
 
 
 @pytest.mark.timeout(1500)
-def test_each_change_of_a_setting_is_in_force_and_in_the_audit_once(soak, figure, boot):
-    count = 300 if soak else 20
+def test_each_change_of_a_setting_is_in_force_and_in_the_audit_once(long, figure, boot):
+    count = 300 if long else 20
     board = boot()
     with FaultyLine(board.url, KINDS, SEED) as line:
         for burst in range(11, 11 + count):

@@ -96,8 +96,8 @@ def stop(process):
 
 
 @pytest.mark.timeout(1500)
-def test_the_host_is_killed(trial, soak, figure):
-    kills = 100 if soak else 5
+def test_the_host_is_killed(trial, long, figure):
+    kills = 100 if long else 5
     for _ in range(kills):
         process = trial.start()
         trial.until_a_random_moment()
@@ -113,8 +113,8 @@ def test_the_host_is_killed(trial, soak, figure):
 
 
 @pytest.mark.timeout(1500)
-def test_the_board_is_killed(trial, soak, figure):
-    kills = 100 if soak else 5
+def test_the_board_is_killed(trial, long, figure):
+    kills = 100 if long else 5
     process = trial.start()
     for _ in range(kills):
         trial.until_a_random_moment()
@@ -127,8 +127,8 @@ def test_the_board_is_killed(trial, soak, figure):
 
 
 @pytest.mark.timeout(1500)
-def test_the_board_is_killed_while_records_come_back(trial, soak, figure):
-    kills = 100 if soak else 5
+def test_the_board_is_killed_while_records_come_back(trial, long, figure):
+    kills = 100 if long else 5
     flash(trial.board, rate=300)
     process = trial.start()
     for _ in range(kills):

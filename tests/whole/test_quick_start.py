@@ -10,7 +10,7 @@ from sluice_tools.vboard import VirtualBoard
 PROJECT = Path(__file__).parents[2]
 SHOWN = "socket://127.0.0.1:2323"
 STARTED_BY_THE_TEST = ("make setup", ". .venv/bin/activate", "sluice vboard")
-DEADLINE_S = 60
+DEADLINE_S = 120
 
 
 def steps() -> list[tuple[str, str]]:
@@ -27,6 +27,11 @@ def one_space(text: str) -> str:
     return re.sub(" +", " ", text)
 
 
+def as_on_an_idle_machine(text: str) -> str:
+    """Without the records that came again, as they do when a machine holds the board up."""
+    return re.sub(r",? +[\d,]+ again", "", text)
+
+
 def test_each_command_prints_what_the_page_shows(vboard: VirtualBoard, tmp_path: Path) -> None:
     bin_folder = Path(sys.executable).parent
     for command, shown in steps():
@@ -41,7 +46,8 @@ def test_each_command_prints_what_the_page_shows(vboard: VirtualBoard, tmp_path:
             timeout=DEADLINE_S,
             check=False,
         )
-        printed = one_space(done.stdout.replace(vboard.url, SHOWN))
+        printed = done.stdout.replace(vboard.url, SHOWN)
+        printed = one_space(as_on_an_idle_machine(printed))
         wanted = ".*".join(re.escape(part) for part in one_space(shown).split("…"))
         assert re.fullmatch(wanted, printed, re.DOTALL), f"$ {command}\n{printed}"
         assert (done.returncode != 0) == shown.startswith("Error: "), command

@@ -75,9 +75,9 @@ def draw_number(content: Callable[[int], bytes], least: int = 1) -> int:
 
 
 class LineReader:
-    """Takes what the board sent, in pieces of any size, and gives its lines and frames apart.
+    """Reads what the board sent, in pieces of any size, and gives its lines and frames apart.
 
-    Takes any bytes and never raises. It may start in the middle of a line or a frame: what it
+    Reads any bytes and never raises. It may start in the middle of a line or a frame: what it
     reads first passes for a frame until it proves to be text.
     """
 
@@ -109,6 +109,13 @@ class LineReader:
                 start = stop + 1
                 self._in_frame = zero >= 0
         return items
+
+    @property
+    def patience_s(self) -> float:
+        """After how much silence `idle` has something to do; infinity: nothing is unfinished."""
+        if self._line or (self._in_frame and self._frame and _is_text(self._frame)):
+            return TEXT_SILENCE_S
+        return FRAME_SILENCE_S if self._in_frame else float("inf")
 
     def idle(self, silence_s: float) -> list[Text | Frame]:
         """What the silence completes, when nothing has come for `silence_s` seconds."""

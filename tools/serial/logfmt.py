@@ -1,10 +1,12 @@
 """logfmt: the lines that a board prints for programs, and the statistics line among them."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, NamedTuple
 
+# White space is that of ASCII, around the line too: what else a line holds is a value's.
+_SPACE = " \t\n\r\f\v"
 _PAIR = re.compile(r'([A-Za-z]\w*)=(?:"((?:[^"\\]|\\.)*)"|([^\s"=]*))(?=\s|$)\s*', re.ASCII)
 _ESCAPE = re.compile(r"\\(.)")
 _ESCAPED = {"n": "\n", "r": "\r", "t": "\t"}
@@ -12,31 +14,23 @@ _UNPRINTABLE = "\N{REPLACEMENT CHARACTER}"
 _BARE = re.compile(r'[^\s"=\\]+')
 _ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n", "\r": r"\r", "\t": r"\t"})
 
-# Fifteen digits are what every JSON reader and spreadsheet keeps exactly.
-_WHOLE = re.compile(r"\d{1,15}", re.ASCII)
-_WHOLES = re.compile(r"\d{1,10}(?:,\d{1,10}){14}", re.ASCII)
-_DECIMAL = re.compile(r"\d{1,15}(?:\.\d{1,6})?", re.ASCII)
-_DECIMALS = ("mean_qps", "load")
-_COSTS = ("record", "bytes")
-_PERCENTILES = ("p50_ms", "p95_ms", "p99_ms")
-_NOT_WHOLE = (*_DECIMALS, "cost", "per_ms", "sojourns")
-
 
 def parse(line: str) -> dict[str, str]:
     """The pairs of `key=value key="quoted value"`, values unquoted, in the order of the line.
 
     A line that is anything else, in whole or in part, has no pairs: the result is empty.
     """
-    line = line.strip()
+    line = line.strip(_SPACE)
     pairs = {}
     at = 0
-    for pair in _PAIR.finditer(line):
-        if pair.start() != at:
+    while at < len(line):
+        pair = _PAIR.match(line, at)
+        if pair is None:
             return {}
         key, quoted, bare = pair.groups()
         pairs[key] = bare if quoted is None else _ESCAPE.sub(_unescape, quoted)
         at = pair.end()
-    return pairs if at == len(line) else {}
+    return pairs
 
 
 def write(pairs: Mapping[str, object]) -> str:
@@ -135,8 +129,49 @@ class Stats:
         return f"{round(self.rate_per_s, 2):.15g}{' bytes' if self.cost == 'bytes' else ''}/s"
 
 
-_KEYS = tuple(field.name for field in fields(Stats))
-_NEWER = {field.name for field in fields(Stats) if field.default is None}
+KEYS = tuple(field.name for field in fields(Stats))
+NEWER = frozenset(field.name for field in fields(Stats) if field.default is None)
+"""Keys that an older firmware does not say: None."""
+
+
+class Form(NamedTuple):
+    """How a value is written in a line: as `pattern`, and None as `none` if it can be that."""
+
+    name: str
+    pattern: str
+    """A regular expression for the whole of it, the same in Python (re.ASCII) and JavaScript."""
+    read: Callable[[str], Any]
+    none: str | None = None
+
+
+def integers(text: str) -> tuple[int, ...]:
+    """The integers that a list in a line has, with commas between."""
+    return tuple(map(int, text.split(",")))
+
+
+# Fifteen digits are what every JSON reader and spreadsheet keeps exactly.
+_WHOLE = Form("whole", r"\d{1,15}", int)
+_POSITIVE = Form("positive", r"(?!0+$)\d{1,15}", int)
+_DECIMAL = Form("decimal", r"\d{1,15}(?:\.\d{1,6})?", float)
+_RATE = Form("rate", _WHOLE.pattern, int, none="none")
+_PERCENTILE = Form("percentile", _WHOLE.pattern, int, none="-1")
+_COST = Form("cost", "record|bytes", str)
+_SOJOURNS = Form("sojourns", r"\d{1,10}(?:,\d{1,10}){14}", integers)
+
+FORMS = dict.fromkeys(KEYS, _WHOLE) | {
+    "mean_qps": _DECIMAL,
+    "rate": _RATE,
+    "per_ms": _POSITIVE,
+    "cost": _COST,
+    "load": _DECIMAL,
+    "p50_ms": _PERCENTILE,
+    "p95_ms": _PERCENTILE,
+    "p99_ms": _PERCENTILE,
+    "sojourns": _SOJOURNS,
+}
+"""How each key's value is written. The page's JavaScript has this as a table (`make tables`)."""
+
+_PATTERNS = {key: re.compile(form.pattern, re.ASCII) for key, form in FORMS.items()}
 
 
 def read_stats(line: str) -> Stats | None:
@@ -148,25 +183,18 @@ def read_stats(line: str) -> Stats | None:
     pairs = parse(line)
     if pairs.get("event") != "stats":
         return None
-    return Stats(*[_value(pairs, key) for key in _KEYS])
+    return Stats(*[_value(pairs, key) for key in KEYS])
 
 
 def _value(pairs: dict[str, str], key: str) -> Any:
     text = pairs.get(key)
     if text is None:
-        if key in _NEWER:
+        if key in NEWER:
             return None
         raise ValueError(f"{key} is missing")
-    if key not in _NOT_WHOLE and _WHOLE.fullmatch(text):
-        return int(text)  # nearly always
-    if key == "sojourns" and _WHOLES.fullmatch(text):
-        return tuple(map(int, text.split(",")))
-    if (key, text) == ("rate", "none") or (key in _PERCENTILES and text == "-1"):
+    form = FORMS[key]
+    if text == form.none:
         return None
-    if key in _DECIMALS and _DECIMAL.fullmatch(text):
-        return float(text)
-    if key == "cost" and text in _COSTS:
-        return text
-    if key == "per_ms" and _WHOLE.fullmatch(text) and int(text) > 0:
-        return int(text)
-    raise ValueError(f'{key}="{text}" is not a value that it can have')
+    if not _PATTERNS[key].fullmatch(text):
+        raise ValueError(f'{key}="{text}" is not a value that it can have')
+    return form.read(text)

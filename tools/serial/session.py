@@ -6,15 +6,16 @@ monotonic clock. docs/link.md is the protocol.
 
 import random
 from collections import Counter, deque
-from dataclasses import dataclass
-from itertools import islice
+from enum import Enum, auto
 
 from google.protobuf.message import DecodeError
 
 from .ack_pb2 import AckRequest
 from .frames import obeyed_by_a_repl
-from .roundtrip import RoundTrip
+from .ledger import Ledger, Receipt
+from .roundtrip import Probe, RoundTrip
 from .settings import ANSWERS
+from .window import SEQ_PERIOD, Record, Window
 
 VERSION = 0x20
 
@@ -27,7 +28,6 @@ ACK = 0x92
 DELIVERED = 0x93
 PONG = 0x97
 
-SEQ_PERIOD = 1 << 24
 RECORD_MAX = 243
 """Bytes of a record that fit into a frame DELIVERED."""
 
@@ -37,45 +37,30 @@ GREET_S = 0.5
 PING_S = 1.0
 """How often the round trip is measured while records are under way."""
 
-RTT_LIMIT_MS = 500
-"""A longer round trip means a line that is backed up: the window is halved."""
-
 _FIRST_HELLO = 0x20
-_MISSING_MAX = 255
-_LOSSY_WINDOW = 16  # what a line that loses frames lets be under way at the least
-_TAKEN_EVERY = 8  # deliveries, or this much time after the first, between two TAKEN
-_TAKEN_WITHIN_S = 0.005
-_TICK_PERIOD = 1 << 30
+_NEVER = float("inf")
 
 
 class LinkError(Exception):
     """The board says something that no feed can go on after."""
 
 
-@dataclass(slots=True)
-class Record:
-    """A record that was sent, and what became of it."""
+class SessionState(Enum):
+    """How a session stands."""
 
-    seq: int
-    payload: bytes
-    sent_at: float
-    """When it was sent first."""
-    acked_at: float | None = None
-    """When the board acknowledged it; None: not yet."""
-    delivered_at: float | None = None
-    """When it came back from the board's sink; None: it did not."""
-    tick: int | None = None
-    """The board's tick of its grant, 0 .. 2^30-1, if it came back."""
-    boot: int = 0
-    """How often the board had been reset when it came back."""
-    changed: bytes | None = None
-    """What came back in its place."""
-    taken: bool = False
-    """Nothing more of it is expected from the sink: it came back, or was given up."""
+    CALLING = auto()
+    """The board has never answered: the same HELLO again and again."""
+    GREETING = auto()
+    """The board was reset, or silent for too long: no record is sent until it has answered a
+    HELLO, which says where it stands."""
+    OPEN = auto()
+    """Records are sent as far as there is room."""
+    LOST = auto()
+    """After a LinkError: nothing is sent any more, and what comes is passed over."""
 
 
 class Session:
-    """One feed to one board: credit, sequence, and sending again what was lost either way.
+    """One feed to one board: its state, a window of records and a ledger of their deliveries.
 
     session: 1 .. 2^24-1, a number that no other feed has.  base: the first record's sequence
     number, 0 .. 2^24-1.  held: a delivery is confirmed to the board when `confirm` says that it
@@ -84,56 +69,28 @@ class Session:
     """
 
     def __init__(self, session: int, base: int, held: bool = False) -> None:
+        self.state = SessionState.CALLING
         self.record_size = 0
         """Bytes that a record may have, up to 243; 0 until the board has answered."""
         self.ticks_per_s = 0
         """The board's ticks in a second; 0 until the board has answered."""
-        self.sent = 0
-        """Records sent, each counted once."""
-        self.sent_again = 0
-        self.delivered = 0
-        """Records that came back from the board's sink, each counted once."""
-        self.delivered_again = 0
-        self.out_of_order = 0
-        """Records that the board granted before one that was sent earlier."""
         self.refused: Counter[str] = Counter()
-        """Whole frames that were not taken, by the reason: an unknown "type" or "version", a wrong
-        "length" or "content", or a record that came back "changed"."""
-        self.resets = 0
+        """Whole frames that were passed over, by the reason: an unknown "type" or "version", a
+        wrong "length" or "content", or a record that came back "changed"."""
         self.round_trip = RoundTrip()
         self.base = base
         """The sequence number of the first record."""
         self.number = session
         """The number that it was made with."""
         self._session = session
-        self._held = held
-        self._confirmed = 0  # how many of the records, from the oldest, are done with, if held
-        self._left_session = 0  # the one before, should it have been given up
-        self._first = base  # the sequence number of the oldest record under way
-        self._records: deque[Record] = deque()
-        self._on_line = 0  # how many of the records, from the oldest, the board was sent
-        self._credit = 0  # how many records may be under way, as the board says
-        self._window = 0  # and as the round trip lets them be; 0: not limited
-        self._used_all = False  # as many were under way as may be
-        self._halved_until = 0.0
-        self._ping = 0  # the number of the last ping
-        self._pinged_at: float | None = None  # None: it was answered
-        self._ping_at = 0.0
-        self._greeting = True  # no record is sent until the board has answered
-        self._greeted = False  # it has said hello
-        self._hello = _FIRST_HELLO  # the number of the last hello
-        self._hello_first = base  # the oldest record under way when it was sent
-        self._hello_sent_at: float | None = None  # None: it was answered
-        self._hello_at = 0.0  # when to say hello
-        self._went_back_to: int | None = None
-        self._went_back_at = 0.0
-        self._taken = 0  # how many of the records, from the oldest, are taken
-        self._told = 0  # how many of them the board was told
-        self._tell_at = float("inf")  # when to tell it the next
-        self._last_back: int | None = None  # the newest record that came back
-        self._asked_for: int | None = None  # the missing delivery that was asked for last
-        self._asked_at = 0.0
-        self._last_granted: Record | None = None
+        self._abandoned = session  # the one before, should it have been given up for another
+        self._window = Window(base)
+        self._ledger = Ledger(self._window, held)
+        self._hello = Probe(_FIRST_HELLO)
+        self._hello_first = base  # the number of the oldest record under way when it was sent
+        self._hello_at = -_NEVER  # when to say hello, unless the board is heard of before
+        self._ping = Probe(0)
+        self._ping_at = -_NEVER
 
     @property
     def answered(self) -> bool:
@@ -141,107 +98,129 @@ class Session:
         return self.record_size > 0
 
     @property
+    def sent(self) -> int:
+        """Records sent, each counted once."""
+        return self._window.sent
+
+    @property
+    def sent_again(self) -> int:
+        return self._window.sent_again
+
+    @property
+    def delivered(self) -> int:
+        """Records that came back from the board's sink, each counted once."""
+        return self._ledger.delivered
+
+    @property
+    def delivered_again(self) -> int:
+        return self._ledger.delivered_again
+
+    @property
+    def out_of_order(self) -> int:
+        """Records that the board granted before one that was sent earlier."""
+        return self._ledger.out_of_order
+
+    @property
+    def resets(self) -> int:
+        """Resets of the board so far."""
+        return self._ledger.resets
+
+    @property
     def under_way(self) -> deque[Record]:
         """The records sent and not acknowledged, oldest first."""
-        return self._records
-
-    @property
-    def next_seq(self) -> int:
-        """The sequence number of the next new record."""
-        return (self._first + len(self._records)) % SEQ_PERIOD
-
-    @property
-    def taken_seq(self) -> int:
-        """The sequence number of the oldest record whose delivery is not taken."""
-        return (self._first + self._taken) % SEQ_PERIOD
+        return self._window.records
 
     @property
     def first_seq(self) -> int:
         """The sequence number of the oldest record that is not acknowledged."""
-        return self._first
+        return self._window.first % SEQ_PERIOD
+
+    @property
+    def confirmed_seq(self) -> int:
+        """The sequence number of the oldest record whose delivery is not confirmed."""
+        return self._ledger.confirmed % SEQ_PERIOD
+
+    @property
+    def next_seq(self) -> int:
+        """The sequence number of the next new record."""
+        return self._window.next % SEQ_PERIOD
 
     @property
     def room(self) -> int:
         """How many new records the board can take now."""
-        if self._greeting or self._on_line < len(self._records):
-            return 0
-        return max(0, self._allowed - len(self._records))
+        return self._window.room if self.state is SessionState.OPEN else 0
 
     @property
     def deadline(self) -> float:
-        """When `poll` has to be called again at the latest."""
-        if not self._records and self.room:
-            return float("inf")
-        if self._greeting:
+        """When `poll` has to be called again at the latest; infinity: nothing is expected."""
+        if self.state is SessionState.LOST or not self._expects():
+            return _NEVER
+        if self.state is not SessionState.OPEN:
             return self._hello_at
-        ping_at = self._ping_at if self._records else float("inf")
-        return min(self._hello_at, self._tell_at, self._ask_at, ping_at)
+        ping_at = self._ping_at if self._window.records else _NEVER
+        report_at = self._ledger.deadline(self.round_trip.spread_s)
+        return min(self._hello_at, report_at, ping_at)
 
     def send(self, payload: bytes, now: float) -> bytes:
         """The content of the frame for a new record of 1 to `record_size` bytes; needs `room`."""
         assert self.room and 1 <= len(payload) <= self.record_size
-        if not self._records:
+        if not self._window.records:
             self._wait_for_board(now)
-        record = Record(self.next_seq, payload, now)
-        self._records.append(record)
-        self._on_line += 1
-        self.sent += 1
-        self._used_all |= not self.room
-        return _record_content(record)
+        return _record_content(self._window.add(payload, now))
 
     def record(self, seq: int) -> Record | None:
         """The record under way with this sequence number; None: there is none."""
-        place = distance(seq, self._first)
-        return self._records[place] if 0 <= place < len(self._records) else None
+        return self._window.record(self._window.number(seq))
 
     def confirm(self, seq: int, now: float) -> None:
         """All deliveries before this sequence number are done with. They have all arrived."""
-        self._confirmed = max(self._confirmed, distance(seq, self._first))
-        self._count_taken(now)
+        self._ledger.confirm(self._window.number(seq), now)
 
     def poll(self, now: float) -> list[bytes]:
         """The contents of the frames that have to go out now, besides new records."""
-        if now >= self._hello_at and (self._records or not self.room):
-            return [self._say_hello(now)]
-        if self._greeting:
+        if self.state is SessionState.LOST:
             return []
-        contents = self._taken_contents(now) + self._ping_contents(now)
-        stop = min(len(self._records), self._allowed)
-        again = [_record_content(r) for r in islice(self._records, self._on_line, stop)]
-        self.sent_again += len(again)
-        self._on_line += len(again)
-        return contents + again
+        if now >= self._hello_at and self._expects():
+            return [self._say_hello(now)]
+        if self.state is not SessionState.OPEN:
+            return []
+        again = [_record_content(record) for record in self._window.again()]
+        return self._report(now) + self._measure(now) + again
 
     def restarted(self, now: float) -> None:
         """The board's program has started anew, so it knows nothing of this session."""
+        if self.state is SessionState.LOST:
+            return
         if self.answered:
-            self._count_reset()
-        self._greeting = True
+            self._ledger.reset()
+            self.state = SessionState.GREETING
         self.round_trip.progress()
         self._hello_at = now
 
     def receive(self, content: bytes, now: float) -> list[Record]:
-        """Takes in a frame from the board; the records that it acknowledges, oldest first.
+        """Receives a frame from the board; the records that it acknowledges, oldest first.
 
         A record that came back from the sink did so before it is acknowledged, or never will.
         LinkError: the feed cannot go on.
         """
+        if self.state is SessionState.LOST:
+            return []
         kind, body = content[0], content[1:]
         if kind == WELCOME:
-            self._take_welcome(body, now)
+            self._receive_welcome(body, now)
         elif kind == DELIVERED:
-            self._take_delivered(body, now)
+            self._receive_delivered(body, now)
         elif kind == PONG:
-            self._take_pong(body, now)
+            self._receive_pong(body, now)
         elif kind == ACK:
-            return self._take_ack(body, now)
+            return self._receive_ack(body, now)
         elif kind not in ANSWERS:  # those are another program's
             self.refused["type"] += 1
         return []
 
-    @property
-    def _allowed(self) -> int:
-        return min(self._credit, self._window) if self._window else self._credit
+    def _expects(self) -> bool:
+        """Whether the board has to say something: an answer, credit, or the end of a record."""
+        return bool(self._window.records) or not self.room
 
     def _wait_for_board(self, now: float) -> None:
         """The board is heard of within the timeout, or it is asked."""
@@ -251,25 +230,27 @@ class Session:
         self.round_trip.progress()
         self._wait_for_board(now)
 
+    def _lose(self, reason: str) -> LinkError:
+        self.state = SessionState.LOST
+        return LinkError(reason)
+
     def _say_hello(self, now: float) -> bytes:
-        self._greeting = True
-        self._hello_first = self._first
-        if self.answered:
-            self._hello = self._hello + 1 if self._hello < 255 else _FIRST_HELLO
-            self._hello_sent_at = now
+        if self.state is SessionState.CALLING:  # the same each time: a REPL is not to obey it
+            self._hello_at = now + GREET_S
+        else:
+            self.state = SessionState.GREETING
+            number = self._hello.number
+            self._hello = Probe(number + 1 if number < 255 else _FIRST_HELLO)
             self.round_trip.back_off()
             self._wait_for_board(now)
-        else:  # it stays the same, so its answer measures nothing when it was sent again
-            self._hello_sent_at = None if self._greeted else now
-            self._greeted = True
-            self._hello_at = now + GREET_S
-        self._told = self._taken
-        self._tell_at = float("inf")
-        return _hello_content(self._hello, self._session, self._first, self.taken_seq)
+        self._hello.sent(now)
+        self._hello_first = self._window.first
+        self._ledger.reported()
+        return _hello_content(self._hello.number, self._session, self.first_seq, self.confirmed_seq)
 
-    def _take_welcome(self, body: bytes, now: float) -> None:
+    def _receive_welcome(self, body: bytes, now: float) -> None:
         if not self.answered and body and body[0] != VERSION:
-            raise LinkError(
+            raise self._lose(
                 f"the board speaks version {body[0]:x} of the link, this sluice version "
                 f"{VERSION:x}: flash the board with this sluice"
             )
@@ -278,57 +259,54 @@ class Session:
             return
         hello, session, expected = body[1], _from_u24(body, 2), _from_u24(body, 5)
         if session == self._session:
-            if hello == self._hello:  # not a late answer to an earlier one
+            if hello == self._hello.number:  # not a late answer to an earlier one
                 self._agree(record_size=body[8], ticks_per_s=_from_u24(body, 9))
-                self._stand_at(expected, now)
-        elif session and self.answered and session != self._left_session:
-            raise LinkError("another program has begun to feed this board")
-        elif session == 0 and not self._greeting:
+                self._go_on_from(expected, now)
+        elif session and self.answered and session != self._abandoned:
+            raise self._lose("another program has begun to feed this board")
+        elif session == 0 and self.state is SessionState.OPEN:
             self.restarted(now)
 
     def _agree(self, record_size: int, ticks_per_s: int) -> None:
         if record_size == 0:
-            raise LinkError("the board takes no records: its source is not the link")
+            raise self._lose("the board takes no records: its source is not the link")
         if ticks_per_s == 0:
-            raise LinkError("the board says that its clock stands still")
+            raise self._lose("the board says that its clock stands still")
         if self.answered and record_size < self.record_size:
-            raise LinkError(
+            raise self._lose(
                 f"the board came back with a record size of {record_size} bytes, "
                 f"it was {self.record_size}"
             )
         self.record_size = min(record_size, RECORD_MAX)
         self.ticks_per_s = ticks_per_s
 
-    def _stand_at(self, expected: int, now: float) -> None:
+    def _go_on_from(self, expected: int, now: float) -> None:
         """The board expects this record: the answer to a hello, or there was a gap."""
-        if self._hello_sent_at is not None:
-            self._measured(now - self._hello_sent_at, now)
-            self._hello_sent_at = None
-        ahead = distance(expected, self._first)
-        if ahead < 0 and distance(expected, self._hello_first) >= 0:
-            if self._greeting:
+        window = self._window
+        self._measured(self._hello.answered(now), now)
+        number = window.number(expected)
+        if self._hello_first <= number < window.first:
+            if self.state is not SessionState.OPEN:
                 self._hello_at = now
             return  # late: it was acknowledged meanwhile
-        if not 0 <= ahead <= len(self._records):
+        if not window.first <= number <= window.next:
             # It was reset while a hello was on its way, and what that began at is acknowledged.
-            self._left_session = self._session
+            self._abandoned = self._session
             self._session = self._session % (SEQ_PERIOD - 1) + 1
             self.restarted(now)
             return
-        if self._greeting and self._is_past(expected):
-            self._count_reset()
-        # The board may say it twice, and has the records by the time that the second word comes.
-        late = now < self._went_back_at + self.round_trip.spread_s
-        if self._greeting or expected != self._went_back_to or not late:
-            if not self._greeting and self._allowed > _LOSSY_WINDOW:
-                # All that is under way after a gap goes out again: the less, the better.
-                self._window = max(_LOSSY_WINDOW, self._allowed // 2)
-            self._greeting = False
-            self._on_line = ahead
-            self._went_back_to, self._went_back_at = expected, now
+        if self.state is SessionState.OPEN:
+            if window.close_gap(number, now, self.round_trip.spread_s):
+                self.round_trip.lossy = True
+        else:
+            if self._ledger.has_passed(number):
+                self._ledger.reset()
+            window.go_back(number, now)
+            self.state = SessionState.OPEN
         self._wait_for_board(now)
 
-    def _take_ack(self, body: bytes, now: float) -> list[Record]:
+    def _receive_ack(self, body: bytes, now: float) -> list[Record]:
+        window = self._window
         try:
             ack = AckRequest.FromString(body)
         except DecodeError:
@@ -336,155 +314,57 @@ class Session:
             return []
         if not self.answered:
             return []  # an earlier session's
-        done = distance(ack.processed_count, self._first)
-        if done > len(self._records) or ack.available_capacity < 0:
+        until = window.number(ack.processed_count)
+        if until > window.next or ack.available_capacity < 0:
             self.refused["content"] += 1
             return []
-        if done < 0:
+        if until < window.first:
             return []  # late
-        if done or ack.available_capacity > self._credit:
+        if until > window.first or ack.available_capacity > window.credit:
             self._progress(now)
-        self._credit = ack.available_capacity
-        self._open_window()
-        if not self._window:  # or it would measure how long a credit is left unused
-            self._limit_window(ack.rtt_ms, now)
-        self._first = ack.processed_count % SEQ_PERIOD
-        self._on_line = max(0, self._on_line - done)
-        self._taken = max(0, self._taken - done)
-        self._told = max(0, self._told - done)
-        self._confirmed = max(0, self._confirmed - done)
-        records = [self._records.popleft() for _ in range(done)]
-        for record in records:
-            record.acked_at = now
-            self._check_order(record)
-        self._count_taken(now)
+        records = window.acknowledge(until, ack.available_capacity, now)
+        window.speed_up((self.round_trip.mean_s or 0) * 1000)
+        if not window.limited:  # or it would measure how long a credit is left unused
+            window.slow_down(ack.rtt_ms, now)
+        self._ledger.acknowledge(records, now)
         return records
 
-    def _measured(self, round_trip_s: float, now: float) -> None:
-        self.round_trip.add(round_trip_s)
-        self._limit_window(round_trip_s * 1000, now)
-
-    def _limit_window(self, rtt_ms: float, now: float) -> None:
-        """Halves the window for a line that is backed up, once in a round trip."""
-        if rtt_ms > RTT_LIMIT_MS and self._used_all and now >= self._halved_until:
-            self._window = max(1, self._allowed // 2)
-            self._halved_until = now + rtt_ms / 1000
-            self._used_all = False
-
-    def _open_window(self) -> None:
-        """A halved window grows by a record with each acknowledgement of a line that is quick."""
-        if self._window and (self.round_trip.mean_s or 0) * 1000 <= RTT_LIMIT_MS:
-            self._window = self._window + 1 if self._window < self._credit else 0
-
-    def _ping_contents(self, now: float) -> list[bytes]:
-        if now < self._ping_at or not self._records:
-            return []
-        self._ping = (self._ping + 1) % 256
-        self._pinged_at = now
-        self._ping_at = now + max(PING_S, self.round_trip.timeout_s)
-        return [bytes([PING, self._ping])]
-
-    def _take_pong(self, body: bytes, now: float) -> None:
+    def _receive_pong(self, body: bytes, now: float) -> None:
         if len(body) != 1:
             self.refused["length"] += 1
-        elif body[0] == self._ping and self._pinged_at is not None:
-            self._measured(now - self._pinged_at, now)
-            self._pinged_at = None
+        elif body[0] == self._ping.number:
+            self._measured(self._ping.answered(now), now)
 
-    def _take_delivered(self, body: bytes, now: float) -> None:
+    def _receive_delivered(self, body: bytes, now: float) -> None:
         if len(body) < 7:
             self.refused["length"] += 1
             return
-        seq, tick, payload = _from_u24(body, 0), int.from_bytes(body[3:7], "little"), body[7:]
-        place = distance(seq, self._first)
-        if not 0 <= place < len(self._records):
-            return  # late, or an earlier session's, still in the board's queue
-        record = self._records[place]
-        if payload and payload not in (record.payload, record.changed):
-            # Damage that the checksum did not see, on the way here or to the board. In the second
-            # case it comes again the same.
+        tick = int.from_bytes(body[3:7], "little")
+        receipt = self._ledger.receive(_from_u24(body, 0), tick, body[7:], now)
+        if receipt is Receipt.NEW:
+            self._progress(now)
+        elif receipt is Receipt.CHANGED:
             self.refused["changed"] += 1
-            record.changed = payload
-            self._tell_at = now
-            return
-        if not self._is_past(seq):
-            self._last_back = seq
-        if record.taken:
-            self.delivered_again += 1
-            self._tell_at = now
-            return
-        record.taken = True
-        self._progress(now)
-        if payload == record.payload:
-            record.tick, record.delivered_at, record.boot = tick, now, self.resets
-            self.delivered += 1
-        self._count_taken(now)
 
-    def _count_taken(self, now: float) -> None:
-        stop = len(self._records)
-        if self._held:
-            stop = min(stop, self._confirmed)
-        while self._taken < stop and self._records[self._taken].taken:
-            self._taken += 1
-        if self._taken - self._told >= _TAKEN_EVERY:
-            self._tell_at = now
-        elif self._taken > self._told:
-            self._tell_at = min(self._tell_at, now + _TAKEN_WITHIN_S)
+    def _measured(self, round_trip_s: float | None, now: float) -> None:
+        if round_trip_s is not None:
+            self.round_trip.add(round_trip_s)
+            self._window.slow_down(round_trip_s * 1000, now)
 
-    @property
-    def _missing(self) -> int:
-        """How many deliveries in a row are missing before one that came."""
-        last = self._last_back
-        if last is None or distance(last, self.taken_seq) <= 0:
-            return 0
-        missing = 0
-        for record in islice(self._records, self._taken, None):
-            if record.taken:
-                break
-            missing += 1
-        return missing
-
-    @property
-    def _ask_at(self) -> float:
-        """When to ask again for a delivery that was asked for and is missing still."""
-        if self._greeting or self._asked_for != self.taken_seq:
-            return float("inf")
-        return self._asked_at + self.round_trip.spread_s
-
-    def _taken_contents(self, now: float) -> list[bytes]:
-        """What is to be said of the deliveries: those taken, and those that are missing."""
-        missing = 0
-        if self._asked_for != self.taken_seq or now >= self._ask_at:
-            missing = min(self._missing, _MISSING_MAX)
-            self._asked_for, self._asked_at = (self.taken_seq if missing else None), now
-        if now < self._tell_at and not missing:
+    def _measure(self, now: float) -> list[bytes]:
+        if now < self._ping_at or not self._window.records:
             return []
-        self._told = self._taken
-        self._tell_at = float("inf")
-        taken = _u24(self._session) + _u24(self.taken_seq)
-        return [bytes([TAKEN]) + taken + bytes([missing])]
+        self._ping = Probe((self._ping.number + 1) % 256)
+        self._ping.sent(now)
+        self._ping_at = now + max(PING_S, self.round_trip.timeout_s)
+        return [bytes([PING, self._ping.number])]
 
-    def _is_past(self, seq: int) -> bool:
-        """Whether this record or a later one has come back since the board's last reset."""
-        return self._last_back is not None and distance(self._last_back, seq) >= 0
-
-    def _check_order(self, record: Record) -> None:
-        if record.tick is None:
-            return
-        last = self._last_granted
-        if (
-            last is not None
-            and last.tick is not None
-            and last.boot == record.boot
-            and (record.tick - last.tick) % _TICK_PERIOD >= _TICK_PERIOD // 2
-        ):
-            self.out_of_order += 1
-        self._last_granted = record
-
-    def _count_reset(self) -> None:
-        self.resets += 1
-        self._last_back = None
-        self._asked_for = None
+    def _report(self, now: float) -> list[bytes]:
+        missing = self._ledger.report(now, self.round_trip.spread_s)
+        if missing is None:
+            return []
+        self.round_trip.lossy |= missing > 0
+        return [bytes([TAKEN]) + _u24(self._session) + _u24(self.confirmed_seq) + bytes([missing])]
 
 
 def new_session(base: int | None = None, held: bool = False) -> Session:
@@ -507,11 +387,6 @@ def _hello_content(number: int, session: int, base: int, taken: int) -> bytes:
 
 def _record_content(record: Record) -> bytes:
     return bytes([RECORD]) + _u24(record.seq) + record.payload
-
-
-def distance(seq: int, before: int) -> int:
-    """How far a sequence number is after another, -2^23 .. 2^23-1; below 0: it comes before it."""
-    return (seq - before + SEQ_PERIOD // 2) % SEQ_PERIOD - SEQ_PERIOD // 2
 
 
 def _u24(value: int) -> bytes:

@@ -4,7 +4,7 @@
 class LinkSink:
     """Sends each record back to the host, with the tick of its grant.
 
-    link: a Link.  bucket: the pipeline's TokenBucket, which knows that tick.
+    link: a Session.  bucket: the pipeline's TokenBucket, which knows that tick.
     """
 
     def __init__(self, link, bucket):

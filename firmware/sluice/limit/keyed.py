@@ -88,7 +88,7 @@ class KeyedBuckets:
             return buckets.try_acquire(n)
         slot = self._find(key)
         if slot < 0:
-            slot = self._take_in(key, n)
+            slot = self._admit(key, n)
             if slot < 0:
                 return False
         self._touch(slot)
@@ -105,7 +105,7 @@ class KeyedBuckets:
             slot = following[slot]
         return slot
 
-    def _take_in(self, key, n):
+    def _admit(self, key, n):
         """The slot that is the key's from now on, or -1."""
         buckets = self._buckets
         outside = self.slots

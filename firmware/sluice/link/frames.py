@@ -13,7 +13,6 @@ from sluice.crc16 import crc16
 from sluice.kernels import kernel
 from sluice.link.cobs import decode, encode, unstuff
 
-MAX_CONTENT = const(251)  # bytes of a frame from the board without its checksum
 OVERHEAD = const(5)  # bytes that `seal` adds: two zeros, the COBS byte, the checksum
 
 _MOST = const(254)  # bytes between two zeros

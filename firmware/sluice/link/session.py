@@ -30,8 +30,8 @@ _PAYLOAD_AT = const(10)  # of a DELIVERED in its buffer, whose content is from b
 _ticks_diff = time.ticks_diff
 
 
-class Link:
-    """Takes records from a host into a ring and acknowledges those that the sink took.
+class Session:
+    """Receives records from a host into a ring, and acknowledges those that the sink took.
 
     frames: a Frames.
     ring:   the RecordRing for the host's records, of which the link is the only
@@ -95,7 +95,7 @@ class Link:
         self.versions = 0
 
     def poll(self) -> bool:
-        """Take in what the host sends, up to one frame; False when there is nothing to do. Hot.
+        """Receive what the host sends, up to one frame; False when there is nothing to do. Hot.
 
         Sends one delivery again, if the host has asked for some.
 
@@ -109,13 +109,13 @@ class Link:
             return repeats or end < 0
         kind = self._frames.received[1]
         if kind == RECORD:
-            self._take_record(end)
+            self._receive_record(end)
         elif kind == HELLO:
-            self._take_hello(end)
+            self._receive_hello(end)
         elif kind == TAKEN:
-            self._take_taken(end)
+            self._receive_taken(end)
         elif kind == PING:
-            self._take_ping(end)
+            self._receive_ping(end)
         elif (self._others is None or not self._others(end)) and self.unknown != _SMALL_MAX:
             self.unknown += 1
         return True
@@ -185,7 +185,7 @@ class Link:
         self._delivered += 1
         self._frames.write(self._out, n)
 
-    def _take_hello(self, end):
+    def _receive_hello(self, end):
         received = self._frames.received
         if end < 3 or received[2] != VERSION:
             if self.versions != _SMALL_MAX:
@@ -216,14 +216,14 @@ class Link:
         self._unconfirmed = 0
         self._repeats = 0
 
-    def _take_record(self, end):
+    def _receive_record(self, end):
         if end < 6:
             self._count_malformed()
             return
         seq = self._seq_at(2)
         ahead = seq - self._expected & _SEQ_MASK
         if self._session == 0 or 0 < ahead < _SEQ_HALF:
-            self._take_stray(seq)
+            self._receive_stray(seq)
         elif ahead:
             if self.duplicates != _SMALL_MAX:
                 self.duplicates += 1
@@ -238,7 +238,7 @@ class Link:
                 self.refused += 1
             self._ask_again()
 
-    def _take_stray(self, seq):
+    def _receive_stray(self, seq):
         if self.strays != _SMALL_MAX:
             self.strays += 1
         # Not after the last one: the host has gone back, and what it was asked
@@ -268,7 +268,7 @@ class Link:
             self._asked_again = True
             self._send_welcome()
 
-    def _take_taken(self, end):
+    def _receive_taken(self, end):
         if end != 9:
             self._count_malformed()
         elif self._session and self._seq_at(2) == self._session:
@@ -278,7 +278,7 @@ class Link:
             if missing and seq == self._processed:
                 self._ask_repeats(missing)
 
-    def _take_ping(self, end):
+    def _receive_ping(self, end):
         if end != 3:
             self._count_malformed()
             return

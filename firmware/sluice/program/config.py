@@ -5,98 +5,16 @@ import os
 
 from sluice.flow.pulses import SIZE as PULSE_SIZE
 from sluice.limit.bucket import TokenBucket
-from sluice.link.session import MAX_RECORD
+from sluice.program.keys import ROWS, allowed, default, fits, is_int, names
 
 PATH = "/config.json"
 GOOD_PATH = "/config.good.json"
 SHARE_PATH = "/share.json"  # what is guaranteed to this board of a fleet's budget
 
-DEFAULTS = {
-    "rate": 500,  # tokens every per_ms; null: unlimited
-    "per_ms": 1000,
-    "burst": 10,
-    "rate_from": "config",  # or budget: the fleet's grants, and `rate` is the most
-    "cost": "record",  # what a token stands for: a record, or a byte of it
-    "slots": 64,
-    "slot_size": 64,  # bytes of the longest record
-    "limit": None,  # records that may wait; null: as many as there are slots
-    "overflow": "reject",
-    "source": "link",
-    "timer_ms": 100,  # period of the source "timer"
-    "sink": "link",
-    "tries": 5,  # attempts on the sink before a record is given up
-    "stats_ms": 1000,
-    "watchdog_ms": None,  # a loop that makes no progress for so long is ended by a reset
-    "light_sleep_ms": None,  # the longest sleep while there is nothing to do
-    "smooth_ms": None,  # spread the grants; how late the loop may be without losing rate
-    "control": None,  # what settles by itself, at the end of each stats_ms
-    "target_ms": 200,  # pid, codel: p95 in the queue; rate: mean time of an attempt on the sink
-    "kp": [1, 4],  # pid: gains as [numerator, denominator]
-    "ki": [1, 8],
-    "kd": [0, 1],
-    "limit_floor": None,  # pid: slots; null: an eighth
-    "calm": [300, 100, -125],  # pid: below this load in 1/1000 and this p95 in ms, change by 1/1000
-    "rush": [850, 300, 500],  # pid: the same above both
-    "interval_ms": 2000,  # codel: above the target for so long before it sheds
-    "rate_low": 1,  # rate: the least that it is cut to
-    "rate_step": None,  # rate: raised by so much in each stats_ms; null: a twentieth of the range
-    "rate_keep": [1, 2],  # rate: what is kept of it at a cut
-    "trial_errors_pct": 5,  # percentage points by which errors may grow in a trial
-    "trial_p95_pct": 50,  # percent by which p95 may
-}
+DEFAULTS = {row[0]: default(row) for row in ROWS}
 
 _SMALL_MAX = (1 << 30) - 1
-_WORDS = {
-    "rate_from": ("config", "budget"),
-    "cost": ("record", "bytes"),
-    "overflow": ("reject", "overwrite"),
-    "source": ("link", "timer", "pin"),
-    "sink": ("link", "uart", "null"),
-    "control": ("pid", "codel", "rate"),
-}
-_RANGES = {
-    "rate": (0, (1 << 30) - 1),
-    "per_ms": (1, 86400000),
-    "burst": (1, (1 << 30) - 1),
-    "slots": (1, 65535),
-    "limit": (1, 65535),
-    "slot_size": (1, MAX_RECORD),
-    "timer_ms": (1, 3600000),
-    "tries": (1, 1000),
-    "stats_ms": (100, 3600000),
-    "watchdog_ms": (1000, 8388),  # the longest that an RP2040's timer holds
-    "light_sleep_ms": (2, 60000),
-    "smooth_ms": (1, 60000),
-    "target_ms": (1, 3600000),
-    "limit_floor": (1, 65535),
-    "interval_ms": (1, 3600000),
-    "rate_low": (1, (1 << 30) - 1),
-    "rate_step": (1, (1 << 29) - 1),
-    "trial_errors_pct": (0, 100),
-    "trial_p95_pct": (0, 1000),
-}
-_GAIN = ((0, 65535), (1, 65535))
-_RULE = ((0, 1000), (0, 3600000), (-1000, 1000))
-_LISTS = {
-    "kp": _GAIN,
-    "ki": _GAIN,
-    "kd": _GAIN,
-    "calm": _RULE,
-    "rush": _RULE,
-    "rate_keep": ((0, 32767), (1, 32767)),
-}
-_OR_NULL = (
-    "rate",
-    "limit",
-    "watchdog_ms",
-    "light_sleep_ms",
-    "smooth_ms",
-    "control",
-    "limit_floor",
-    "rate_step",
-    "calm",
-    "rush",
-)
+_MOST_TICKS = (1 << 29) - 1  # of a time that is compared
 
 
 class ConfigError(ValueError):
@@ -122,22 +40,32 @@ def check(values, per_second):
             raise ConfigError(key, values[key], "one of the keys " + " ".join(sorted(DEFAULTS)))
     config = DEFAULTS.copy()
     config.update(values)
-    for key, value in config.items():
-        if value is not None or key not in _OR_NULL:
-            _check_value(key, value)
+    for row in ROWS:
+        _check_value(row, config[row[0]], per_second)
     _check_together(config, per_second)
     return config
 
 
+def adjustable(adopters):
+    """What Settings may change while the program runs, as (keys, adopt) for each adopter.
+
+    adopters: (name in the keys' rows, function of (config) that brings their values in force).
+    """
+    return tuple([(names(name), adopt) for name, adopt in adopters])
+
+
 def make_bucket(config, ticks, per_second):
     """The bucket of a configuration; ValueError when it is out of the bucket's bounds."""
+    return _bucket(config, _most_at_once(config), config["smooth_ms"], ticks, per_second)
+
+
+def _bucket(config, burst, smooth_ms, ticks, per_second):
     per = config["per_ms"] * per_second // 1000
-    rate, burst = config["rate"], config["burst"]
-    if config["smooth_ms"] is not None:
+    rate = config["rate"]
+    if smooth_ms is not None:
         from sluice.limit.pacer import Pacer
 
-        most = _most_at_once(config)
-        return Pacer(rate, most, per, ticks, config["smooth_ms"] * per_second // 1000)
+        return Pacer(rate, burst, per, ticks, smooth_ms * per_second // 1000)
     if config["control"] == "rate":
         from sluice.limit.tunable import TunableBucket
 
@@ -201,26 +129,14 @@ def _rule(values, per_second):
     return load, ms * per_second // 1000, change
 
 
-def _is_int(value, low, high):
-    return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
-
-
-def _check_value(key, value):
-    or_null = " or null" if key in _OR_NULL else ""
-    if key in _WORDS:
-        if value not in _WORDS[key]:
-            raise ConfigError(key, value, " or ".join(_WORDS[key]) + or_null)
-    elif key in _RANGES:
-        if not _is_int(value, *_RANGES[key]):
-            raise ConfigError(
-                key, value, "an integer from %d to %d%s" % (_RANGES[key] + (or_null,))
-            )
-    else:
-        ranges = _LISTS[key]
-        fits = isinstance(value, (list, tuple)) and len(value) == len(ranges)
-        if not fits or not all(_is_int(value[i], *ranges[i]) for i in range(len(ranges))):
-            each = ", ".join("%d to %d" % one for one in ranges)
-            raise ConfigError(key, value, "integers in a list [%s]%s" % (each, or_null))
+def _check_value(row, value, per_second):
+    name, unit = row[0], row[4]
+    if not fits(row, value):
+        raise ConfigError(name, value, allowed(row))
+    if unit == "ms" and value is not None:
+        most_ms = _MOST_TICKS * 1000 // per_second
+        if value > most_ms:
+            raise ConfigError(name, value, "%d or less with this board's ticks" % most_ms)
 
 
 # What follows gives a part the values of another configuration that `check` returned, while it
@@ -281,12 +197,26 @@ def _check_together(config, per_second):
     _check_control(config)
     if config["rate_from"] == "budget":
         _check_budget(config, per_second)
-    try:
-        bucket = make_bucket(config, lambda: 0, per_second)
-        make_tuner(config, bucket, per_second)
-    except ValueError as error:
-        key = {"slack": "smooth_ms", "rate": "rate"}.get(str(error).split()[0], "burst")
-        raise ConfigError(key, config[key], str(error))
+    _check_bucket(config, per_second)
+
+
+def _check_bucket(config, per_second):
+    """Build it in steps, each with a value more: it is this one's fault when the step fails."""
+    most = _most_at_once(config)
+    for key, burst, smooth_ms in (
+        ("rate", 1, None),
+        ("burst", most, None),
+        ("smooth_ms", most, config["smooth_ms"]),
+    ):
+        try:
+            bucket = _bucket(config, burst, smooth_ms, _no_ticks, per_second)
+            make_tuner(config, bucket, per_second)
+        except ValueError as error:
+            raise ConfigError(key, config[key], str(error))
+
+
+def _no_ticks():
+    return 0
 
 
 def _check_control(config):
@@ -326,30 +256,34 @@ def _check_budget(config, per_second):
         raise ConfigError("burst", burst, allowed)
 
 
-def load_share():
-    """Tokens a second that a fleet's budget guarantees to this board; 0: it was told none."""
+def load_share(root=""):
+    """Tokens a second that a fleet's budget guarantees to this board; 0: it was told none.
+
+    root: of the flash, see `load`.
+    """
     try:
-        with open(SHARE_PATH) as file:
+        with open(root + SHARE_PATH) as file:
             share = json.load(file)
             guaranteed = share.get("guaranteed") if isinstance(share, dict) else None
     except (OSError, ValueError):  # never told, or the file is torn
         return 0
-    return guaranteed if _is_int(guaranteed, 0, _SMALL_MAX) else 0
+    return guaranteed if is_int(guaranteed, (0, _SMALL_MAX)) else 0
 
 
-def keep_share(guaranteed):
+def keep_share(guaranteed, root=""):
     """Write what `load_share` reads; see `keep`."""
-    keep({"guaranteed": guaranteed}, SHARE_PATH)
+    keep({"guaranteed": guaranteed}, root + SHARE_PATH)
 
 
-def load(per_second, report):
+def load(per_second, report, root=""):
     """The configuration in force: config.json, or the last good one, or the defaults.
 
     A good config.json is kept as config.good.json. `report(key, value, allowed)`
-    is called with what is wrong with a bad one.
+    is called with what is wrong with a bad one.  root: what the paths of the board's
+    files begin with, empty on a board: a twin's flash is a folder.
     """
     try:
-        with open(PATH) as file:
+        with open(root + PATH) as file:
             config = check(json.load(file), per_second)
     except OSError as error:
         report("config.json", "errno %d" % error.args[0], "a file that can be read")
@@ -358,14 +292,14 @@ def load(per_second, report):
     except ValueError:
         report("config.json", "no JSON", "an object of keys and values in JSON")
     else:
-        keep(config, GOOD_PATH)
+        keep(config, root + GOOD_PATH)
         return config
-    return _last_good(per_second)
+    return _last_good(per_second, root)
 
 
-def _last_good(per_second):
+def _last_good(per_second, root):
     try:
-        with open(GOOD_PATH) as file:
+        with open(root + GOOD_PATH) as file:
             return check(json.load(file), per_second)
     except (OSError, ValueError):  # there never was one, or another release wrote it
         return DEFAULTS.copy()

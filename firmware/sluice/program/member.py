@@ -47,7 +47,7 @@ class Member:
         self.watermark_ms = 0
 
     def poll(self, now) -> None:
-        """End what the share has no time for any more, and report if a second has passed. Hot.
+        """Fall back to the guaranteed share when its extra is over, and report once a second. Hot.
 
         To be called in each turn of the loop, with the present tick.
         """
@@ -55,14 +55,14 @@ class Member:
         if _ticks_diff(now, self._reported) >= self._per_second:
             self.report(now)
 
-    def take(self, end) -> bool:
+    def receive(self, end) -> bool:
         """Obey the frame whose content is in frames.received[1:end]; False: not known here."""
         kind = self._frames.received[1]
         if kind == GREET and end == 5:
             self._share.greet(self._number(2, 3))
             self._greeted = True
         elif kind == GRANT and end == 24:
-            return self._take_grant()
+            return self._receive_grant()
         elif kind == WATERMARK and end == 5 and self._number(2, 3) <= WATERMARK_MAX_MS:
             self.watermark_ms = self._number(2, 3)
             self._set_watermark(self.watermark_ms)
@@ -71,14 +71,14 @@ class Member:
         self.report(self._ticks())
         return True
 
-    def _take_grant(self):
+    def _receive_grant(self):
         received = self._frames.received
         for at in (11, 15, 19, 23):
             if received[at] > _RATE_TOP:
                 return False
         number = self._number
         hello, count = number(2, 3), number(5, 3)
-        if self._share.take(
+        if self._share.apply(
             hello, count, number(8, 4), number(12, 4), number(16, 4), number(20, 4)
         ):
             self.report(self._ticks())

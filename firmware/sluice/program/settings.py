@@ -47,6 +47,7 @@ class Settings:
     stats:      the Stats that a change on trial is judged by.
     frames, line, log: for the answers: a Frames; for the console, its line and a
                 LogLine that is empty between two calls.
+    root:       of the flash, see `sluice.program.config.load`.
 
     A request allocates what it needs to be checked, and leaves that to the
     collector. What stays does not grow.
@@ -54,14 +55,13 @@ class Settings:
     Ownership: the main loop alone.
     """
 
-    def __init__(self, config, per_second, adjustable, stats, frames, line, log):
+    def __init__(self, config, per_second, adjustable, stats, frames, line, log, root=""):
         self._config = config
         self._before = config  # what a trial goes back to
         self._per_second = per_second
         self._trial = Trial(stats, per_second // 50, self._end_trial)
-        self._adjustable = adjustable + (
-            (("trial_errors_pct", "trial_p95_pct"), self._adopt_thresholds),
-        )
+        own = (("trial", self._adopt_thresholds),)
+        self._adjustable = adjustable + configuration.adjustable(own)
         self._adopt_thresholds(config)
         self._keys = [key for keys, _ in self._adjustable for key in keys]
         self._names = [key.encode() for key in self._keys]
@@ -69,15 +69,16 @@ class Settings:
         self._frames = frames
         self._line = line
         self._log = log
+        self._path = root + configuration.PATH
         self._audit = AuditLog()
         self._request = 0  # of the change on trial
         self._who = b""
 
-    def take(self, end) -> bool:
+    def receive(self, end) -> bool:
         """Answer the frame whose content is in frames.received[1:end]; False: not known here."""
         kind = self._frames.received[1]
         if kind == SET and end > 5 and self._number():
-            self._take_set(self._number(), bytes(self._frames.received[5:end]))
+            self._receive_set(self._number(), bytes(self._frames.received[5:end]))
         elif kind == AUDIT and end == 5:
             self._send_entry(self._number())
         else:
@@ -95,7 +96,7 @@ class Settings:
         received = self._frames.received
         return received[2] | received[3] << 8 | received[4] << 16
 
-    def _take_set(self, request, text):
+    def _receive_set(self, request, text):
         try:
             if not self._audit.knows(request):
                 self._change(request, _parse(text))
@@ -121,7 +122,7 @@ class Settings:
             self._adopt(config, changed)
         if keeps:
             try:
-                configuration.keep(config, configuration.PATH)
+                configuration.keep(config, self._path)
             except OSError as error:
                 self._adopt(before, changed)
                 raise ConfigError("keep", "errno %d" % error.args[0], "a flash that can be written")

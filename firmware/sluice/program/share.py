@@ -76,7 +76,7 @@ class Share:
         self.count = self.count + 1 & _COUNT_MASK
         self.number = 0
 
-    def take(self, hello, count, number, guaranteed, extra, until) -> bool:
+    def apply(self, hello, count, number, guaranteed, extra, until) -> bool:
         """Bring a grant in force. False: it is another epoch's, old, over, or not kept on flash.
 
         guaranteed, extra: tokens a second, 0 to 2^30 - 1.  until: the tick from which on the

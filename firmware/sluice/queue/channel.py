@@ -96,7 +96,7 @@ class Channel:
         although its task has just taken an item, which is then lost.
         """
         if self._getters.bell is None:
-            item = self._take()
+            item = self._remove()
             if item is not _NOTHING:
                 return item
         case = Get(self)
@@ -121,7 +121,7 @@ class Channel:
 
         `default` when there is none, closed or not.
         """
-        item = self._take()
+        item = self._remove()
         return default if item is _NOTHING else item
 
     def close(self) -> None:
@@ -141,7 +141,7 @@ class Channel:
         except Closed:
             raise StopAsyncIteration
 
-    def _take(self):
+    def _remove(self):
         """The next item, or _NOTHING."""
         item = self.queue.try_get(_NOTHING)
         if item is _NOTHING:
@@ -178,7 +178,7 @@ class Get:
     def _happen(self, waits):
         if not self._line.admits(self._choice):
             return False
-        item = self.channel._take()
+        item = self.channel._remove()
         if item is _NOTHING:
             if self.channel.closed:
                 raise Closed(self.channel)

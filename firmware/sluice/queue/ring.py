@@ -9,7 +9,7 @@ index of its own, the floor: the oldest item that it still vouches for, moved
 up before a slot is written again. The consumer finds out that the floor passed
 it, skips to it and counts what it lost.
 
-This file needs no other of the library and runs on MicroPython 1.9.2 too.
+This file runs on MicroPython 1.9.2 too, as a flat file.
 """
 
 from array import array

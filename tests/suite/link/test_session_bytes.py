@@ -5,7 +5,7 @@ from line import Line, stuffed
 
 from sluice.link.cobs import decode
 from sluice.link.frames import Frames, seal
-from sluice.link.session import Link
+from sluice.link.session import Session
 from sluice.queue.records import RecordRing
 from sluice.queue.ring import REJECT
 
@@ -23,7 +23,7 @@ class Board:
         self._line = Line()
         frames = Frames(self._line, self.clock.ticks)
         self.ring = RecordRing(4, 16, REJECT, self.clock.ticks)
-        self.link = Link(frames, self.ring, self.clock.ticks, 1000, window)
+        self.link = Session(frames, self.ring, self.clock.ticks, 1000, window)
 
     def hear(self, *contents):
         for content in contents:

@@ -25,7 +25,7 @@ class Desk:
         for i in range(len(content)):
             self.frames.received[1 + i] = content[i]
         self.frames.contents = []
-        return self.member.take(1 + len(content)), self.frames.contents
+        return self.member.receive(1 + len(content)), self.frames.contents
 
     def poll(self):
         self.frames.contents = []

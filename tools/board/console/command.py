@@ -10,7 +10,6 @@ from typing import cast
 import click
 
 from . import formats
-from .app import ConsoleApp
 from .events import Event, LinkDown, LinkUp
 from .watch import Watch
 
@@ -46,6 +45,8 @@ def console(port: str, plain: bool, as_json: bool, teleplot: bool, csv_path: Pat
         elif plain or not (sys.stdin.isatty() and sys.stdout.isatty()):
             _print(watch, formats.plain)
         else:
+            from .app import ConsoleApp  # with all of Textual, which lines do without
+
             error = ConsoleApp(watch).run()
             if error is not None:
                 raise error

@@ -1,12 +1,14 @@
 """What became of a feed's records: the account that is given at its end."""
 
-import math
 from array import array
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
+from host_sim.percentile import percentile
+
 from ...serial.logfmt import parse
-from ...serial.session import Record, Session
+from ...serial.session import Session
+from ...serial.window import Record
 from .arrivals import Arrivals
 from .pace import Pace, Unwrapped
 
@@ -282,5 +284,4 @@ class _Meter:
         """The latency that this share of the arrivals did not exceed, nearest rank."""
         if not self._latencies_s:
             return None
-        rank = math.ceil(share * self.count)
-        return 1000 * sorted(self._latencies_s)[rank - 1]
+        return 1000 * percentile(sorted(self._latencies_s), share)

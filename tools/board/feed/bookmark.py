@@ -4,7 +4,7 @@ import os
 import re
 
 from ...errors import UserError
-from ...serial.session import SEQ_PERIOD
+from ...serial.window import SEQ_PERIOD
 
 _LINE = re.compile(rb"sluice feed: base=(\d{8}) acknowledged=(\d{12})\n")
 

@@ -17,7 +17,7 @@ from mpremote.transport_serial import SerialTransport
 
 from ...errors import UserError
 from ...serial.url import open_port
-from ..known import ARCHITECTURES
+from ..architectures import ARCHITECTURES
 from .plan import Content
 
 _ANSWER_S = 2  # a board answers within this, asked twice

@@ -14,7 +14,7 @@ from ..known import Board
 
 LOADER = "/main.py"
 ANY_ARCH = "any"
-_KERNEL = "_native.py"
+KERNEL = "_native.py"  # what the name of a file of machine code ends in
 FOLDER = re.compile(r"/app_[0-9a-f]{8}\b")
 
 # The first line tells a loader from a main.py that someone wrote.
@@ -85,12 +85,12 @@ def library(firmware: Path, arch: str) -> dict[str, Path]:
 
 def is_kernel(name: str) -> bool:
     """Whether a file of the library is machine code for another one."""
-    return name.endswith(_KERNEL)
+    return name.endswith(KERNEL)
 
 
 def served_by(kernel: str) -> str:
     """The compiled file that a kernel's machine code is for."""
-    return kernel.removesuffix(_KERNEL) + ".mpy"
+    return kernel.removesuffix(KERNEL) + ".mpy"
 
 
 def as_compiled(name: str) -> str:

@@ -7,6 +7,7 @@ from ...errors import UserError
 from ...serial.frames import Frame, LineReader, encode
 from ...serial.port import Port, State
 from ...serial.settings import Refused, Request
+from ...serial.waiting import next_item
 from ..console.events import printable
 
 AGAIN_S = 0.5
@@ -48,7 +49,7 @@ def _exchange(port: Port, inbox: SimpleQueue[bytes | State], request: Request) -
             send_at = now + AGAIN_S
             port.write(encode(sent))
         try:
-            item = inbox.get(timeout=max(0.0, send_at - now))
+            item = next_item(inbox, max(0.0, send_at - now))
         except Empty:
             continue
         if isinstance(item, State):

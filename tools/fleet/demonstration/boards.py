@@ -73,9 +73,13 @@ def _run(plans: Sequence[Plan], orders: Connection) -> None:
         try:
             while orders.poll():
                 name, per_s = orders.recv()
-                boards[name].sink.per_s = per_s
+                boards[name].uart.per_s = per_s
         except (EOFError, OSError):
             return False
         return True
 
-    serve(list(boards.values()), goes_on)
+    try:
+        serve(list(boards.values()), goes_on)
+    finally:
+        for board in boards.values():
+            board.close()

@@ -15,7 +15,7 @@ RATES = (80, 60, 40, 30)
 
 _VALUES: dict[str, Any] = {
     "source": "pin",
-    "sink": "null",
+    "sink": "uart",
     "burst": 1,
     "slots": SLOTS,
     "slot_size": SLOT_SIZE,

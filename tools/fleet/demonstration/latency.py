@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from host_sim.simulation import percentile
+from host_sim.percentile import percentile
 
 from ..etcd import Etcd
 from ..watermark import KEY, Watermark, write

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from matplotlib.axes import Axes
 
-from ...lab.experiments.style import BLUE, COLORS, GREY, ORANGE, RED, panels, plain_numbers, save
+from ...plots import BLUE, COLORS, GREY, ORANGE, RED, panels, plain_numbers, save
 from ..watermark.rule import RAISE_MS
 from .fleet import RATES, SLOT_SIZE, SLOTS, plans
 from .pressure import CONFIRMED, FIRES, IN_ETCD, MENDED, RECOVERED, RESOLVED, SLOW, Pressure

@@ -1,14 +1,15 @@
-"""Boards that run firmware/main.py itself on CPython, each behind a TCP port."""
+"""Boards that run the firmware's program itself on CPython, each behind a TCP port."""
 
 import selectors
 import socket
+import tempfile
 import time
-import types
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
-from host_sim.program import load_program
-from sluice.program.config import check
+from host_sim.clock import ticks_ms
+from sluice.program.config import check, load_share
+from sluice.program.program import Program
 
 _TURN_S = 0.01
 """A board that nothing comes to looks at its clock so often: it is as exact as that."""
@@ -64,29 +65,50 @@ class SocketLine:
             self.connection = None
 
 
-class PacedSink:
-    """In place of the sink `null`: takes `per_s` records a second, all if that is None."""
+class PacedUart:
+    """A UART behind which something takes `per_s` records a second, all if that is None."""
 
     def __init__(self) -> None:
         self.per_s: float | None = None
         self._next_at = 0.0
 
-    def write(self, _record: memoryview, _n: int) -> bool:
+    def write(self, _record: memoryview, n: int) -> int:
         now = time.monotonic()
         if self.per_s is not None:
             if now < self._next_at:
-                return False
+                return 0
             self._next_at = max(self._next_at, now - 1) + 1 / self.per_s
-        return True
+        return n
+
+
+class _Board:
+    """What the program is given as its board: a UART, a flash, no LED, and a pin without pulses."""
+
+    NAME = "simulated"
+    TICKS_PER_S = 1000
+    SLEEPS_WITH = ()
+    ticks = staticmethod(ticks_ms)
+
+    def __init__(self, flash: str, uart: PacedUart) -> None:
+        self.FLASH = flash
+        self._uart = uart
+
+    def open_uart(self) -> PacedUart:
+        return self._uart
+
+    def open_led(self) -> None:
+        return None
+
+    def pulse_irq(self, handler: Callable[[object], None]) -> None:
+        """Its records are put by the simulation, since they have a content."""
 
 
 class SimulatedBoard:
-    """The firmware's program with a configuration, its ring and a sink that can be slowed down.
+    """The firmware's program with a configuration, on a board whose sink `uart` can be slowed down.
 
     put_per_s: records that come to it each second, as from a pin; 0 with the source `link`.
     record:    each of these.
-    sink:      what its sink `null` is.
-    Its flash holds the guaranteed share alone, and outlives `reset`.
+    Its flash outlives `reset`, and ends with `close`.
     """
 
     def __init__(
@@ -97,22 +119,29 @@ class SimulatedBoard:
         record: bytes = b"simulated",
     ) -> None:
         self.line = SocketLine(port)
+        self.uart = PacedUart()
         self.put_per_s = put_per_s
-        self.sink = PacedSink()
         self._record = record
-        self.guaranteed = 0
         self._values = values
-        self._main = load_program(_board(self.line))
-        self._main.load_share = lambda: self.guaranteed
-        self._main.keep_share = self._keep
-        self._main.NullSink = lambda: self.sink
+        self._flash = tempfile.TemporaryDirectory(prefix="simulated-board-")
         self.reset()
 
     def reset(self) -> None:
         """All but the flash is gone."""
-        self.program = self._main.Program(check(self._values, 1000), self.line)
-        self._main.say(self.line, "event=start version=0 board=simulated")
+        board = _Board(self._flash.name, self.uart)
+        self.program = Program(check(self._values, board.TICKS_PER_S), board, self.line)
+        self.program.start()
         self._put_at = time.monotonic()
+
+    def close(self) -> None:
+        self.line.hang_up()
+        self.line.listener.close()
+        self._flash.cleanup()
+
+    @property
+    def guaranteed(self) -> int:
+        """The share of the fleet's budget that is kept on its flash."""
+        return cast(int, load_share(self._flash.name))
 
     def turn(self) -> None:
         """What there is to do now."""
@@ -128,22 +157,7 @@ class SimulatedBoard:
         due = int((now - self._put_at) * self.put_per_s)
         self._put_at += due / self.put_per_s
         for _ in range(due):
-            self.program._ring.put(self._record, len(self._record))
-
-    def _keep(self, guaranteed: int) -> None:
-        self.guaranteed = guaranteed
-
-
-def _board(line: SocketLine) -> types.ModuleType:
-    """What the program imports as `board`."""
-    board: Any = types.ModuleType("board")
-    board.NAME = "simulated"
-    board.TICKS_PER_S = 1000
-    board.ticks = time.ticks_ms  # type: ignore[attr-defined]
-    board.open_line = lambda: line
-    board.open_led = lambda: None
-    board.pulse_irq = lambda handler: None
-    return board
+            self.program.ring.put(self._record, len(self._record))
 
 
 def serve(boards: Sequence[SimulatedBoard], goes_on: Callable[[], bool]) -> None:

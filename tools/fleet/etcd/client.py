@@ -1,4 +1,4 @@
-"""A client of etcd on asyncio, with own small stubs of its KV, Watch and Lease services."""
+"""A client of etcd on asyncio, for its KV, Watch and Lease services."""
 
 import asyncio
 import logging
@@ -25,6 +25,7 @@ from .data import (
     prefix_end,
 )
 from .endpoints import open_channel, parse_endpoints
+from .rpc_pb2_grpc import KVStub, LeaseStub, WatchStub
 
 _AGAIN_S = 0.05
 _WATCH_AGAIN_S = (0.05, 1.0)
@@ -72,13 +73,9 @@ class Etcd:
 
     async def __aenter__(self) -> "Etcd":
         self._channel = await open_channel(self._endpoints)
-        self._range = self._unary("KV/Range", rpc.RangeResponse)
-        self._transact = self._unary("KV/Txn", rpc.TxnResponse)
-        self._compact = self._unary("KV/Compact", rpc.CompactionResponse)
-        self._grant = self._unary("Lease/LeaseGrant", rpc.LeaseGrantResponse)
-        self._revoke = self._unary("Lease/LeaseRevoke", rpc.LeaseRevokeResponse)
-        self._keep_alive = self._stream("Lease/LeaseKeepAlive", rpc.LeaseKeepAliveResponse)
-        self._watch = self._stream("Watch/Watch", rpc.WatchResponse)
+        self._kv = KVStub(self._channel)
+        self._lease = LeaseStub(self._channel)
+        self._watch = WatchStub(self._channel).Watch
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -105,10 +102,6 @@ class Etcd:
         """
         return (await self.transact(Transaction((), (Write(key, value, lease),)))).revision
 
-    async def delete(self, key: str) -> int:
-        """Deletes a key, if there is one; the revision after that."""
-        return (await self.transact(Transaction((), (Write(key, None),)))).revision
-
     async def swap(self, key: str, value: bytes | None, mod_revision: int, lease: int = 0) -> bool:
         """Writes (or, value None, deletes) a key if it was last written at this revision.
 
@@ -124,22 +117,18 @@ class Etcd:
             compare=[_compare(compare) for compare in transaction.compares],
             success=[_operation(write) for write in transaction.writes],
         )
-        answer = await self._ask(self._transact, request)
+        answer = await self._ask(self._kv.Txn, request)
         return Outcome(answer.succeeded, answer.header.revision)
-
-    async def compact(self, revision: int) -> None:
-        """Lets etcd forget what was before the revision."""
-        await self._ask(self._compact, rpc.CompactionRequest(revision=revision))
 
     async def grant(self, ttl_s: int) -> int:
         """A lease, that ends `ttl_s` seconds (1 or more) after it was last kept alive."""
         if ttl_s < 1:
             raise EtcdError(f"etcd lease of {ttl_s} s: expected 1 or more")
-        return (await self._ask(self._grant, rpc.LeaseGrantRequest(TTL=ttl_s))).ID
+        return (await self._ask(self._lease.LeaseGrant, rpc.LeaseGrantRequest(TTL=ttl_s))).ID
 
     async def keep_alive(self, lease: int) -> int:
         """Lets a lease begin anew; the seconds that it has from now on, 0 if it has ended."""
-        call = self._keep_alive(timeout=self._timeout_s, metadata=_METADATA)
+        call = self._lease.LeaseKeepAlive(timeout=self._timeout_s, metadata=_METADATA)
         try:
             await call.write(rpc.LeaseKeepAliveRequest(ID=lease))
             answer = await call.read()
@@ -153,7 +142,7 @@ class Etcd:
 
     async def revoke(self, lease: int) -> None:
         """Ends a lease, and with it its keys. EtcdError also when it has ended before."""
-        await self._ask(self._revoke, rpc.LeaseRevokeRequest(ID=lease))
+        await self._ask(self._lease.LeaseRevoke, rpc.LeaseRevokeRequest(ID=lease))
 
     async def follow(self, prefix: str) -> AsyncGenerator[Snapshot | Update, None]:
         """The state under the prefix, and then every change of it, in order, for ever.
@@ -214,7 +203,7 @@ class Etcd:
         while True:
             try:
                 # A node that is cut off may hold an answer back: leave time to ask another.
-                answer = await self._ask(self._range, request, self._timeout_s / 2)
+                answer = await self._ask(self._kv.Range, request, self._timeout_s / 2)
             except EtcdUnavailable:
                 if loop.time() >= deadline:
                     raise
@@ -239,20 +228,6 @@ class Etcd:
             details = f"no answer within {self._timeout_s:g} s"
         return kind(f"{self._name}: {details or code.name}")
 
-    def _unary(self, method: str, answer: type[Message]) -> Any:
-        return self._channel.unary_unary(
-            f"/etcdserverpb.{method}",
-            request_serializer=_serialize,
-            response_deserializer=answer.FromString,
-        )
-
-    def _stream(self, method: str, answer: type[Message]) -> Any:
-        return self._channel.stream_stream(
-            f"/etcdserverpb.{method}",
-            request_serializer=_serialize,
-            response_deserializer=answer.FromString,
-        )
-
 
 class _Pause:
     """Waits longer from time to time, and says once that it has to."""
@@ -274,10 +249,6 @@ class _Pause:
         self._said = True
         await asyncio.sleep(self._pause_s)
         self._pause_s = min(2 * self._pause_s, _WATCH_AGAIN_S[1])
-
-
-def _serialize(message: Message) -> bytes:
-    return message.SerializeToString()
 
 
 def _compare(compare: Compare) -> rpc.Compare:

@@ -141,16 +141,6 @@ class TxnResponse(_message.Message):
     succeeded: bool
     def __init__(self, header: _Optional[_Union[ResponseHeader, _Mapping]] = ..., succeeded: _Optional[bool] = ...) -> None: ...
 
-class CompactionRequest(_message.Message):
-    __slots__ = ("revision",)
-    REVISION_FIELD_NUMBER: _ClassVar[int]
-    revision: int
-    def __init__(self, revision: _Optional[int] = ...) -> None: ...
-
-class CompactionResponse(_message.Message):
-    __slots__ = ()
-    def __init__(self) -> None: ...
-
 class WatchCreateRequest(_message.Message):
     __slots__ = ("key", "range_end", "start_revision")
     KEY_FIELD_NUMBER: _ClassVar[int]

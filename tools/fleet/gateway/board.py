@@ -1,22 +1,24 @@
-"""One board of a gateway: its port, what it says, and what it is told."""
+"""One board of a gateway: what it says, and what it is told.
 
-import asyncio
+Nothing here waits or touches a port or the event loop: time comes from the clock that a board is
+given, in seconds. `connection.py` has what lies around it.
+"""
+
 import logging
 import math
+from collections.abc import Callable
 from typing import Protocol
 
 from ...board.console.events import printable
-from ...serial import member as fleet
+from ...serial import member
 from ...serial.frames import FRAME_SILENCE_S, Frame, LineReader, Text, encode
 from ...serial.logfmt import Stats, parse, read_stats
 from ...serial.member import BoardClock, Report
-from ...serial.port import Port, State
 from ..budget.board import Grant
 from ..logs import event
 from .config import BoardConfig
-from .feed import Feed
-from .inbox import Inbox
 from .sojourns import Sojourns
+from .stream import BoardStream
 
 TICK_S = 0.25
 """`tick` is called so often."""
@@ -49,12 +51,19 @@ class Listener(Protocol):
 
 
 class Board:
-    """Everything happens in the event loop that made it, but for the port's own thread.
+    """A board as its gateway knows it, from its greeting on.
 
-    So a port that hangs holds nobody up: `tick` and the methods only leave data for its thread.
+    write: sends these bytes over the board's line; while that is not open they are dropped.
+    clock: the time now.
     """
 
-    def __init__(self, config: BoardConfig, listener: Listener, inbox: Inbox) -> None:
+    def __init__(
+        self,
+        config: BoardConfig,
+        listener: Listener,
+        write: Callable[[bytes], None],
+        clock: Callable[[], float],
+    ) -> None:
         self.config = config
         self.name = config.name
         self.stats: Stats | None = None
@@ -62,14 +71,12 @@ class Board:
         self.report: Report | None = None
         """The last report of the present epoch; None: it is not in touch."""
         self.sojourns = Sojourns()
-        self.feed = Feed(config.name, self._send_all) if config.stream else None
+        self.stream = BoardStream(config.name, self._send_all, clock) if config.stream else None
         """None: it is not fed through this gateway."""
         self.clock = BoardClock(0, 1000)
         self._listener = listener
-        self._loop = asyncio.get_running_loop()
-        # Records that stream pay for each wait; what else a board says has time.
-        self._call = self._loop.call_soon_threadsafe if config.stream else inbox.put
-        self._port = Port(config.port, self._on_data, self._on_state)
+        self._write = write
+        self._now = clock
         self._open = False
         self._reader = LineReader()
         self._heard_at = self._met_at = 0.0
@@ -77,33 +84,25 @@ class Board:
         self._greet_at = 0.0
         self._again_s = _AGAIN_S[0]
         self._watermark_ms: int | None = None
-        self._watermark_sent_at = 0.0
+        self._watermark_sent_at = -math.inf
         self._watermark_late_at = math.inf
-
-    def start(self) -> None:
-        """Opens the port, again and again. UserError: ports cannot be shared on this machine."""
-        self._port.start_patiently()
-
-    def close(self) -> None:
-        """Leaves the port. Blocks for as long as an attempt to open it takes; from any thread."""
-        self._port.close()
 
     @property
     def up(self) -> bool:
         """Whether its line is open and it speaks."""
-        return self._open and self._loop.time() - self._heard_at < SILENT_S
+        return self._open and self._now() - self._heard_at < SILENT_S
 
     def tell(self, grant: Grant) -> None:
         """Sends a grant."""
         until = self.clock.ticks(grant.until)
         numbers = grant.epoch, grant.number, grant.guaranteed, grant.extra, until
-        self._send(fleet.grant(*numbers))
+        self._send(member.grant(*numbers))
 
     def set_watermark(self, ms: int) -> None:
         """Sends the watermark, until the board reports it, and whenever it reports another."""
         self._watermark_ms = ms
-        self._watermark_sent_at = 0.0
-        self._watermark_late_at = self._loop.time() + _WATERMARK_LATE_S
+        self._watermark_sent_at = -math.inf
+        self._watermark_late_at = self._now() + _WATERMARK_LATE_S
         self._send_watermark()
 
     def greet_anew(self) -> None:
@@ -112,61 +111,58 @@ class Board:
         self._greet()
 
     def tick(self) -> None:
-        """What time alone brings."""
-        now = self._loop.time()
+        """Does what is due: greets, sends the watermark again, and finds out who is silent."""
+        now = self._now()
         if now >= self._watermark_late_at:
             self._watermark_late_at = math.inf
             self._say_unconfirmed()
         if not self._open:
             return
         if now - self._heard_at >= FRAME_SILENCE_S:
-            self._take(self._reader.idle(now - self._heard_at))
+            self._hear(self._reader.idle(now - self._heard_at))
         if self.report and now - self._heard_at >= SILENT_S:
             self._lose("silent")
         if self.report is None and now >= self._greet_at:
             self._greet()
         self._send_watermark()
 
-    # From the port's thread.
+    def line_opened(self) -> None:
+        """The line to the board is open."""
+        if self._open:
+            return
+        self._open = True
+        self._reader = LineReader()
+        self.stats = None
+        event(log, logging.INFO, "port_opened", board=self.name, port=self.config.port)
+        self._again_s = _AGAIN_S[0]
+        self._greet()
 
-    def _on_data(self, data: bytes) -> None:
-        self._call(self._hear, data)
-
-    def _on_state(self, state: State) -> None:
-        self._call(self._change, state)
-
-    # In the event loop.
-
-    def _change(self, state: State) -> None:
-        if state.connected != self._open:
-            self._open = state.connected
+    def line_lost(self, reason: str) -> None:
+        """The line is closed, or could not be opened again, for this reason."""
+        if self._open:
+            self._open = False
             self._reader = LineReader()
             self.stats = None
-            if state.connected:
-                event(log, logging.INFO, "port_opened", board=self.name, port=self.config.port)
-                self._again_s = _AGAIN_S[0]
-                self._greet()
-            else:
-                self._lose("port lost")
-        if not state.connected:
-            reason = state.reason.removeprefix(f"{self.config.port}: ")
-            event(log, logging.WARNING, "port_closed", board=self.name, reason=reason)
+            self._lose("port lost")
+        reason = reason.removeprefix(f"{self.config.port}: ")
+        event(log, logging.WARNING, "port_closed", board=self.name, reason=reason)
 
-    def _hear(self, data: bytes) -> None:
-        self._heard_at = self._loop.time()
-        self._take(self._reader.feed(data))
+    def receive(self, data: bytes) -> None:
+        """Receives what the board has sent."""
+        self._heard_at = self._now()
+        self._hear(self._reader.feed(data))
 
-    def _take(self, items: list[Text | Frame]) -> None:
+    def _hear(self, items: list[Text | Frame]) -> None:
         for item in items:
             if isinstance(item, Frame):
-                if item.content[0] == fleet.REPORT:
-                    self._take_report(fleet.read_report(item.content))
-                elif self.feed is not None:
-                    self.feed.receive(item.content)
+                if item.content[0] == member.REPORT:
+                    self._receive_report(member.read_report(item.content))
+                elif self.stream is not None:
+                    self.stream.receive(item.content)
             else:
-                self._take_line(item.line)
+                self._hear_line(item.line)
 
-    def _take_report(self, report: Report | None) -> None:
+    def _receive_report(self, report: Report | None) -> None:
         if report is None:
             return
         if report.hello != self._hello:
@@ -174,7 +170,7 @@ class Board:
                 self._lose("reset, or greeted by another gateway")
             return
         if self.report is None:
-            self._met_at = self._loop.time()
+            self._met_at = self._now()
             self.clock = BoardClock(report.tick, report.ticks_per_s)
             event(log, logging.INFO, "board_met", board=self.name, epoch=report.epoch)
         tell = self._listener.met if self.report is None else self._listener.reported
@@ -182,7 +178,7 @@ class Board:
         tell(self, report)
         self._send_watermark()
 
-    def _take_line(self, line: str) -> None:
+    def _hear_line(self, line: str) -> None:
         try:
             stats = read_stats(line)
         except ValueError as error:
@@ -197,17 +193,17 @@ class Board:
         what = parse(line).get("event")
         if what == "start":
             self.stats = None
-            if self.feed is not None:
-                self.feed.restarted()
+            if self.stream is not None:
+                self.stream.restarted()
             self._lose("reset")
             self._again_s = _AGAIN_S[0]
-            self._greet_at = self._loop.time()
+            self._greet_at = self._now()
         if what and what != "given_up":  # that one may come with every record
             event(log, logging.INFO, "board_says", board=self.name, line=printable(line))
 
     def _lose(self, reason: str) -> None:
         """The epoch is over. A board that was in touch only shortly is not greeted at once."""
-        now = self._loop.time()
+        now = self._now()
         self._hello = 0
         if self.report is None:
             return
@@ -223,18 +219,18 @@ class Board:
         self._listener.lost(self)
 
     def _greet(self) -> None:
-        self._hello, content = fleet.greet()
-        self._greet_at = self._loop.time() + self._again_s
+        self._hello, content = member.greet()
+        self._greet_at = self._now() + self._again_s
         self._again_s = min(2 * self._again_s, _AGAIN_S[1])
         self._send(content)
 
     def _send_watermark(self) -> None:
         if self.report is None or self._watermark_ms in (None, self.report.watermark_ms):
             return
-        now = self._loop.time()
+        now = self._now()
         if now - self._watermark_sent_at >= _WATERMARK_AGAIN_S:
             self._watermark_sent_at = now
-            self._send(fleet.watermark(self._watermark_ms))
+            self._send(member.watermark(self._watermark_ms))
 
     def _say_unconfirmed(self) -> None:
         """Says why the watermark does not limit this board, if it does not."""
@@ -255,4 +251,4 @@ class Board:
         self._send_all([content])
 
     def _send_all(self, contents: list[bytes]) -> None:
-        self._port.write(b"".join(map(encode, contents)))
+        self._write(b"".join(map(encode, contents)))

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import os
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 
@@ -18,8 +18,8 @@ from ..logs import event
 from ..stream.server import RecordsServer
 from .board import TICK_S, Board
 from .config import GatewayConfig, StreamConfig
-from .feed import Feed
-from .fleet import Alone, Fleet
+from .connection import Connection
+from .coordinator import Alone, Coordinator
 from .inbox import Inbox
 from .metrics import BoardMetrics
 
@@ -32,36 +32,36 @@ async def run(config: GatewayConfig) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with AsyncExitStack() as stack:
-        fleet = None
+        coordinator = None
         if config.etcd is not None:
             etcd = await stack.enter_async_context(Etcd(config.etcd.endpoints))
-            fleet = Fleet(etcd, config)
-        listener = fleet or Alone()
+            coordinator = Coordinator(etcd, config)
+        listener = coordinator or Alone()
         inbox = Inbox()
-        boards = [Board(each, listener, inbox) for each in config.boards]
-        feeds = {board.name: board.feed for board in boards if board.feed is not None}
+        connections = [Connection(each, listener, inbox) for each in config.boards]
+        boards = [connection.board for connection in connections]
         if config.stream is not None:
-            await stack.enter_async_context(_records_server(config.stream, feeds))
+            await stack.enter_async_context(_records_server(config.stream, boards))
         await _serve(stack, config, boards)
-        stack.push_async_callback(_close, boards)
-        for board in boards:
-            board.start()
+        stack.push_async_callback(_close, connections)
+        for connection in connections:
+            connection.start()
         async with asyncio.TaskGroup() as tasks:
             works = [tasks.create_task(_tick(boards))]
-            works += [tasks.create_task(feed.run()) for feed in feeds.values()]
-            if fleet is None:
+            works += [tasks.create_task(each.run_stream()) for each in connections if each.streams]
+            if coordinator is None:
                 await stop.wait()
             else:
-                await fleet.run(boards, stop)
+                await coordinator.run(boards, stop)
             for work in works:
                 work.cancel()
     event(log, logging.INFO, "stopped")
 
 
-def _records_server(config: StreamConfig, feeds: Mapping[str, Feed]) -> RecordsServer:
-    boards = {name: feed.records for name, feed in feeds.items()}
+def _records_server(config: StreamConfig, boards: Sequence[Board]) -> RecordsServer:
+    records = {board.name: board.stream.records for board in boards if board.stream is not None}
     host, port = config.listen
-    return RecordsServer(boards, host, port, config.token, config.tls)
+    return RecordsServer(records, host, port, config.token, config.tls)
 
 
 async def _tick(boards: Sequence[Board]) -> None:
@@ -71,11 +71,12 @@ async def _tick(boards: Sequence[Board]) -> None:
             board.tick()
 
 
-async def _close(boards: Sequence[Board]) -> None:
+async def _close(connections: Sequence[Connection]) -> None:
     """Leaves all ports at the same time: one that is being opened takes its while."""
     loop = asyncio.get_running_loop()
-    with ThreadPoolExecutor(len(boards)) as threads:
-        await asyncio.gather(*(loop.run_in_executor(threads, board.close) for board in boards))
+    with ThreadPoolExecutor(len(connections)) as threads:
+        closing = (loop.run_in_executor(threads, each.close) for each in connections)
+        await asyncio.gather(*closing)
 
 
 async def _serve(stack: AsyncExitStack, config: GatewayConfig, boards: Sequence[Board]) -> None:

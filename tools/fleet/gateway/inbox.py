@@ -26,9 +26,9 @@ class Inbox:
         self._calls.append((call, value))
         if not self._woken:
             self._woken = True
-            self._loop.call_soon_threadsafe(self._loop.call_later, GATHER_S, self._take)
+            self._loop.call_soon_threadsafe(self._loop.call_later, GATHER_S, self._pass_on)
 
-    def _take(self) -> None:
+    def _pass_on(self) -> None:
         self._woken = False  # before it is emptied: what is put from now on wakes the loop again
         while self._calls:
             # Not called here, where an error in one would lose the others.

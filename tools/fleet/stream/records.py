@@ -128,7 +128,7 @@ class SessionRecords:
 
     @property
     def confirmed(self) -> int:
-        return self._link.taken_seq
+        return self._link.confirmed_seq
 
     @property
     def next(self) -> int:
@@ -144,7 +144,7 @@ class SessionRecords:
 
     def delivery(self, seq: int) -> Delivery | None:
         record = self._link.record(seq)
-        if record is None or not record.taken:
+        if record is None or not record.returned:
             return None
         if record.tick is None:
             return Delivery(b"", 0)

@@ -13,6 +13,7 @@ from ...errors import UserError
 from ..listen import is_loopback
 from ..logs import event
 from .records import BoardRecords
+from .records_pb2_grpc import add_RecordsServicer_to_server
 from .service import RecordsService
 
 _MESSAGE_MAX = 4096  # a record has 243 bytes at most
@@ -64,7 +65,7 @@ class RecordsServer:
 
     async def __aenter__(self) -> "RecordsServer":
         self._server = grpc.aio.server(options=_OPTIONS)
-        self._server.add_generic_rpc_handlers((self._service.handler(),))
+        add_RecordsServicer_to_server(self._service, self._server)
         host = f"[{self._host}]" if ":" in self._host else self._host
         address = f"{host}:{self.port}"
         try:

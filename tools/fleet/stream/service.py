@@ -7,14 +7,14 @@ from typing import Any, NoReturn
 
 import grpc
 import grpc.aio
-from google.protobuf.message import Message
 
 from ...serial.ack_pb2 import AckRequest
-from ...serial.session import SEQ_PERIOD, distance
+from ...serial.window import SEQ_PERIOD, distance
 from ..listen import is_bearer
 from ..logs import event
 from .records import BoardRecords
 from .records_pb2 import Consumed, Consuming, Open, Opened, Produced, Producing, Record
+from .records_pb2_grpc import RecordsServicer
 
 CREDIT_MAX = 1 << 20
 """A consumer's credit counts up to this."""
@@ -24,7 +24,7 @@ _Context = grpc.aio.ServicerContext[Any, Any]
 log = logging.getLogger(__name__)
 
 
-class RecordsService:
+class RecordsService(RecordsServicer):
     """boards: by name; the mapping may change while this runs.  token: None: nobody is asked.
 
     Of a board's consumers the last one wins, and so it is with its producers: the one before is
@@ -36,15 +36,7 @@ class RecordsService:
         self._token = token
         self._current: dict[tuple[str, str], asyncio.Event] = {}
 
-    def handler(self) -> grpc.GenericRpcHandler:
-        """For `grpc.aio.Server.add_generic_rpc_handlers`."""
-        methods = {
-            "Consume": _stream(self._consume, Consuming),
-            "Produce": _stream(self._produce, Producing),
-        }
-        return grpc.method_handlers_generic_handler("sluice.Records", methods)
-
-    async def _consume(self, _: object, context: _Context) -> None:
+    async def Consume(self, request_iterator: object, context: _Context) -> None:
         asked, board = await self._open(context)
         seq, capacity = board.confirmed, asked.ack.available_capacity
         if asked.session == board.session:
@@ -57,7 +49,7 @@ class RecordsService:
         stream = _Consumption(board, context, seq, capacity)
         await self._run(asked.board, "consumer", context, stream.send(), stream.receive())
 
-    async def _produce(self, _: object, context: _Context) -> None:
+    async def Produce(self, request_iterator: object, context: _Context) -> None:
         asked, board = await self._open(context)
         stream = _Production(board, context)
         await self._run(asked.board, "producer", context, stream.send(), stream.receive())
@@ -194,18 +186,6 @@ class _Production:
                 await board.changed()
             await _check_session(self._context, board, self._session)
             board.send(record.payload)
-
-
-def _stream(method: Any, message: type[Message]) -> grpc.RpcMethodHandler:
-    return grpc.stream_stream_rpc_method_handler(
-        method,
-        request_deserializer=message.FromString,
-        response_serializer=_serialize,
-    )
-
-
-def _serialize(message: Any) -> bytes:
-    return message.SerializeToString()
 
 
 def _after(seq: int, count: int) -> int:

@@ -6,7 +6,6 @@ from functools import partial
 
 from ..runtimes import Microbit, Rp2040, Runtime, WebAssembly
 from ..runtimes.port import Port
-from ..runtimes.runtime import LIBRARY
 from .program import Effort, Quiet
 
 
@@ -66,17 +65,12 @@ def _rp2040(native: bool) -> Platform:
     return Platform(
         Rp2040.name,
         partial(Rp2040, native),
-        Rp2040.why_not if native else _why_not_bytecode,
+        Rp2040.why_not,
         repeatable=True,
         effort=Effort(programs=1, loops=5, calls=200, counted=100, singles=10000),
         events=10000,
         quiet=_NO_USB,
     )
-
-
-def _why_not_bytecode() -> str | None:
-    kernels = (LIBRARY / "native").is_dir()
-    return Rp2040.why_not() if kernels else "the library is bytecode alone: no second form"
 
 
 PLATFORMS: tuple[Platform, ...] = (

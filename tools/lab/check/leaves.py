@@ -32,11 +32,11 @@ LEAVES = {
     "time.ticks_diff",
     "time.ticks_ms",
     "time.ticks_us",
-    # What each board's module gives; boards/ keeps the promise.
-    "board.idle",
-    "board.lightsleep",
+    # What each board's module gives, which the program is handed; boards/ keeps the promise.
+    ".idle",
+    ".lightsleep",
+    ".ticks",
     "board.open_led()",  # what it returned is called
-    "board.ticks",
     # Methods of dicts, of a port's streams, pollers and watchdogs, of asyncio's events and flags.
     ".feed",
     ".get",

@@ -5,7 +5,6 @@ The board is the virtual one, flashed and fed by the commands that a user has.
 
 import json
 import subprocess
-import sys
 import tempfile
 import time
 from array import array
@@ -18,15 +17,17 @@ from struct import unpack_from
 from matplotlib.figure import Figure
 
 from host_sim.clock import ticks_diff
-from host_sim.simulation import Simulation, percentile, simulated_board
+from host_sim.percentile import percentile
+from host_sim.simulation import simulated_board
 from host_sim.workload import bursty
 
+from ... import plots
 from ...errors import UserError
+from ...itself import sluice
 from ...serial.frames import Frame, LineReader
 from ...serial.port import Port
 from ...serial.session import DELIVERED
 from ...vboard import VirtualBoard
-from . import style
 from .result import Cell, Result, table
 from .setup import Setup
 
@@ -120,7 +121,7 @@ def _fed(setup: Setup, seconds: float) -> list[Pair]:
     """Bursts from a host on the link, which waits when there is no credit."""
     times = bursty(_FED_LOAD, seconds, setup.seed)
     account = _feed(times)
-    board = _simulated(times, _FED, waits=True)
+    board = simulated_board(_FED, times, waits=True)
     setup.run(board, seconds + 60)
     journey = board.journey
     latencies = sorted(journey.latencies_ms())
@@ -150,7 +151,7 @@ def _timed(setup: Setup, seconds: float) -> list[Pair]:
     """More from the board's own timer than may leave: the ring refuses the rest."""
     heard = _listen(seconds)
     times = _arrivals(heard)
-    board = _simulated(times, _TIMED, waits=False)
+    board = simulated_board(_TIMED, times)
     setup.run(board, times[-1] / 1_000_000)
     journey = board.journey
     records = [record for record in heard if ticks_diff(record[1], heard[0][1]) >= _WARM_MS]
@@ -220,11 +221,6 @@ def _listen(seconds: float) -> list[tuple[int, int, int]]:
     return records
 
 
-def _simulated(times: "array[int]", settings: dict[str, int], *, waits: bool) -> Simulation:
-    rate, burst, slots = (settings[key] for key in ("rate", "burst", "slots"))
-    return simulated_board(times, rate=rate, burst=burst, slots=slots, waits=waits)
-
-
 def _flash(board: VirtualBoard, folder: Path, settings: Mapping[str, object]) -> None:
     config = folder / "config.json"
     config.write_text(json.dumps(settings))
@@ -233,7 +229,7 @@ def _flash(board: VirtualBoard, folder: Path, settings: Mapping[str, object]) ->
 
 def _sluice(*arguments: str) -> str:
     done = subprocess.run(
-        [sys.executable, "-P", "-m", "tools", *arguments],
+        sluice(*arguments),
         capture_output=True,
         text=True,
         check=False,
@@ -244,14 +240,14 @@ def _sluice(*arguments: str) -> str:
 
 
 def _figure(pairs: list[Pair]) -> Figure:
-    figure, (axes,) = style.panels(1, 1, width=8, height=4.2)
+    figure, (axes,) = plots.panels(1, 1, width=8, height=4.2)
     shown = [pair for pair in pairs if pair.board and pair.judged]
     places = list(range(len(shown)))
     shares = [100 * (pair.simulation / pair.board - 1) for pair in shown]
-    axes.axvspan(-100 * MOST_APART, 100 * MOST_APART, color=style.GREEN, alpha=0.12, linewidth=0)
-    axes.axvline(0, color=style.GREY, linewidth=1)
+    axes.axvspan(-100 * MOST_APART, 100 * MOST_APART, color=plots.GREEN, alpha=0.12, linewidth=0)
+    axes.axvline(0, color=plots.GREY, linewidth=1)
     names = list(dict.fromkeys(pair.scenario for pair in pairs))
-    for name, color in zip(names, style.COLORS, strict=False):
+    for name, color in zip(names, plots.COLORS, strict=False):
         own = [n for n in places if shown[n].scenario == name]
         axes.plot(
             [shares[n] for n in own], own, color=color, marker="o", linestyle="none", label=name

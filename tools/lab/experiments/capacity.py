@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from host_sim.simulation import RECORD_BYTES, percentile, simulated_board
+from host_sim.percentile import percentile
+from host_sim.simulation import RECORD_BYTES, simulated_board
 from host_sim.workload import bursty, poisson, steady
 
-from . import style
+from ... import plots
 from .result import Cell, Result, table
 from .setup import Setup
 
@@ -118,7 +119,8 @@ def run(setup: Setup) -> Result:
 
 
 def _measure(setup: Setup, name: str, times: "array[int]", capacity: int) -> Point:
-    board = simulated_board(times, rate=RATE, burst=BURST, slots=capacity, size=SLOT_SIZE)
+    values = {"rate": RATE, "burst": BURST, "slots": capacity, "slot_size": SLOT_SIZE}
+    board = simulated_board(values, times)
     setup.run(board, times[-1] / 1_000_000 + capacity / RATE + 1)  # until the queue is empty
     latencies = sorted(board.journey.latencies_ms())
     return Point(
@@ -133,18 +135,18 @@ def _measure(setup: Setup, name: str, times: "array[int]", capacity: int) -> Poi
 
 
 def _figure(points: list[Point]) -> Figure:
-    figure, (loss, latency, throughput, ram) = style.panels(2, 2)
+    figure, (loss, latency, throughput, ram) = plots.panels(2, 2)
     names = list(dict.fromkeys(point.workload for point in points))
-    for name, color, marker in zip(names, style.COLORS, style.MARKERS, strict=False):
+    for name, color, marker in zip(names, plots.COLORS, plots.MARKERS, strict=False):
         own = [point for point in points if point.workload == name]
         look = {"color": color, "marker": marker, "label": name}
         _line(loss, own, [100 * point.loss for point in own], **look)
         _line(latency, own, [point.p99_ms for point in own], **look)
         _line(throughput, own, [point.throughput for point in own], **look)
     own = points[: len(CAPACITIES)]
-    _line(ram, own, [point.ram / 1024 for point in own], color=style.GREY, marker="o")
+    _line(ram, own, [point.ram / 1024 for point in own], color=plots.GREY, marker="o")
     for axes in (loss, latency, throughput, ram):
-        style.powers_of_two(axes, CAPACITIES[::2])
+        plots.powers_of_two(axes, CAPACITIES[::2])
         axes.set_xlabel("queue capacity (slots)")
     loss.set_title("Loss")
     loss.set_ylabel("records refused (%)")
@@ -169,15 +171,15 @@ def _figure(points: list[Point]) -> Figure:
     ram.set_title(f"Memory, slots of {SLOT_SIZE} bytes")
     ram.set_ylabel("heap of a 32-bit board (KB)")
     ram.set_yscale("log")
-    style.plain_numbers(ram.yaxis)
-    style.plain_numbers(latency.yaxis)
-    ram.axhline(RAM_KB, color=style.RED, linewidth=1.2)
+    plots.plain_numbers(ram.yaxis)
+    plots.plain_numbers(latency.yaxis)
+    ram.axhline(RAM_KB, color=plots.RED, linewidth=1.2)
     ram.annotate(
         f"{RAM_KB} KB, half of an RP2040",
         (1, RAM_KB),
         xytext=(0, 4),
         textcoords="offset points",
-        color=style.RED,
+        color=plots.RED,
     )
     return figure
 

@@ -2,24 +2,18 @@
 
 import math
 from array import array
-from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from host_sim.simulation import ModelSink, Phase, SimClock, Simulation, percentile
+from host_sim.percentile import percentile
+from host_sim.simulation import Phase, Simulation, simulated_board
 from host_sim.workload import stepped
-from sluice.control.adaptive import RUSH, RUSH_DOWN, AdaptiveLimit
-from sluice.control.codel import CoDel
-from sluice.control.tuning import RateTuner
-from sluice.flow.load import LoadMeter
-from sluice.flow.pipeline import Pipeline
-from sluice.flow.stats import Stats
-from sluice.limit.tunable import TunableBucket
-from sluice.queue.records import RecordRing
+from sluice.control.adaptive import RUSH, RUSH_DOWN
 
-from . import style
+from ... import plots
 from .result import Cell, Result, table
 from .setup import Setup
 
@@ -85,12 +79,12 @@ class Trail:
         numbers = self.numbers(stretch)
         return 1 - sum(n in self.taken_us for n in numbers) / len(numbers)
 
-    def look(self, simulation: Simulation, bucket: TunableBucket) -> None:
+    def look(self, simulation: Simulation) -> None:
         stats, ring = simulation.stats, simulation.ring
         self.at_s.append(simulation.clock.now_us / 1_000_000)
         self.p95_ms.append(stats.p95 if stats.p95 >= 0 else math.nan)
         self.limit.append(ring.limit)
-        self.rate.append(bucket.rate)
+        self.rate.append(simulation.bucket.rate)
         self.lost.append(ring.rejected + stats.shed + stats.failed)
         self.missed.append(stats.missed)
 
@@ -130,69 +124,33 @@ RUSHED = Scenario(
 )
 
 
-class Controls:
-    """The board's control loops, those that are there, and what they are told."""
-
-    def __init__(self, clock: SimClock, ring: RecordRing, stats: Stats) -> None:
-        self.load = LoadMeter(clock.ticks)
-        self.stats = stats
-        self.bucket = TunableBucket(RATE, BURST, 1000, clock.ticks)
-        self.ring = ring
-        self.adaptive: AdaptiveLimit | None = None
-        self.tuner: RateTuner | None = None
-        self.shed: CoDel | None = None
-
-    def update(self) -> None:
-        """Once an interval."""
-        stats = self.stats
-        load = self.load.close_interval()
-        if self.adaptive:
-            self.adaptive.update(stats.p95, load)
-        if self.tuner:
-            self.tuner.update(stats.tried, stats.missed, stats.waited, stats.sink_ticks)
-
-
-def _none(controls: Controls) -> None:
-    """The ring refuses what it has no room for, and that is all."""
-
-
-def _pid(controls: Controls) -> None:
-    controls.adaptive = AdaptiveLimit(controls.ring, TARGET_MS)
-
-
-def _codel(controls: Controls) -> None:
-    controls.shed = CoDel(TARGET_MS // 10, TARGET_MS)
-
-
-def _tuning(controls: Controls) -> None:
-    controls.tuner = RateTuner(controls.bucket, 20, RATE, latency=20)
-
-
-def _rush(rule: tuple[int, int, int] | None) -> Callable[[Controls], None]:
-    def choose(controls: Controls) -> None:
-        controls.adaptive = AdaptiveLimit(controls.ring, TARGET_MS, rush=rule)
-
-    return choose
-
-
 _DASHES = ("-", "-", (0, (5, 1.5)), "-", (0, (1, 1)))
-CONTROLS = {
-    "none": _none,
-    "PID": _pid,
-    "PID, no rush": _rush(None),
-    "CoDel": _codel,
-    "rate tuning": _tuning,
+_VALUES = {"rate": RATE, "burst": BURST, "stats_ms": INTERVAL_MS}
+_PID = {"control": "pid", "target_ms": TARGET_MS}
+_CODEL = {"control": "codel", "target_ms": TARGET_MS // 10, "interval_ms": TARGET_MS}
+_TUNING = {"control": "rate", "rate_low": 20, "target_ms": 20}
+CONTROLS: dict[str, dict[str, Any]] = {
+    "none": {},
+    "PID": _PID,
+    "PID, no rush": _PID | {"rush": None},
+    "CoDel": _CODEL,
+    "rate tuning": _TUNING,
 }
-RULES = {"no rule": _rush(None), "+50%": _rush(RUSH), "-50%": _rush(RUSH_DOWN)}
+RULES: dict[str, dict[str, Any]] = {
+    "no rule": _PID | {"rush": None},
+    "+50%": _PID | {"rush": RUSH},
+    "-50%": _PID | {"rush": RUSH_DOWN},
+}
+"""What each adds to the configuration of the board."""
 
 
 def run(setup: Setup) -> Result:
-    cases = [(STEP, name, choose) for name, choose in CONTROLS.items()]
-    cases += [(RUSHED, name, choose) for name, choose in RULES.items()]
+    cases = [(STEP, name, values) for name, values in CONTROLS.items()]
+    cases += [(RUSHED, name, values) for name, values in RULES.items()]
     trails: dict[str, list[Trail]] = {STEP.name: [], RUSHED.name: []}
     rows: list[list[Cell]] = []
-    for scenario, name, choose in setup.track(cases, "control"):
-        trail = _simulate(setup, scenario, name, choose)
+    for scenario, name, values in setup.track(cases, "control"):
+        trail = _simulate(setup, scenario, name, values)
         trails[scenario.name].append(trail)
         rows += [_row(scenario, trail, stretch) for stretch in scenario.stretches]
     return Result(
@@ -205,38 +163,17 @@ def run(setup: Setup) -> Result:
     )
 
 
-def _simulate(
-    setup: Setup, scenario: Scenario, name: str, choose: Callable[[Controls], None]
-) -> Trail:
-    clock = SimClock()
-    ticks = clock.ticks
-    ring = RecordRing(scenario.slots, 64, ticks=ticks)
-    stats = Stats(ticks)
-    controls = Controls(clock, ring, stats)
-    choose(controls)
-    sink = ModelSink(clock, *scenario.sink)
-    pipeline = Pipeline(ring, controls.bucket, sink, stats, ticks=ticks, shed=controls.shed)
+def _simulate(setup: Setup, scenario: Scenario, name: str, values: dict[str, Any]) -> Trail:
     trail = Trail(name)
-
-    def interval(simulation: Simulation) -> None:
-        trail.look(simulation, controls.bucket)
-        controls.update()
-        pipeline.retry_now()  # the rate may have changed
-
-    simulation = Simulation(
-        clock,
-        ring,
-        pipeline,
-        stats,
-        sink.journey,
+    board = simulated_board(
+        _VALUES | {"slots": scenario.slots} | values,
         stepped(scenario.loads, scenario.seconds, setup.seed),
-        interval_ms=INTERVAL_MS,
-        on_interval=interval,
-        on_turn=controls.load.turn,
+        *scenario.sink,
+        on_interval=trail.look,
     )
-    setup.run(simulation, scenario.seconds + 3)  # until the queue is empty
-    trail.put_us = sink.journey.put_us
-    trail.taken_us = dict(zip(sink.journey.taken, sink.journey.taken_us, strict=True))
+    setup.run(board, scenario.seconds + 3)  # until the queue is empty
+    trail.put_us = board.journey.put_us
+    trail.taken_us = dict(zip(board.journey.taken, board.journey.taken_us, strict=True))
     return trail
 
 
@@ -278,22 +215,22 @@ def _settling(p95_ms: list[float]) -> tuple[str, str]:
 
 
 def _figure(trails: list[Trail]) -> Figure:
-    figure, (load, latency, loss) = style.panels(3, 1, width=9.5, height=2.7)
+    figure, (load, latency, loss) = plots.panels(3, 1, width=9.5, height=2.7)
     _draw_load(load)
-    for trail, color, dashes in zip(trails, style.COLORS, _DASHES, strict=False):
+    for trail, color, dashes in zip(trails, plots.COLORS, _DASHES, strict=False):
         latency.plot(*_each_second(trail), color=color, linestyle=dashes, label=trail.control)
-    latency.axhline(TARGET_MS, color=style.GREY, linewidth=1, linestyle=":")
+    latency.axhline(TARGET_MS, color=plots.GREY, linewidth=1, linestyle=":")
     latency.set_title(f"Latency (dotted: the PID's target of {TARGET_MS} ms)")
     latency.set_ylabel("p95 of a second (ms)")
     latency.set_yscale("symlog", linthresh=10)
     latency.set_ylim(0, 3000)
     latency.set_xlabel("time (s)")
-    style.plain_numbers(latency.yaxis)
+    plots.plain_numbers(latency.yaxis)
     for axes in (load, latency):
         axes.set_xlim(0, STEP.seconds)
     stretches = STEP.stretches[:-1]
     width = 0.8 / len(trails)
-    for n, (trail, color) in enumerate(zip(trails, style.COLORS, strict=False)):
+    for n, (trail, color) in enumerate(zip(trails, plots.COLORS, strict=False)):
         places = [i + (n - (len(trails) - 1) / 2) * width for i in range(len(stretches))]
         shares = [100 * trail.loss(stretch) for stretch in stretches]
         loss.bar(places, shares, 0.9 * width, color=color)
@@ -314,7 +251,7 @@ def _draw_load(axes: Axes) -> None:
     axes.step(
         *zip(*able, strict=True),
         where="post",
-        color=style.GREY,
+        color=plots.GREY,
         linestyle="--",
         label="allowed by rate and sink",
     )
@@ -341,8 +278,8 @@ def _able(phase: Phase) -> float:
 
 
 def _rush_figure(trails: list[Trail]) -> Figure:
-    figure, (limit, latency, loss) = style.panels(3, 1, width=9.5, height=2.5, sharex=True)
-    for trail, color in zip(trails, (style.GREY, style.BLUE, style.ORANGE), strict=True):
+    figure, (limit, latency, loss) = plots.panels(3, 1, width=9.5, height=2.5, sharex=True)
+    for trail, color in zip(trails, (plots.GREY, plots.BLUE, plots.ORANGE), strict=True):
         limit.step(trail.at_s, trail.limit, where="post", color=color, label=trail.control)
         latency.plot(trail.at_s, trail.p95_ms, color=color, label=trail.control, linewidth=1.4)
         loss.plot(trail.at_s, trail.lost, color=color, label=trail.control)
@@ -357,7 +294,7 @@ def _rush_figure(trails: list[Trail]) -> Figure:
     loss.set_xlabel("time (s)")
     loss.set_xlim(0, RUSHED.seconds)
     for axes in (limit, latency, loss):
-        style.plain_numbers(axes.yaxis)
+        plots.plain_numbers(axes.yaxis)
     handles, labels = loss.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=len(labels))
     return figure

@@ -12,12 +12,13 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from host_sim.simulation import percentile
+from host_sim.percentile import percentile
 
+from ... import plots
 from ...errors import UserError
+from ...itself import FIRMWARE
+from ...publish.mip.flat import sources
 from ..runtimes import Microbit, ProgramError, Runtime, WebAssembly
-from ..runtimes.runtime import LIBRARY
-from . import style
 from .result import Cell, Result, table
 from .setup import Setup
 
@@ -172,8 +173,9 @@ def _run(board: Runtime, program: str, name: str, blocks: int) -> list[int]:
 
 def _modules(folder: Path) -> Iterable[tuple[str, Path]]:
     yield "naive", Path(__file__).with_name("naive_queue.py")
+    ours = sources(FIRMWARE)
     for name, left_out in _LEFT_OUT.items():
-        tree = ast.parse((LIBRARY / f"{name}.py").read_text())
+        tree = ast.parse(ours[name])
         for owner in tree.body:
             if isinstance(owner, ast.ClassDef):
                 owner.body = [
@@ -204,8 +206,8 @@ def _row(name: str, times: list[int], collecting: int, bytes_each: float) -> lis
 
 
 def _figure(times: dict[str, list[int]]) -> Figure:
-    figure, (series, shares) = style.panels(1, 2, width=10, height=3.6)
-    for (name, measured), color in zip(times.items(), (style.RED, style.BLUE), strict=True):
+    figure, (series, shares) = plots.panels(1, 2, width=10, height=3.6)
+    for (name, measured), color in zip(times.items(), (plots.RED, plots.BLUE), strict=True):
         shown = measured[:600]  # in which a collection falls
         series.plot(shown, color=color, linestyle="none", marker=".", markersize=3, label=name)
         steps = sorted(Counter(measured).items())
@@ -221,14 +223,14 @@ def _figure(times: dict[str, list[int]]) -> Figure:
     series.set_ylabel("put and take (µs)")
     series.set_ylim(bottom=0)
     series.legend(loc="center right", markerscale=4)
-    style.plain_numbers(series.xaxis)
-    style.plain_numbers(series.yaxis)
+    plots.plain_numbers(series.xaxis)
+    plots.plain_numbers(series.yaxis)
     shares.set_title("How many take how long")
     shares.set_xlabel("put and take (µs)")
     shares.set_ylabel("share of calls that take this or longer")
     shares.set_yscale("log")
-    style.plain_numbers(shares.yaxis)
-    style.plain_numbers(shares.xaxis)
+    plots.plain_numbers(shares.yaxis)
+    plots.plain_numbers(shares.xaxis)
     shares.legend(loc="center")
     return figure
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
+from ... import plots
 from ...errors import UserError
-from . import style
 
 Cell = str | int | None
 
@@ -41,7 +41,7 @@ class Result:
             page.write_text(f"# {self.title}\n\n{self.page.strip()}\n")
             paths = [table, page]
             for stem, figure in self.figures.items():
-                paths += style.save(figure, folder / stem)
+                paths += plots.save(figure, folder / stem)
         except OSError as error:
             raise UserError(f"{error.filename or folder}: {error.strerror}") from error
         return paths

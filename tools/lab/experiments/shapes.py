@@ -13,7 +13,7 @@ from host_sim.clock import PERIOD
 from sluice.limit.bucket import TokenBucket
 from sluice.limit.pacer import Pacer
 
-from . import style
+from ... import plots
 from .limiters import Bucket, FixedWindow, NaiveFloat
 from .result import Cell, Result, table
 from .setup import Setup
@@ -59,7 +59,7 @@ _LOOKS = dict(
     zip(
         LIMITERS,
         zip(
-            (style.BLUE, style.ORANGE, style.GREEN, style.SKY, style.RED, style.PURPLE),
+            (plots.BLUE, plots.ORANGE, plots.GREEN, plots.SKY, plots.RED, plots.PURPLE),
             ("-", "-", "-", (0, (3, 3)), "-", (0, (1, 1.2))),
             strict=True,
         ),
@@ -185,7 +185,7 @@ def _most_over(times: "array[int]", setting: tuple[int, int, int]) -> int:
 
 
 def _figure(runs: list[Run], uptimes: dict[str, list[float]]) -> Figure:
-    figure, (long, edge, after) = style.panels(1, 3, width=12.5, height=3.9)
+    figure, (long, edge, after) = plots.panels(1, 3, width=12.5, height=3.9)
     for run in runs:
         color, dashes = _LOOKS[run.limiter]
         width = 4 if run.limiter == "token bucket" else 1.8  # the others lie upon it
@@ -199,20 +199,20 @@ def _figure(runs: list[Run], uptimes: dict[str, list[float]]) -> Figure:
             steps = [-_EDGE_WAITS // 2, *near, _EDGE_WAITS // 2]
             edge.step(steps, [0, *range(1, len(near) + 1), len(near)], where="post", **look)
     wrap = (PERIOD - runs[0].start) / 1e9
-    long.axvline(wrap, color=style.GREY, linewidth=1, linestyle=":")
+    long.axvline(wrap, color=plots.GREY, linewidth=1, linestyle=":")
     long.annotate(
         "the clock wraps",
         (wrap, 0.94),
         xycoords=("data", "axes fraction"),
         xytext=(4, 0),
         textcoords="offset points",
-        color=style.GREY,
+        color=plots.GREY,
     )
     long.set_title("Demand always waiting")
     long.set_xlabel("elapsed ticks (10⁹)")
     long.set_ylabel("granted minus exact bound (tokens)")
     long.set_yscale("symlog", linthresh=1)
-    style.plain_numbers(long.yaxis)
+    plots.plain_numbers(long.yaxis)
     edge.set_title("Demand at the edge of a window")
     edge.set_xlabel("ticks from the edge (ms)")
     edge.set_ylabel("granted (tokens)")
@@ -222,7 +222,7 @@ def _figure(runs: list[Run], uptimes: dict[str, list[float]]) -> Figure:
         after.plot(days, rates, color=color, linestyle=dashes, marker="o")
     after.set_title(f"Set to {_FAST[0]} a second, after days")
     after.set_xscale("log")
-    style.plain_numbers(after.xaxis)
+    plots.plain_numbers(after.xaxis)
     after.set_xlabel("time since the start of the clock (days)")
     after.set_ylabel("granted with demand waiting (1/s)")
     after.set_ylim(0, _FAST[0] * 1.1)

@@ -121,14 +121,12 @@ class Explored:
     """What came of a scenario with certain interrupts.
 
     interleavings: runs, each with the handlers in other places.
-    histories:     how many of them differed for the scripts.
     places:        where it interrupted the main side.
     """
 
     scenario: str
     interrupts: tuple[str, ...]
     interleavings: int
-    histories: int
     places: frozenset[tuple[str, int]]
     violation: Violation | None
 
@@ -254,7 +252,6 @@ def explore(scenario: Scenario, interrupts: tuple[Interrupt, ...]) -> Explored:
         scenario.name,
         tuple(interrupt.handler.__name__ for interrupt in interrupts),
         runs,
-        len(judged),
         frozenset((place.function, place.offset) for place in places),
         violation,
     )

@@ -1,20 +1,19 @@
-"""Flat files: the library for a board without packages and with a heap of a few kilobytes.
+"""Flat files in parts: the library for a board with a heap of a few kilobytes.
 
 Such a board compiles what it imports, and needs room for the whole syntax tree of a file while it
-does. So docstrings, comments and annotations go, constants stand as numbers, `sluice.queue.ring` is
-`ring`, and `ring.py` does no more than run its parts, `ring.1`, `ring.2` and so on, each of them
-small, in its own namespace. A class that is larger than a part gets its members one by one. No
-such board runs machine code, so modules do not ask for it.
+does. So docstrings, comments and annotations go from the flat files that anybody gets, constants
+stand as numbers, and `ring.py` does no more than run its parts, `ring.1`, `ring.2` and so on, each
+of them small, in its own namespace. A class that is larger than a part gets its members one by one.
 """
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+
+from ...publish.mip.flat import flat
 
 PART = 620  # characters; compiling takes several times as many bytes
 
-_PACKAGE = "sluice."
-_KERNEL = "kernel"  # what would put machine code in place of a definition
 # Collecting garbage before each part keeps the free memory in one piece.
 _LOADER = """import gc
 for part in range(%d):
@@ -23,37 +22,51 @@ for part in range(%d):
 """
 
 
-def flat_files(modules: dict[str, str]) -> dict[str, str]:
-    """The files, by name, for modules of the library, given by name and source.
-
-    A method that itself imports a module of the library which is not among these is left out.
-    """
+def flat_files(modules: Mapping[str, str]) -> dict[str, str]:
+    """The files, by name, for modules of the library, given by name and source."""
     files: dict[str, str] = {}
     for name, source in modules.items():
-        parts = _parts(_Lean(set(modules)).lean(source))
+        parts = _parts(_lean(source, modules))
         files[f"{name}.py"] = _LOADER % (len(parts), name)
         files |= {f"{name}.{number}": part for number, part in enumerate(parts)}
     return files
 
 
-def flat_program(source: str, modules: set[str]) -> list[str]:
-    """A program for a board that has these modules as flat files, statement by statement."""
-    return [_text([statement]) for statement in _Lean(modules).lean(source).body]
+def flat_program(source: str, modules: Mapping[str, str]) -> list[str]:
+    """A program for a board that has these modules as flat files, statement by statement.
+
+    What a module imports is imported before it: while it runs its parts, the stack of such a
+    board is too small to run another's.
+    """
+    statements = []
+    for statement in _lean(source, modules).body:
+        statements += [f"import {name}\n" for name in _needed(statement, modules)[:-1]]
+        statements.append(_text([statement]))
+    return statements
+
+
+def _needed(statement: ast.stmt, modules: Mapping[str, str]) -> list[str]:
+    """The modules that an import loads, each behind those that it imports itself."""
+    module = statement.module if isinstance(statement, ast.ImportFrom) else None
+    if module is None or module not in modules:
+        return []
+    found: dict[str, None] = {}
+    for inner in _lean(modules[module], modules).body:
+        found |= dict.fromkeys(_needed(inner, modules))
+    return [*found, module]
+
+
+def _lean(source: str, modules: Mapping[str, str]) -> ast.Module:
+    return _Lean().visit(ast.parse(flat(source, modules)))
 
 
 class _Lean(ast.NodeTransformer):
-    """Takes out what a board that has these modules, and no others, need not know."""
+    """Takes out what only people read, and names of constants."""
 
-    def __init__(self, modules: set[str]) -> None:
-        self._modules = modules
+    def __init__(self) -> None:
         self._constants: dict[str, ast.expr] = {}
 
-    def lean(self, source: str) -> ast.Module:
-        return self.visit(ast.parse(source))
-
-    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST | None:
-        if any(home not in self._modules for home in _imported(node)):
-            return None
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
         node.returns = None
         return self._visit_body(node)
 
@@ -64,10 +77,7 @@ class _Lean(ast.NodeTransformer):
     def visit_Assign(self, node: ast.Assign) -> ast.AST | None:
         self.generic_visit(node)
         target = node.targets[0]
-        called = ast.unparse(node.value.func) if isinstance(node.value, ast.Call) else ""
-        if called == _KERNEL:
-            return None
-        if called == "const":
+        if isinstance(node.value, ast.Call) and ast.unparse(node.value.func) == "const":
             assert isinstance(node.value, ast.Call)
             assert isinstance(target, ast.Name)
             number = eval(ast.unparse(node.value.args[0]))
@@ -82,9 +92,6 @@ class _Lean(ast.NodeTransformer):
         return node
 
     def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.AST | None:
-        if [alias.name for alias in node.names] == [_KERNEL]:
-            return None
-        node.module = _flat_name(node.module or "")
         node.names = [alias for alias in node.names if alias.name != "const"]
         return node if node.names else None
 
@@ -96,18 +103,6 @@ class _Lean(ast.NodeTransformer):
         return node
 
     visit_Module = visit_ClassDef = _visit_body
-
-
-def _imported(tree: ast.AST) -> Iterator[str]:
-    """The modules of the library that are imported in the tree."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(_PACKAGE):
-            yield _flat_name(node.module or "")
-
-
-def _flat_name(module: str) -> str:
-    """What a module of the library is called where there are no packages."""
-    return module.rpartition(".")[2] if module.startswith(_PACKAGE) else module
 
 
 def _parts(module: ast.Module) -> list[str]:

@@ -8,16 +8,18 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ...errors import UserError
+from ...itself import FIRMWARE
+from ...publish.mip.flat import sources
 from .flat import flat_files, flat_program
 from .raw_repl import RawRepl
-from .runtime import LIBRARY, Runtime
+from .runtime import Runtime
 
 _QEMU = "qemu-system-arm"
 _IMAGE = Path("/usr/share/firmware-microbit-micropython/firmware.hex")
 _CHUNK = 32  # bytes: its UART has no flow control, and the program behind it room for 64
 _IDLE_S = 0.5  # a board that reads is idle before
 _BOOT_S = 20
-_HOLDS = ("arguments", "limit/terms", "limit/bucket", "queue/ring")
+_LIBRARY = sources(FIRMWARE)
 
 
 class Microbit(Runtime):
@@ -28,13 +30,13 @@ class Microbit(Runtime):
     """
 
     name = "micro:bit"
-    holds = frozenset(Path(place).name for place in _HOLDS)
+    holds = frozenset(_LIBRARY)
 
     def __init__(self, icount_shift: int | None = None) -> None:
         self._icount_shift = icount_shift
         self._qemu: subprocess.Popen[str] | None = None
         self._repl: RawRepl | None = None
-        self._flat: set[str] = set()
+        self._modules: dict[str, str] = {}
 
     @classmethod
     def why_not(cls) -> str | None:
@@ -44,11 +46,10 @@ class Microbit(Runtime):
         return f"{' and '.join(missing)} (Debian) not installed" if missing else None
 
     def start(self, helpers: Mapping[str, Path]) -> None:
-        sources = {Path(place).name: LIBRARY / f"{place}.py" for place in _HOLDS} | dict(helpers)
-        self._flat = set(sources)
+        self._modules = _LIBRARY | {name: path.read_text() for name, path in helpers.items()}
         self._repl = RawRepl(self._boot(), _CHUNK, self._idle)
         self._repl.enter(_BOOT_S)
-        for name, text in flat_files({n: path.read_text() for n, path in sources.items()}).items():
+        for name, text in flat_files(self._modules).items():
             self._repl.write_file(name, text.encode())
 
     def run(self, program: str, timeout_s: float = 60) -> list[str]:
@@ -57,7 +58,7 @@ class Microbit(Runtime):
         self._repl.run("import gc\ngc.threshold(512)")
         printed: list[str] = []
         done = ""
-        for statement in flat_program(program, self._flat):
+        for statement in flat_program(program, self._modules):
             printed += self._repl.run(statement, timeout_s, done)
             done += statement
         return printed

@@ -7,8 +7,6 @@ from pathlib import Path
 from ...board.flash.release import compile_file, library
 from ...itself import FIRMWARE
 
-LIBRARY = FIRMWARE / "sluice"
-
 
 class Runtime(ABC):
     """A MicroPython with the library on it, from `start` to `stop`."""

@@ -1,4 +1,4 @@
-"""Packages for `mip install`: one of the whole library, and one of each module.
+"""What a board takes without `sluice`: packages for `mip install`, and flat files.
 
-packages.py knows what belongs in each, command.py writes them.
+packages.py knows what belongs in each package, flat.py does without any, command.py writes them.
 """

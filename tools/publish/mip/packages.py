@@ -1,9 +1,9 @@
-"""What each package installs: derived from the imports, with no list of modules anywhere.
+"""What each package installs: derived from imports and kernels' names, with no list of files.
 
-A package holds all that its module imports, also inside functions, because mip cannot name
-another package by a relative path: its `deps` are looked up in an index. So each file that
-a package names stands beside it or below, which works from a checkout, from a repository
-and from a plain web server.
+A package holds all that its modules import, also inside functions, and the kernels that they
+ask for, because mip cannot name another package by a relative path: its `deps` are looked up in
+an index. So each file that a package names stands beside it or below, which works from a
+checkout, from a repository and from a plain web server.
 """
 
 import ast
@@ -11,13 +11,15 @@ import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from ...board.flash.release import compile_file, is_kernel, library
+from ...board.flash.release import KERNEL, compile_file, is_kernel, library
 from ...errors import UserError
 
 WHOLE = "package.json"  # what mip looks for in a folder
 SOURCE = "source"  # an architecture that no mpy-cross knows: the files as they are
+ALONE = ("sluice/limit/bucket.py", "sluice/queue/ring.py")
+"""What is worth installing with nothing else: a package each, and a flat file each."""
+
 _NAMESPACE = "sluice/"
-_ALONE = ("sluice/limit/bucket.py", "sluice/queue/ring.py")
 _INIT = "__init__.py"
 
 
@@ -27,7 +29,7 @@ def files(firmware: Path, arch: str) -> dict[str, bytes]:
     arch: SOURCE, "" for bytecode, or what mpy-cross takes as -march.
     """
     modules = library(firmware, arch)
-    found = {}
+    found: dict[str, bytes] = {}
     for name, path in modules.items():
         if arch == SOURCE:
             found[name] = path.read_bytes()
@@ -42,7 +44,7 @@ def packages(modules: Mapping[str, Path], suffix: str) -> dict[str, str]:
 
     modules: the library's files by their names below the folder.  suffix: of what is installed.
     """
-    version = _version(modules[_NAMESPACE + _INIT])
+    version = library_version(modules[_NAMESPACE + _INIT])
     found = {WHOLE: _json(version, sorted(modules), suffix)}
     for purpose, wanted in _purposes(modules).items():
         names = set().union(*(needed(name, modules) for name in wanted))
@@ -52,7 +54,7 @@ def packages(modules: Mapping[str, Path], suffix: str) -> dict[str, str]:
 
 def _purposes(modules: Mapping[str, Path]) -> dict[str, list[str]]:
     """What each package holds: a room of the library, or one of two modules that stand alone."""
-    found = {Path(name).stem: [name] for name in _ALONE if name in modules}
+    found = {Path(name).stem: [name] for name in ALONE if name in modules}
     for name in modules:
         room = name.removeprefix(_NAMESPACE).rpartition("/")[0]
         if room and not is_kernel(name):
@@ -61,7 +63,7 @@ def _purposes(modules: Mapping[str, Path]) -> dict[str, list[str]]:
 
 
 def needed(name: str, modules: Mapping[str, Path]) -> set[str]:
-    """The files that a module needs: itself, its packages, and what they import in turn."""
+    """The files that a module needs: itself, its packages, its kernels, and what those need."""
     found = set()
     open_ends = {name}
     while open_ends:
@@ -69,13 +71,16 @@ def needed(name: str, modules: Mapping[str, Path]) -> set[str]:
         found.add(at)
         parents = at.split("/")[:-1]
         inits = {"/".join([*parents[: n + 1], _INIT]) for n in range(len(parents))}
-        open_ends |= (inits | set(_imports(modules[at], modules))) - found
+        open_ends |= (inits | (set(_asked_for(modules[at])) & modules.keys())) - found
     return found
 
 
-def _imports(path: Path, modules: Mapping[str, Path]) -> Iterator[str]:
-    """The library's files that a module imports by name, in whatever function it does so."""
+def _asked_for(path: Path) -> Iterator[str]:
+    """The files that a module may import, in whatever function it does so: some do not exist."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call):
+            yield from _kernel(node)
+            continue
         if isinstance(node, ast.Import):
             targets = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
@@ -85,11 +90,20 @@ def _imports(path: Path, modules: Mapping[str, Path]) -> Iterator[str]:
             continue
         for target in targets:
             place = target.replace(".", "/")
-            yield from {f"{place}.py", f"{place}/{_INIT}"} & modules.keys()
+            yield from (f"{place}.py", f"{place}/{_INIT}")
 
 
-def _version(init: Path) -> str:
-    """`__version__`, which stands in the library and nowhere else."""
+def _kernel(call: ast.Call) -> Iterator[str]:
+    """The file of machine code that `kernel("limit.bucket", ...)` puts in a class's place."""
+    if isinstance(call.func, ast.Name) and call.func.id == "kernel":
+        owner = call.args[0] if call.args else None
+        if not (isinstance(owner, ast.Constant) and isinstance(owner.value, str)):
+            raise UserError(f"{ast.unparse(call)}: the first argument must be a module's name")
+        yield _NAMESPACE + owner.value.replace(".", "/") + KERNEL
+
+
+def library_version(init: Path) -> str:
+    """`__version__`, which stands in the library's __init__.py and nowhere else."""
     for node in ast.parse(init.read_text(encoding="utf-8")).body:
         if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant):
             target = node.targets[0]

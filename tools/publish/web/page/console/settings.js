@@ -1,11 +1,8 @@
 // The form with a board's settings in force.
 
-const LABELS = {
-  rate: ["Rate", "tokens"],
-  per_ms: ["Per", "ms"],
-  burst: ["Burst", "tokens"],
-  limit: ["Limit", "records"],
-};
+import { KEYS } from "../link/tables.js";
+
+const LIMITS = ["bucket", "limit"]; // what adopts the keys that stand first, named for people
 const KEY_VALUE = /^[!#-<>-~]+$/; // printable, without a space, a quotation or an equals sign
 const WHO = /^(?!\d+$)[\w.@-]{1,16}$/;
 
@@ -53,15 +50,17 @@ export class SettingsForm {
   }
 
   #add(key) {
-    const [name, unit] = LABELS[key] ?? [key, ""];
+    const { adopter, unit, allowed } = KEYS[key] ?? {}; // a newer board may have more
+    const limits = LIMITS.includes(adopter);
     const field = document.createElement("div");
     field.className = "field";
     const label = document.createElement("label");
     label.htmlFor = `set-${key}`;
-    label.textContent = name;
+    label.textContent = limits ? capitalized(key.replace(/_ms$/, "")) : key;
     const input = document.createElement("input");
     Object.assign(input, { id: label.htmlFor, name: key, autocomplete: "off", spellcheck: false });
     input.size = 8;
+    if (allowed) input.title = capitalized(allowed);
     if (unit) {
       const hint = document.createElement("output");
       Object.assign(hint, { id: `unit-${key}`, textContent: unit });
@@ -71,13 +70,17 @@ export class SettingsForm {
       field.append(label, input);
     }
     input.addEventListener("input", () => this.#mark(input));
-    (key in LABELS ? this.#limits : this.#control).append(field);
+    (limits ? this.#limits : this.#control).append(field);
     return input;
   }
 
   #mark(input) {
     input.classList.toggle("changed", input.value.trim() !== input.defaultValue);
   }
+}
+
+function capitalized(text) {
+  return text[0].toUpperCase() + text.slice(1);
 }
 
 /** Throws an Error that says which names there can be in the log. */

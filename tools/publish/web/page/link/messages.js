@@ -1,16 +1,18 @@
 // The contents of the frames that a console sends and hears: of the settings and the audit log.
 // docs/link.md is the protocol.
 
-export const SET = 0x83;
-export const AUDIT = 0x85;
-export const CONFIRM = 0x94;
-export const REFUSE = 0x95;
-export const ENTRY = 0x96;
+import { AUDIT, CONFIRM, ENTRY, REFUSE, SET } from "./tables.js";
+
+export { CONFIRM, ENTRY, REFUSE };
 
 export const PERIOD = 1 << 24; // of the numbers of 3 bytes
 
 const ascii = new TextEncoder();
-const decoder = new TextDecoder("ascii");
+
+/** The bytes as ASCII; what is none is replaced, where TextDecoder would take it for Windows-1252. */
+function decode(bytes) {
+  return String.fromCharCode(...bytes.map((byte) => Math.min(byte, 128))).replaceAll("\x80", "\ufffd");
+}
 
 function u24(number) {
   return [number & 0xff, (number >> 8) & 0xff, (number >> 16) & 0xff];
@@ -50,12 +52,12 @@ function readConfirm(content) {
     request: u24At(content, 1),
     trialS: content[4] | (content[5] << 8),
     keys: content[6],
-    pairs: decoder.decode(content.subarray(7)),
+    pairs: decode(content.subarray(7)),
   };
 }
 
 function readRefuse(content) {
-  const [key = "", value = "", allowed = ""] = decoder.decode(content.subarray(4)).split("\n");
+  const [key = "", value = "", allowed = ""] = decode(content.subarray(4)).split("\n");
   return { type: REFUSE, request: u24At(content, 1), key, value, allowed };
 }
 
@@ -65,6 +67,6 @@ function readEntry(content) {
     asked: u24At(content, 1),
     index: u24At(content, 4),
     end: u24At(content, 7),
-    pairs: decoder.decode(content.subarray(10)),
+    pairs: decode(content.subarray(10)),
   };
 }

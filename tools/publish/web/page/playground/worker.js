@@ -74,8 +74,10 @@ async function boot() {
     loadMicroPython({ heapsize: HEAP, pystack: PYSTACK, stdout: print, stderr: print }),
     firmware(),
   ]);
-  micropython.FS.mkdir("/sluice");
-  for (const [path, source] of files) micropython.FS.writeFile(path, source);
+  for (const [path, source] of files) {
+    micropython.FS.mkdirTree(path.slice(0, path.lastIndexOf("/")) || "/");
+    micropython.FS.writeFile(path, source);
+  }
   micropython.registerJsModule("_page", {
     next_arrival: () => arrivals.next(),
     sample: (...values) =>

@@ -9,13 +9,13 @@ from sluice import (
     REJECT,
     AdaptiveLimit,
     CoDel,
-    LoadMeter,
     Pipeline,
     RateTuner,
     RecordRing,
     Stats,
     TunableBucket,
 )
+from sluice.program.controls import Controls
 
 
 class Sink:
@@ -39,13 +39,14 @@ overflow = OVERWRITE if setting("overflow") == "OVERWRITE" else REJECT
 ring = RecordRing(setting("capacity"), 8, overflow, ticks)
 bucket = TunableBucket(setting("rate"), setting("burst"), 1000, ticks)
 stats = Stats(ticks)
-load = LoadMeter(ticks)
 
 controller = setting("controller")
 limit = AdaptiveLimit(ring, 200) if controller == "pid" else None
 shed = CoDel(20, 200) if controller == "codel" else None
 tuner = RateTuner(bucket, 1, setting("rate"), latency=20) if controller == "rate" else None
 pipeline = Pipeline(ring, bucket, Sink(), stats, ticks=ticks, shed=shed)
+controls = Controls(ring, bucket, stats, pipeline, ticks, limit=limit, shed=shed, tuner=tuner)
+load = controls.meter
 
 
 def arrive():
@@ -62,13 +63,7 @@ def turn():
 
 def interval():
     """Every 250 ms: the controller is told what was measured."""
-    stats.close_interval(ticks())
-    busy = load.close_interval()
-    if limit:
-        limit.update(stats.p95, busy)
-    if tuner:
-        tuner.update(stats.tried, stats.missed, stats.waited, stats.sink_ticks)
-        pipeline.retry_now()
+    controls.close_interval(ticks())
 
 
 def changed():
@@ -77,7 +72,7 @@ def changed():
     bucket.set_burst(setting("burst"))
     if tuner:
         tuner.set_range(1, setting("rate"))
-    pipeline.retry_now()
+    controls.rate_changed()
 
 
 run(ring, bucket, stats, arrive, turn, pipeline.wait_ticks, interval, changed)

@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 
 class Alone:
-    """A gateway without etcd: nobody wants to know."""
+    """Listens to the boards of a gateway without etcd: nothing follows."""
 
     def met(self, board: Board, report: Report) -> None:
         pass
@@ -41,8 +41,8 @@ class Alone:
         pass
 
 
-class Fleet:
-    """Hears of the boards, and follows etcd.
+class Coordinator:
+    """Tells etcd of the boards, and the boards of the watermark and the budget in etcd.
 
     The boards do not know of etcd: while it cannot be reached they keep their limits, and fall back
     to their guaranteed shares by their own clocks.

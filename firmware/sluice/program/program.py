@@ -1,0 +1,364 @@
+"""The board's program: a pipeline with all that a configuration asks for, and its loop."""
+
+import gc
+import json
+import time
+
+import micropython
+
+import sluice.kernels as kernels
+from sluice import OVERWRITE, REJECT, Pipeline, RecordRing, Stats, __version__
+from sluice.flow.sinks import LinkSink, NullSink, UartSink
+from sluice.link.frames import Frames
+from sluice.link.logline import LogLine
+from sluice.link.session import Session
+from sluice.program.config import (
+    adjustable,
+    adopt_bucket,
+    adopt_codel,
+    adopt_limit,
+    adopt_pid,
+    adopt_tuner,
+    keep_share,
+    load,
+    load_share,
+    make_bucket,
+    make_limit,
+    make_shed,
+    make_tuner,
+)
+from sluice.program.controls import Controls
+from sluice.program.member import Member
+from sluice.program.settings import Settings
+from sluice.program.share import Share
+from sluice.program.statsline import StatsLine
+
+_BATCH = 16  # records that a turn of the loop sends at most, if they have their tokens
+
+_WINDOW = 32  # deliveries that the host need not have confirmed; each takes a slot more
+
+
+class Program:
+    """A pipeline with its source, sink, link and statistics line, as configured.
+
+    config: a configuration that `sluice.program.config.check` returned.
+    board:  the module of boards/<name>/board.py, or whatever has its names.
+    line:   the console's line, see Frames.
+
+    Read only: ring, bucket, stats, link and controls, the parts that it is made of.
+
+    Ownership: the main loop alone, but for the interrupts of the source.
+    """
+
+    def __init__(self, config, board, line):
+        ticks, second = board.ticks, board.TICKS_PER_S
+        self._config = config  # as it was at the start
+        self._board = board
+        self._line = line
+        self._ticks = ticks
+        self._uart = None
+        self._most_rate = config["rate"]  # of a budget
+        budgeted = config["rate_from"] == "budget"
+        adopt = self._adopt_share if budgeted else None
+        self._share = Share(load_share(board.FLASH), adopt, self._keep_share, ticks)
+        self._frames = Frames(line, ticks, second // 10)
+        self.bucket = make_bucket(config, self._share.clock if budgeted else ticks, second)
+        overflow = OVERWRITE if config["overflow"] == "overwrite" else REJECT
+        self.ring = RecordRing(config["slots"], config["slot_size"], overflow, ticks)
+        adopt_limit(self.ring, config)
+        self.stats = Stats(ticks, second)
+        self.link = self._open_link()
+        self._pipeline, self.controls = self._build()
+        self._member = Member(
+            self._frames, self._share, self.ring, self.controls.set_watermark, ticks, second
+        )
+        self._log = LogLine(1024)
+        self._settings = Settings(
+            config,
+            second,
+            self._adjustable(),
+            self.stats,
+            self._frames,
+            line,
+            self._log,
+            board.FLASH,
+        )
+        self._stats_line = StatsLine(
+            self.controls,
+            self._pipeline,
+            self.link,
+            self._frames,
+            self._log,
+            line,
+            second,
+            config["cost"],
+        )
+        self._meter = self.controls.meter
+        self._busy = False  # the last turn was
+        self._ack_every = max(1, config["slots"] // 4)
+        self._ack_within = second // 50
+        self._report_every = config["stats_ms"] * second // 1000
+        self._reported = ticks()
+        self._per_ms = second // 1000
+        self._watchdog = None
+        self._led = board.open_led()
+        self._lit = False
+        self._sleep_most = self._longest_sleep()
+        if budgeted:
+            self._adopt_share(self._share.guaranteed)
+
+    def run(self) -> None:
+        """Run until Ctrl-C, which raises KeyboardInterrupt.
+
+        The loop allocates nothing but for a host's request to change the settings,
+        and for the end of a change's trial.
+        """
+        self.start()
+        while True:
+            if not self.turn():
+                self.rest()
+
+    def start(self) -> None:
+        """Say on the console what starts; then let the source's events and the watchdog begin."""
+        config = self._config
+        say(
+            self._line,
+            "event=start version=%s board=%s source=%s sink=%s kernels=%d/%d"
+            % (
+                (__version__, self._board.NAME, config["source"], config["sink"]) + kernels.counts()
+            ),
+        )
+        self._open_source()
+        if config["watchdog_ms"] is not None:
+            self._watchdog = self._board.WDT(timeout=config["watchdog_ms"])
+
+    def turn(self) -> bool:
+        """One turn of the loop; False when there was nothing to do. Hot."""
+        self._meter.turn(self._busy)
+        link = self.link
+        heard = link.poll()
+        moved = self._pipeline.step() if link.ready() else 0
+        if moved:
+            link.processed(moved)
+        busy = heard or moved > 0
+        link.acknowledge(self._ack_every if busy else 1, self._ack_within)
+        now = self._ticks()
+        if time.ticks_diff(now, self._reported) >= self._report_every:
+            self._end_interval()
+        self._member.poll(now)  # after the line, or both would report
+        if self._watchdog is not None and self._progresses(moved):
+            self._watchdog.feed()
+        self._busy = busy
+        return busy
+
+    def rest(self) -> None:
+        """Let time pass, as long as nothing is due, or until the next interrupt. Hot.
+
+        To be called after a turn with nothing to do.
+        """
+        ms = self._sleep_most
+        if ms:
+            wait = self._pipeline.wait_ticks()
+            left = time.ticks_diff(self._ticks(), self._reported)
+            left = (self._report_every - left) // self._per_ms
+            if left < ms:
+                ms = left
+            if 0 <= wait // self._per_ms < ms:
+                ms = wait // self._per_ms
+        # A sleep stops the UART's clock, with whatever it still has to send.
+        if ms > 1 and (self._uart is None or self._uart.txdone()):
+            self._board.lightsleep(ms)
+        else:
+            self._board.idle()
+
+    def _progresses(self, moved):
+        """Whether the turn moved a record, or none was due that it could have moved. Hot.
+
+        A link that is not ready waits for its host, which a reset would not bring back.
+        """
+        return moved > 0 or self._pipeline.wait_ticks() != 0 or not self.link.ready()
+
+    def _build(self):
+        """The pipeline from ring to sink, and what controls it."""
+        config, ticks, second = self._config, self._ticks, self._board.TICKS_PER_S
+        ring, bucket, stats = self.ring, self.bucket, self.stats
+        shed = make_shed(config, second)
+        pipeline = Pipeline(
+            ring,
+            bucket,
+            self._open_sink(),
+            stats,
+            config["cost"],
+            config["tries"],
+            self._given_up,
+            ticks,
+            second // 100,
+            second,
+            shed,
+            batch=_BATCH,
+        )
+        controls = Controls(
+            ring,
+            bucket,
+            stats,
+            pipeline,
+            ticks,
+            second,
+            config["slot_size"] if config["cost"] == "bytes" else 1,
+            make_limit(config, ring, second),
+            shed,
+            make_tuner(config, bucket, second),
+        )
+        return pipeline, controls
+
+    def _open_link(self):
+        config = self._config
+        fed_by_link = config["source"] == "link"
+        returns = fed_by_link and config["sink"] == "link"
+        return Session(
+            self._frames,
+            self.ring if fed_by_link else None,
+            self._ticks,
+            self._board.TICKS_PER_S,
+            min(config["slots"], _WINDOW) if returns else 0,
+            self._receive_other,
+        )
+
+    def _receive_other(self, end):
+        return self._settings.receive(end) or self._member.receive(end)
+
+    def _open_sink(self):
+        name = self._config["sink"]
+        if name == "link":
+            return LinkSink(self.link, self.bucket)
+        if name == "uart":
+            self._uart = self._board.open_uart()
+            return UartSink(self._uart)
+        return NullSink()
+
+    def _open_source(self):
+        name = self._config["source"]
+        if name == "link":
+            return
+        from sluice.flow.pulses import Pulses
+
+        pulses = Pulses(self.ring, self._ticks)
+        if name == "timer":
+            self._board.start_timer(self._config["timer_ms"], pulses.pulse)
+        else:
+            self._board.pulse_irq(pulses.pulse)
+
+    def _longest_sleep(self):
+        """ms; 0 when the board is to stay awake, or would lose what its source sends."""
+        config = self._config
+        most = config["light_sleep_ms"]
+        if most is None or config["source"] not in self._board.SLEEPS_WITH:
+            return 0
+        if config["watchdog_ms"] is not None:
+            most = min(most, config["watchdog_ms"] // 2)
+        return most
+
+    def _adjustable(self):
+        """The keys that a host can change, each group with what brings it in force."""
+        return adjustable(
+            (
+                ("bucket", self._adopt_bucket),
+                ("limit", self._adopt_limit),
+                ("control", self._adopt_control),
+            )
+        )
+
+    def _adopt_bucket(self, config):
+        second, tuner = self._board.TICKS_PER_S, self.controls.tuner
+        self._most_rate = config["rate"]
+        if self._share.takes_part:
+            config = config.copy()
+            config["rate"] = min(self._most_rate, self._share.rate)
+        adopt_bucket(self.bucket, config, second)
+        if tuner is not None:
+            adopt_tuner(tuner, config, second)
+        self.controls.rate_changed()
+
+    def _adopt_share(self, rate):
+        self.bucket.set_rate(min(self._most_rate, rate))
+        self.controls.rate_changed()
+
+    def _keep_share(self, guaranteed):
+        keep_share(guaranteed, self._board.FLASH)
+
+    def _adopt_limit(self, config):
+        adopt_limit(self.ring, config)
+        self.controls.limit_changed()
+
+    def _adopt_control(self, config):
+        second, controls = self._board.TICKS_PER_S, self.controls
+        if controls.limit is not None:
+            adopt_pid(controls.limit, config, second)
+        if controls.shed is not None:
+            adopt_codel(controls.shed, config, second)
+        if controls.tuner is not None:
+            adopt_tuner(controls.tuner, config, second)
+
+    def _given_up(self, record, n):
+        log = self._log
+        log.word(b"event", b"given_up")
+        log.number(b"bytes", n)
+        log.write(self._line)
+
+    def _end_interval(self):
+        self._reported = time.ticks_add(self._reported, self._report_every)
+        if time.ticks_diff(self._ticks(), self._reported) >= self._report_every:
+            self._reported = self._ticks()  # the loop was held up: no lines in a row
+        self.controls.close_interval(self._ticks())
+        self._stats_line.write()
+        self._settings.judge_trial()
+        self._blink()
+        self._member.report(self._ticks())  # then it comes with the line, and not by itself
+
+    def _blink(self):
+        """Change the LED when the sink took records in the interval, light it when it took none."""
+        led, stats = self._led, self.stats
+        if led is not None:
+            self._lit = not self._lit or stats.tried == stats.missed
+            led(self._lit)
+
+
+def say(line, text):
+    """Send one line of text; for set-up and the end only, since it allocates."""
+    data = (text + "\r\n").encode()
+    line.write(data, len(data))
+
+
+def main(board):
+    """Run what the board's files configure until Ctrl-C; then the REPL has the line again.
+
+    What is wrong with the configuration is said on the console.
+    """
+    line = board.open_line()
+
+    def report(key, value, allowed):
+        say(
+            line,
+            'event=config_error key=%s value=%s allowed="%s"' % (key, json.dumps(value), allowed),
+        )
+
+    config = load(board.TICKS_PER_S, report, board.FLASH)
+    if config["light_sleep_ms"] is not None and config["source"] not in board.SLEEPS_WITH:
+        sources = " or ".join(board.SLEEPS_WITH)
+        allowed = "null on %s, or source %s" % (board.NAME, sources) if sources else "null"
+        report("light_sleep_ms", config["light_sleep_ms"], allowed)
+    micropython.kbd_intr(-1)
+    try:
+        program = Program(config, board, line)
+        gc.collect()
+        program.run()
+    except KeyboardInterrupt:
+        say(line, "event=stop")
+    except MemoryError:
+        say(
+            line,
+            'event=config_error key=slots value=%d allowed="slots * slot_size within %d bytes"'
+            % (config["slots"], gc.mem_free()),
+        )
+    finally:
+        micropython.kbd_intr(3)
