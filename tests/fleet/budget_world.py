@@ -1,7 +1,8 @@
 """A fleet that shares a budget, on a virtual clock: etcd, gateways, boards, and all that can fail.
 
 The gateways run tools/fleet/budget as a real one does. What is simulated is what surrounds them:
-the network to etcd, the lines to the boards, the boards, and the clocks. The same seed is the same run.
+the network to etcd, the lines to the boards, the boards, and the clocks. The same seed is the same
+run.
 """
 
 import heapq
