@@ -113,10 +113,10 @@ def test_a_board_that_never_answers_is_given_up_with_its_last_line():
         run.run(until=ANSWER_S)
 
 
-def answered(*payloads):
+def answered(*payloads, speed=math.inf):
     """A feed that a board has answered, with these records to send; then the board says nothing."""
     board = LinkedBoard(says_start=False)
-    run = Run(board)
+    run = Run(board, speed)
     run.run(until=0.1)
     run._board = None
     run.add(*payloads)
@@ -134,6 +134,7 @@ def test_a_board_that_has_answered_may_be_silent_longer():
 
 def test_a_board_of_which_nothing_is_expected_may_be_silent_for_ever():
     run = answered()
+    assert run.feed.deadline == math.inf
     run.now = 1000.0
     run.add(b"x")
     run._poll()
@@ -163,8 +164,10 @@ def test_damage_is_counted_over_all_lines():
 
 
 def test_a_feed_that_is_stopped_waits_shortly_and_sends_nothing_more():
-    run = answered(b"a", b"b", *[b"x"] * 20)
+    run = answered(b"a", b"b", speed=1)
+    run.add(b"due soon", at_s=0.12)  # before the board counts as silent
     under_way = len(run.sent_at)
+    assert under_way == 2
     run.feed.stop(run.now)
     run.add(b"late")
     stopped_at = run.now

@@ -177,6 +177,19 @@ def test_an_epoch_ends_with_the_line_a_reset_or_another_gateway(rig, end):
     assert rig.events() == []
 
 
+def test_a_board_that_is_lost_again_and_again_is_greeted_ever_less_often(rig):
+    rig.board.line_opened()
+    waits = []
+    for _ in range(3):
+        rig.report()
+        rig.report(b"\x01\x02\x03")
+        lost_at = rig.now
+        while not rig.sent:
+            rig.wait(TICK_S)
+        waits.append(rig.now - lost_at)
+    assert waits == [1, 4, 8]
+
+
 def test_statistics_are_told_with_those_before_unless_it_was_reset(rig):
     rig.meet()
     rig.measure(up_s="5")

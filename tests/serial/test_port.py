@@ -103,6 +103,10 @@ class TcpBoard:
             data += more
         return data
 
+    def is_left(self):
+        """Waits until the host has closed the line."""
+        return self._line.recv(1) == b""
+
     def hang_up(self):
         if self._line is not None:
             self._line.close()
@@ -231,6 +235,12 @@ def test_when_the_owner_is_killed_a_guest_goes_on(board):
             guest.port.write(b"yes")
             assert board.receive(3) == b"yes"
             assert board.connections == 1
+
+
+def test_the_last_program_to_leave_closes_the_line(board):
+    with program(board.url), program(board.url):
+        board.accept()
+    assert board.is_left()
 
 
 def test_a_program_that_comes_later_does_not_disturb(board):

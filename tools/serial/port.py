@@ -61,11 +61,7 @@ class Port:
         self, url: str, on_data: Callable[[bytes], None], on_state: Callable[[State], None]
     ) -> None:
         self.url = url
-        self._on_data = on_data
-        self._on_state = on_state
-        self._state: State | None = None
-        self._line: int | None = None
-        self._writes = _Writes()
+        self._program = _Program(url, on_data, on_state)
         self._role: _Owner | _Guest | None = None
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._work, name=f"port {url}", daemon=True)
@@ -74,7 +70,7 @@ class Port:
         """Opens the port, or joins the program that has it. UserError: neither can be done."""
         self._meeting = Rendezvous(self.url)
         deadline = time.monotonic() + _JOIN_S
-        while self._state is None:
+        while self._program.state is None:
             self._role = self._join()
             if self._role is None or not self._role.begin(deadline):
                 if time.monotonic() >= deadline:
@@ -95,17 +91,17 @@ class Port:
 
         Returns at once. What is written while the line is not open, or after `close`, is dropped.
         """
-        self._writes.put(data)
+        self._program.writes.put(data)
 
     def close(self) -> None:
         """Sends what was written and leaves the port to the others. May be called again."""
         if self._closing.is_set():
             return
         self._closing.set()
-        self._writes.wake()
+        self._program.writes.wake()
         if self._thread.is_alive():
             self._thread.join()
-        self._writes.close()
+        self._program.writes.close()
 
     def _work(self) -> None:
         role = self._role
@@ -117,28 +113,71 @@ class Port:
                 role = self._join()
         if role is not None:
             role.leave()
-        self._set_line(None)
+        self._program.close_line()
 
     def _join(self) -> "_Owner | _Guest | None":
         listener = self._meeting.try_own()
         if listener is not None:
-            return _Owner(self, self._meeting, listener)
+            return _Owner(self._program, self._meeting, listener)
         peer = self._meeting.connect()
-        return None if peer is None else _Guest(self, peer)
+        return None if peer is None else _Guest(self._program, peer)
 
-    def _set_state(self, state: State) -> None:
+
+class _Program:
+    """A program at a port, whatever its role there: the open line, and what it is told.
+
+    It outlives the roles, so the next one goes on with the line of the last. All but `writes` is of
+    the port's own thread.
+    """
+
+    def __init__(
+        self, url: str, on_data: Callable[[bytes], None], on_state: Callable[[State], None]
+    ) -> None:
+        self.url = url
+        self.on_data = on_data
+        self.writes = _Writes()
+        self._on_state = on_state
+        self._state: State | None = None
+        self._line: int | None = None
+
+    @property
+    def state(self) -> State | None:
+        """What it was told last; None: nothing yet."""
+        return self._state
+
+    @property
+    def line(self) -> int | None:
+        """The descriptor of the open line; None: it is not open."""
+        return self._line
+
+    def line_opened(self, line: int | None, owner: bool) -> None:
+        """Keeps the descriptor, which is its own to close, and tells that the line is open."""
+        self.close_line()
+        self._line = line
+        self.line_kept(owner)
+
+    def line_kept(self, owner: bool) -> None:
+        """Tells that the line is open, in this role."""
+        self._tell(State(connected=True, owner=owner))
+
+    def line_lost(self, reason: str, owner: bool) -> None:
+        """Closes the line, should it be open, and tells why."""
+        self.close_line()
+        self._tell(State(connected=False, owner=owner, reason=reason))
+
+    def close_line(self) -> None:
+        if self._line is not None:
+            os.close(self._line)
+            self._line = None
+
+    def _tell(self, state: State) -> None:
         if state != self._state:
             self._state = state
             self._on_state(state)
 
-    def _set_line(self, line: int | None) -> None:
-        if self._line is not None:
-            os.close(self._line)
-        self._line = line
-
 
 class _Writes:
-    """What a program has written and its port has not yet taken; wakes a `select` on it."""
+    """What a program has written and its role has not sent yet; wakes a `poll` on it."""
 
     def __init__(self) -> None:
         self._data: deque[bytes] = deque()
@@ -161,7 +200,8 @@ class _Writes:
         with contextlib.suppress(BlockingIOError):  # there are more than enough
             self._writer.send(b"\0")
 
-    def take(self) -> bytes:
+    def get(self) -> bytes:
+        """All that was put, in its order."""
         with contextlib.suppress(BlockingIOError):
             self._reader.recv(_CHUNK)
         data = []
@@ -182,13 +222,13 @@ _Source = Peer | _Writes | socket.socket | int
 class _Guest:
     """A program's part while another one owns the port."""
 
-    def __init__(self, port: Port, owner: Peer) -> None:
-        self._port = port
+    def __init__(self, program: _Program, owner: Peer) -> None:
+        self._program = program
         self._owner = owner
 
     def begin(self, deadline: float) -> bool:
         """Waits for the owner's word on how the port stands; False: there was none."""
-        while self._port._state is None:
+        while self._program.state is None:
             timeout_s = deadline - time.monotonic()
             if timeout_s <= 0 or not self.turn(timeout_s):
                 self._owner.close()
@@ -201,10 +241,10 @@ class _Guest:
         What was not sent by then is left for the next role.
         """
         owner = self._owner
-        _wait([owner, self._port._writes], [owner] if owner.pending else [], timeout_s)
+        _wait([owner, self._program.writes], [owner] if owner.pending else [], timeout_s)
         try:
             for kind, data in owner.receive():
-                self._take(kind, data)
+                self._hear(kind, data)
         except OSError:
             owner.close()
             return False
@@ -221,31 +261,28 @@ class _Guest:
         self._owner.close()
 
     def _send(self) -> None:
-        written = self._port._writes.take()
+        written = self._program.writes.get()
         # An owner that has gone may have left data behind: its end is noticed where that is read.
         with contextlib.suppress(OSError):
             if written:
                 self._owner.send(_DATA, written)
             self._owner.flush()
 
-    def _take(self, kind: bytes, data: bytes) -> None:
-        port = self._port
+    def _hear(self, kind: bytes, data: bytes) -> None:
         if kind == _DATA:
-            port._on_data(data)
+            self._program.on_data(data)
         elif kind == _OPEN:
-            port._set_line(self._owner.take_descriptor())
-            port._set_state(State(connected=True, owner=False))
+            self._program.line_opened(self._owner.pop_descriptor(), owner=False)
         elif kind == _LOST:
             # Whoever keeps the descriptor of an unplugged device keeps its name from coming back.
-            port._set_line(None)
-            port._set_state(State(connected=False, owner=False, reason=data.decode()))
+            self._program.line_lost(data.decode(), owner=False)
 
 
 class _Owner:
     """A program's part while it owns the port."""
 
-    def __init__(self, port: Port, meeting: Rendezvous, listener: socket.socket) -> None:
-        self._port = port
+    def __init__(self, program: _Program, meeting: Rendezvous, listener: socket.socket) -> None:
+        self._program = program
         self._meeting = meeting
         self._listener = listener
         self._guests: list[Peer] = []
@@ -253,9 +290,9 @@ class _Owner:
         self._backoff_s = _FIRST_BACKOFF_S
         # With a line: when to begin to read it. Without: when to try to open it.
         self._act_at = time.monotonic()
-        if port._line is not None:
+        if program.line is not None:
             self._act_at += _SETTLE_S
-            port._set_state(State(connected=True, owner=True))
+            program.line_kept(owner=True)
 
     def begin(self, _deadline: float) -> bool:
         """Opens the line. UserError: it cannot be opened."""
@@ -268,7 +305,7 @@ class _Owner:
 
     def turn(self) -> bool:
         """Waits until there is something to do and does it. True: an owner stays the owner."""
-        if self._port._line is None and time.monotonic() >= self._act_at:
+        if self._program.line is None and time.monotonic() >= self._act_at:
             self._try_to_open_line()
         act_in_s = self._act_at - time.monotonic()
         acting = act_in_s <= 0
@@ -295,7 +332,7 @@ class _Owner:
 
         Returns what could be read.
         """
-        line, writes = self._port._line, self._port._writes
+        line, writes = self._program.line, self._program.writes
         readers = [self._listener, writes, *self._guests]
         writers: list[Peer | int] = [guest for guest in self._guests if guest.pending]
         if line is not None and read_line:
@@ -304,7 +341,7 @@ class _Owner:
             writers.append(line)
         readable = _wait(readers, writers, timeout_s)
         if writes in readable:
-            self._outgoing += writes.take()
+            self._outgoing += writes.get()
         for guest in readable:
             if isinstance(guest, Peer):
                 self._hear(guest)
@@ -321,9 +358,9 @@ class _Owner:
                 connection, _ = self._listener.accept()
                 guest = Peer(connection)
                 self._guests.append(guest)
-                state = self._port._state
-                if self._port._line is not None:
-                    self._tell(guest, _OPEN, descriptor=self._port._line)
+                state, line = self._program.state, self._program.line
+                if line is not None:
+                    self._tell(guest, _OPEN, descriptor=line)
                 elif state is not None:
                     self._tell(guest, _LOST, state.reason.encode())
 
@@ -365,10 +402,10 @@ class _Owner:
             self._lose_line("the line was closed")
             return
         self._tell_all(_DATA, data)
-        self._port._on_data(data)
+        self._program.on_data(data)
 
     def _write(self) -> None:
-        line = self._port._line
+        line = self._program.line
         if line is None:
             self._outgoing.clear()
         elif self._outgoing:
@@ -388,22 +425,20 @@ class _Owner:
             self._backoff_s = min(2 * self._backoff_s, _LAST_BACKOFF_S)
 
     def _open_line(self) -> None:
-        line = open_port(self._port.url)
-        self._port._set_line(line)
+        line = open_port(self._program.url)
         self._act_at = time.monotonic()
         self._backoff_s = _FIRST_BACKOFF_S
         self._tell_all(_OPEN, descriptor=line)
-        self._port._set_state(State(connected=True, owner=True))
+        self._program.line_opened(line, owner=True)
 
     def _lose_line(self, reason: str) -> None:
-        self._port._set_line(None)
         self._outgoing.clear()
         self._act_at = time.monotonic() + self._backoff_s
-        self._report_lost(f"{self._port.url}: {reason}")
+        self._report_lost(f"{self._program.url}: {reason}")
 
     def _report_lost(self, reason: str) -> None:
         self._tell_all(_LOST, reason.encode())
-        self._port._set_state(State(connected=False, owner=True, reason=reason))
+        self._program.line_lost(reason, owner=True)
 
 
 def _wait(

@@ -146,7 +146,7 @@ class Peer:
         self._inbox = self._inbox[at:]
         return messages
 
-    def take_descriptor(self) -> int | None:
+    def pop_descriptor(self) -> int | None:
         """The last descriptor that came, now the caller's to close."""
         descriptor, self._descriptor = self._descriptor, None
         return descriptor
@@ -156,7 +156,7 @@ class Peer:
         self._connection.close()
 
     def _forget_descriptor(self) -> None:
-        descriptor = self.take_descriptor()
+        descriptor = self.pop_descriptor()
         if descriptor is not None:
             os.close(descriptor)
 
