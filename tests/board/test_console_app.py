@@ -13,7 +13,7 @@ from textual.widgets import RichLog, Static
 
 from sluice_tools.board.console import app as app_module
 from sluice_tools.board.console.app import ConsoleApp
-from sluice_tools.board.console.events import LinkDown, LinkUp, LogLine, Sample, line_event
+from sluice_tools.board.console.events import LinkDown, LinkUp, Sample, TextLine, line_event
 from sluice_tools.board.console.history import LOG_LINES, SAMPLES
 from sluice_tools.board.console.panels import Dropped, Levels, Sojourn, Totals
 from sluice_tools.board.console.picture import draw
@@ -298,11 +298,11 @@ async def test_damaged_line_goes_to_the_log_and_the_panels_stay():
 
 async def test_pause_freezes_and_resume_catches_up():
     async with console() as screen:
-        screen.say(sample(depth=1), LogLine(0, "before"))
+        screen.say(sample(depth=1), TextLine(0, "before"))
         await screen.logs("before")
         await screen.pilot.press("p")
         await screen.shows("#status", "PAUSED")
-        screen.say(sample(depth=2), LogLine(0, "after"))
+        screen.say(sample(depth=2), TextLine(0, "after"))
         # The status goes on, so a change there shows that the screen had its chance.
         screen.say(LinkDown(time.time() - 9, "closed"))
         await screen.shows("#status", "GONE")
@@ -317,7 +317,7 @@ async def test_pause_freezes_and_resume_catches_up():
 @pytest.mark.parametrize("paused", [False, True])
 async def test_clear_empties_plot_and_log_and_keeps_the_board_s_numbers(paused):
     async with console() as screen:
-        screen.say(sample(), LogLine(0, "old"))
+        screen.say(sample(), TextLine(0, "old"))
         await screen.logs("old")
         if paused:
             await screen.pilot.press("p")
@@ -327,7 +327,7 @@ async def test_clear_empties_plot_and_log_and_keeps_the_board_s_numbers(paused):
         assert "31/64" in screen.text(Levels)
         if paused:
             await screen.pilot.press("p")
-        screen.say(LogLine(0, "new"))
+        screen.say(TextLine(0, "new"))
         await screen.logs("new")
 
 
@@ -361,7 +361,7 @@ async def test_error_of_the_source_ends_it_and_is_told():
 async def test_quit_while_the_source_floods():
     async with console() as screen:
         for _ in range(200):
-            screen.say(*(LogLine(0, "line") for _ in range(100)))
+            screen.say(*(TextLine(0, "line") for _ in range(100)))
         await screen.pilot.press("q")
         await screen.until(lambda: not screen.app.is_running)
 
@@ -374,7 +374,7 @@ async def test_flood_is_drawn_seldom_and_kept_bounded(monkeypatch):
     begun = time.monotonic()
     async with console() as screen:
         for first in range(0, 10_000, 10):
-            lines = [LogLine(0, f"line {number}") for number in range(first, first + 10)]
+            lines = [TextLine(0, f"line {number}") for number in range(first, first + 10)]
             screen.say(*lines, *(sample(admitted=first + number) for number in range(10)))
         await screen.until(lambda: screen.log() and screen.log()[-1] == "line 9999")
         await screen.shows(Totals, "9,999")
@@ -429,8 +429,8 @@ async def test_picture_is_whole_and_fetches_nothing(tmp_path):
 )
 async def test_kernels_of_the_program_that_started_are_shown(said, shown, alarming):
     async with console() as screen:
-        screen.say(LinkUp(time.time()), LogLine(0, f"event=start version=0.1.0 {said}"))
-        screen.say(LogLine(0, "kernels=3/4"))  # says no program
+        screen.say(LinkUp(time.time()), TextLine(0, f"event=start version=0.1.0 {said}"))
+        screen.say(TextLine(0, "kernels=3/4"))  # says no program
         await screen.until(lambda: screen.log()[-1:] == ["kernels=3/4"])
         screen.app._redraw()
         await screen.shows("#status", shown or "connected")

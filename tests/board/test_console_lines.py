@@ -11,8 +11,8 @@ from stats_lines import stats, stats_line
 from sluice_tools.board.console.events import (
     LinkDown,
     LinkUp,
-    LogLine,
     Sample,
+    TextLine,
     line_event,
     printable,
 )
@@ -32,13 +32,13 @@ def test_statistics_line_is_a_sample():
 
 def test_damaged_statistics_line_is_text_that_says_what_is_wrong():
     event = line_event(AT, stats_line(qps="x"))
-    assert isinstance(event, LogLine)
+    assert isinstance(event, TextLine)
     assert event.text.startswith('damaged stats line, qps="x" is not a value')
     assert event.text.endswith(stats_line(qps="x"))
 
 
 def test_text_is_made_printable():
-    assert line_event(AT, "a\tb\x1b[31mred\x07\u202eevil\x9b2J é ±") == LogLine(
+    assert line_event(AT, "a\tb\x1b[31mred\x07\u202eevil\x9b2J é ±") == TextLine(
         AT, r"a       b\x1b[31mred\x07\u202eevil\x9b2J é ±"
     )
 
@@ -72,7 +72,7 @@ def test_plain_rate_is_per_second(rate, per_ms, text):
 
 @pytest.mark.parametrize("text", ["", "hello", ">>> x:1"])
 def test_plain_text_is_as_it_came(text):
-    assert plain(LogLine(AT, text)) == text
+    assert plain(TextLine(AT, text)) == text
 
 
 @pytest.mark.parametrize("link", LINKS)
@@ -82,7 +82,7 @@ def test_lines_for_people_and_teleplot_have_no_links(link):
 
 
 JSON = [
-    (LogLine(AT, 'say "no"'), {"event": "text", "text": 'say "no"'}),
+    (TextLine(AT, 'say "no"'), {"event": "text", "text": 'say "no"'}),
     (LINKS[0], {"event": "connected"}),
     (LINKS[1], {"event": "gone", "reason": "the line was closed"}),
 ]
@@ -112,8 +112,8 @@ def test_teleplot_of_a_sample_has_name_time_and_value_of_what_is_known():
 
 
 def test_teleplot_text_is_never_taken_for_a_value():
-    assert teleplot(LogLine(AT, "hello")) == "hello"
-    assert teleplot(LogLine(AT, ">>> x:1")) == " >>> x:1"
+    assert teleplot(TextLine(AT, "hello")) == "hello"
+    assert teleplot(TextLine(AT, ">>> x:1")) == " >>> x:1"
 
 
 def test_csv_has_a_header_and_a_row_for_each_sample_at_once(tmp_path):
@@ -121,7 +121,7 @@ def test_csv_has_a_header_and_a_row_for_each_sample_at_once(tmp_path):
     path.write_text("an older file")
     with CsvFile(path) as file:
         assert path.read_text().startswith("time,up_s,qps,mean_qps,depth,")
-        for event in (LINKS[0], SAMPLE, LogLine(AT, "text"), Sample(AT, stats(rate="none"))):
+        for event in (LINKS[0], SAMPLE, TextLine(AT, "text"), Sample(AT, stats(rate="none"))):
             file.add(event)
         with path.open(newline="") as written:
             rows = list(csv.DictReader(written))

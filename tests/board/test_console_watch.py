@@ -8,7 +8,7 @@ from stats_lines import stats, stats_line
 from wire import frame
 
 from sluice_tools.board.console import watch as watch_module
-from sluice_tools.board.console.events import LinkDown, LinkUp, LogLine, Sample
+from sluice_tools.board.console.events import LinkDown, LinkUp, Sample, TextLine
 from sluice_tools.board.console.watch import Watch
 from sluice_tools.serial.port import State
 
@@ -59,7 +59,7 @@ def _timeless(event):
     match event:
         case Sample(_, sample):
             return sample
-        case LogLine(_, text):
+        case TextLine(_, text):
             return text
         case LinkDown(_, reason):
             return ("down", reason)

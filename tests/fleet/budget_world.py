@@ -16,7 +16,7 @@ from etcd_twin import EtcdTwin
 
 import host_sim  # noqa: F401  (first: it brings the firmware's modules)
 import sluice.program.share as firmware
-from sluice_tools.fleet.budget import POLL_MS, Grant, Report, Share
+from sluice_tools.fleet.budget import POLL_MS, GatewayShare, Grant, Report
 from sluice_tools.fleet.budget.fair import extras
 from sluice_tools.fleet.budget.keys import (
     Keys,
@@ -222,7 +222,7 @@ class Gateway:
         self._watch_free = 0.0
         self.clock = Clock(world)
         self.id = f"{name}.{next(world.epochs)}"
-        self.share = Share(self.id, BUDGET)
+        self.share = GatewayShare(self.id, BUDGET)
         self._follow()
         self._poll_again()
 

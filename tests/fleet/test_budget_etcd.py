@@ -9,7 +9,7 @@ import pytest
 from budget_world import Board, OverBudgetError
 from etcd_servers import EtcdServers, needs_etcd, put_until_it_stands
 
-from sluice_tools.fleet.budget import Driver, Share, clock_ms
+from sluice_tools.fleet.budget import Driver, GatewayShare, clock_ms
 from sluice_tools.fleet.budget.terms import EXPIRED_MS
 from sluice_tools.fleet.etcd import Etcd
 
@@ -42,7 +42,7 @@ class Gateway:
     """A gateway with one board, which is connected by function calls."""
 
     def __init__(self, world, etcd, name):
-        self.share = Share(name, "qps")
+        self.share = GatewayShare(name, "qps")
         self.driver = Driver(self.share, etcd, self._grant)
         self.board = Board(world, f"board-of-{name}")
         self._name = name

@@ -2,9 +2,9 @@
 
 import pytest
 
-from sluice_tools.fleet.budget import Share
+from sluice_tools.fleet.budget import GatewayShare
 from sluice_tools.fleet.budget.board import Report
-from sluice_tools.fleet.budget.keys import Asked, Member, write_member
+from sluice_tools.fleet.budget.keys import Asked, GatewayEntry, write_entry
 from sluice_tools.fleet.etcd.data import Event, KeyValue, Outcome, Snapshot, Transaction, Update
 
 PEERS = 20
@@ -12,7 +12,7 @@ PEERS = 20
 
 def entry(peer, turn, demand):
     boards = {f"{peer}.{i}": Asked(0, demand) for i in range(100)}
-    return f"/budget/q/gateway/{peer}", write_member(Member(turn, boards))
+    return f"/budget/q/gateway/{peer}", write_entry(GatewayEntry(turn, boards))
 
 
 class Etcd:
@@ -45,7 +45,7 @@ class Etcd:
 
 @pytest.fixture
 def etcd():
-    share = Share("me", "q")
+    share = GatewayShare("me", "q")
     etcd = Etcd(share)
     share.join("b", 0)
     share.connected("b", Report(1, 0, 0, 0), 0)
@@ -65,7 +65,7 @@ def test_its_fair_shares_follow_the_others_within_a_time_that_grows_with_the_fle
 
 def test_an_entry_is_read_when_it_is_needed_and_not_before(etcd, monkeypatch):
     read = []
-    monkeypatch.setattr("sluice_tools.fleet.budget.share.read_member", read.append)
+    monkeypatch.setattr("sluice_tools.fleet.budget.gateway_share.read_entry", read.append)
     for turn in range(2, 50):
         etcd.write(turn, entry("p0", turn, 1))
     assert read == []

@@ -14,9 +14,9 @@ import pytest
 from budget_world import OverBudgetError, lower_the_budget_at_the_worst_time, run_seed
 
 import sluice.program.share as firmware
-from sluice_tools.fleet.budget import share as share_module
-from sluice_tools.fleet.budget.board import Board
-from sluice_tools.fleet.budget.share import Share
+from sluice_tools.fleet.budget import gateway_share as share_module
+from sluice_tools.fleet.budget.board import BoardShare
+from sluice_tools.fleet.budget.gateway_share import GatewayShare
 from sluice_tools.fleet.budget.terms import LEASE_MS
 
 ACTIONS = 1000
@@ -87,29 +87,29 @@ def raise_before_the_lowering_is_confirmed(patch):
     def last_only(self, _, sent):
         self.extra = sent[-1].grant.extra if sent else 0
 
-    _after(patch, Board, "_keep", last_only)
+    _after(patch, BoardShare, "_keep", last_only)
 
 
 def give_back_a_guarantee_that_the_board_has_not_confirmed(patch):
     def forget(self, _, sent):
         self.guaranteed = 0
 
-    _after(patch, Board, "_keep", forget)
+    _after(patch, BoardShare, "_keep", forget)
 
 
 def measure_the_lease_from_when_it_is_known(patch):
     def restart(self, _, news, now):
         if self._lease is not None and any(
-            kv == f"{self._keys.members}{self._me}"
+            kv == f"{self._keys.gateways}{self._me}"
             for kv in [event.key for event in getattr(news, "events", ())]
         ):
             self._lease = dataclasses.replace(self._lease, asked_at=now)
 
-    _after(patch, Share, "saw", restart)
+    _after(patch, GatewayShare, "saw", restart)
 
 
 def let_grants_outlive_the_lease(patch):
-    _after(patch, Share, "_limit", lambda self, limit, now: (limit[0], limit[1] + LEASE_MS))
+    _after(patch, GatewayShare, "_limit", lambda self, limit, now: (limit[0], limit[1] + LEASE_MS))
 
 
 def clocks_off_by_more_than_is_allowed_for(patch):
@@ -123,24 +123,24 @@ def take_back_before_the_lease_has_ended(patch):
 def take_back_without_comparing(patch):
     _after(
         patch,
-        Share,
+        GatewayShare,
         "_removal",
         lambda self, transaction, gateway: dataclasses.replace(transaction, compares=()),
     )
 
 
 def raise_without_comparing(patch):
-    patch.setattr(Share, "_nobody_else_took", lambda self: [])
+    patch.setattr(GatewayShare, "_nobody_else_took", lambda self: [])
 
 
 def compare_only_the_claims(patch):
-    _after(patch, Share, "_nobody_else_took", lambda self, compares: compares[2:])
+    _after(patch, GatewayShare, "_nobody_else_took", lambda self, compares: compares[2:])
 
 
 def write_without_comparing_the_own_entry(patch):
     _after(
         patch,
-        Share,
+        GatewayShare,
         "_renewal",
         lambda self, transaction, *_: dataclasses.replace(
             transaction, compares=transaction.compares[1:]
@@ -153,23 +153,23 @@ def trust_a_claim_that_is_being_lowered(patch):
         claim = min(self._claims.get(self._me, 0), self._fits()) if limit[1] > now else 0
         return claim, limit[1]
 
-    _after(patch, Share, "_limit", only_the_mirror)
+    _after(patch, GatewayShare, "_limit", only_the_mirror)
 
 
 def trust_a_guarantee_that_is_being_lowered(patch):
     patch.setattr(
-        Share,
+        GatewayShare,
         "_guaranteed_share",
         lambda self, board: min(board.wanted, self._guaranteed_by_ledger(board.name)),
     )
 
 
 def grant_before_the_connection_stands_in_the_ledger(patch):
-    patch.setattr(Share, "_may_tell", lambda self, board: board.epoch is not None)
+    patch.setattr(GatewayShare, "_may_tell", lambda self, board: board.epoch is not None)
 
 
 def ignore_that_the_budget_was_lowered(patch):
-    patch.setattr(Share, "_fits", lambda self: 1 << 30)
+    patch.setattr(GatewayShare, "_fits", lambda self: 1 << 30)
 
 
 def a_board_that_does_not_fall_back(patch):

@@ -13,7 +13,7 @@ from etcd_servers import needs_etcd
 from monitoring import needs_prometheus, until
 
 from sluice_tools.errors import UserError
-from sluice_tools.fleet.demonstration import rules, watch
+from sluice_tools.fleet.demonstration import observer, rules
 from sluice_tools.fleet.demonstration.pressure import TEXTS
 from sluice_tools.fleet.demonstration.process import ServerProcess
 from sluice_tools.fleet.demonstration.servers import DEPLOY
@@ -143,7 +143,7 @@ def test_a_fleet_has_confirmed_when_its_last_board_has():
 @pytest.mark.asyncio
 async def test_what_does_not_happen_in_time_is_one_error():
     async with Etcd(["127.0.0.1:1"]) as etcd:
-        looks = watch.Watch(etcd)
+        looks = observer.Observer(etcd)
         with pytest.raises(UserError, match="^not within 0 s: a board$"):
             async with looks.thresholds(), looks.pressure(["127.0.0.1:1"], "127.0.0.1:1"):
-                await watch.until(lambda: False, "a board", 0)
+                await observer.until(lambda: False, "a board", 0)

@@ -14,7 +14,7 @@ from etcd_servers import EtcdServers, Proxy, compact, needs_etcd, put_until_it_s
 from gateways import VALUES, Boards, GatewayProcess, limits
 from monitoring import Alertmanager, Prometheus, needs_prometheus, until
 
-from sluice_tools.fleet.demonstration.fleet import start
+from sluice_tools.fleet.demonstration.local import start
 from sluice_tools.fleet.demonstration.servers import OperatorProcess, board_table, etcd_table
 from sluice_tools.fleet.demonstration.simulated import SimulatedBoard
 from sluice_tools.fleet.etcd import Etcd, EtcdUnavailable

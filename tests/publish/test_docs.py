@@ -20,6 +20,7 @@ PAGES = sorted(
     [
         PROJECT / "README.md",
         PROJECT / "firmware/examples/README.md",
+        PROJECT / "tests/README.md",
         *PROJECT.glob("boards/*/README.md"),
         *PROJECT.glob("docs/**/*.md"),
     ]
@@ -161,6 +162,19 @@ def test_python_and_transcripts_are_marked_as_such() -> None:
         assert block.language in known, f"{block}: a block of {block.language} is not tested"
         assert (">>> " in block.text) == (block.language == "pycon"), block
         assert block.language or "import " not in block.text, block
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(PROJECT).as_posix())
+def test_the_files_that_a_page_names_are_there(page: Path) -> None:
+    rooms = "boards|docs|firmware|host_sim|tests|tools"
+    for name in re.findall(rf"(?<![\w/.:-])((?:{rooms})/[\w/.*-]+\w)", page.read_text()):
+        assert any(PROJECT.glob(name)), name
+
+
+def test_the_tests_folders_are_told() -> None:
+    told = set(re.findall(r"`(\w+)`", (PROJECT / "tests/README.md").read_text()))
+    folders = {path.parent.name for path in PROJECT.glob("tests/*/*.py")}
+    assert folders <= told
 
 
 def commands() -> Iterator[tuple[str, list[str]]]:

@@ -18,7 +18,8 @@ sluice_tools.lab : sluice_tools.publish
 sluice_tools.fleet
 sluice_tools.board | sluice_tools.vboard
 sluice_tools.serial
-sluice_tools.plots | sluice_tools.errors | sluice_tools.itself
+sluice_tools.plots | sluice_tools.tomlfile
+sluice_tools.errors | sluice_tools.itself
 host_sim
 sluice.program
 sluice.control | sluice.link | sluice.flow

@@ -121,13 +121,13 @@ class ConsoleApp(App[Exception | None]):
     def _read(self) -> None:
         try:
             for batch in self.source.events():
-                self.call_from_thread(self._take, batch)
+                self.call_from_thread(self._add, batch)
         except Exception as error:
             self.call_from_thread(self.exit, error)
 
-    def _take(self, batch: Sequence[Event]) -> None:
+    def _add(self, batch: Sequence[Event]) -> None:
         for event in batch:
-            self.history.take(event)
+            self.history.add(event)
         self._news = True
 
     def _redraw(self) -> None:

@@ -15,7 +15,7 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True)
-class LogLine:
+class TextLine:
     """Any other line arrived; every character of `text` is printable."""
 
     at: float
@@ -37,16 +37,16 @@ class LinkDown:
     reason: str
 
 
-Event = Sample | LogLine | LinkUp | LinkDown
+Event = Sample | TextLine | LinkUp | LinkDown
 
 
-def line_event(at: float, line: str) -> Sample | LogLine:
+def line_event(at: float, line: str) -> Sample | TextLine:
     """The event that a line of console text is."""
     try:
         stats = read_stats(line)
     except ValueError as error:
-        return LogLine(at, printable(f"damaged stats line, {error}: {line}"))
-    return LogLine(at, printable(line)) if stats is None else Sample(at, stats)
+        return TextLine(at, printable(f"damaged stats line, {error}: {line}"))
+    return TextLine(at, printable(line)) if stats is None else Sample(at, stats)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import Self
 
 from ...errors import UserError
 from ...serial.logfmt import Stats
-from .events import Event, LinkDown, LinkUp, LogLine, Sample
+from .events import Event, LinkDown, LinkUp, Sample, TextLine
 from .units import uptime
 
 DROPS = ("rejected", "overwritten", "failed", "shed")
@@ -18,7 +18,7 @@ DROPS = ("rejected", "overwritten", "failed", "shed")
 
 def plain(event: Event) -> str | None:
     """One readable line for a sample or a line of text; None for a change of the link."""
-    if isinstance(event, LogLine):
+    if isinstance(event, TextLine):
         return event.text
     if isinstance(event, Sample):
         return _plain_stats(event.stats)
@@ -43,7 +43,7 @@ def json_object(event: Event) -> str:
     match event:
         case Sample(at, stats):
             kind, content = "stats", asdict(stats)
-        case LogLine(at, text):
+        case TextLine(at, text):
             kind, content = "text", {"text": text}
         case LinkUp(at):
             kind, content = "connected", {}
@@ -57,7 +57,7 @@ def teleplot(event: Event) -> str | None:
 
     None for a change of the link.
     """
-    if isinstance(event, LogLine):
+    if isinstance(event, TextLine):
         return " " + event.text if event.text.startswith(">") else event.text
     if isinstance(event, Sample):
         ms = round(event.at * 1000)

@@ -4,7 +4,7 @@ from collections import deque
 from dataclasses import dataclass
 
 from ...serial.logfmt import Stats
-from .events import Event, Kernels, LinkDown, LinkUp, LogLine, Sample, kernels_in
+from .events import Event, Kernels, LinkDown, LinkUp, Sample, TextLine, kernels_in
 
 SAMPLES = 1200
 LOG_LINES = 1000
@@ -19,7 +19,7 @@ class Break:
 
 
 class History:
-    """Takes the events of a board in their order and keeps the newest of each kind."""
+    """Keeps the newest of each kind of a board's events, which are added in their order."""
 
     def __init__(self) -> None:
         self.link: LinkUp | LinkDown | None = None
@@ -32,11 +32,11 @@ class History:
         self.logged = 0
         """Lines ever put into `log`."""
 
-    def take(self, event: Event) -> None:
+    def add(self, event: Event) -> None:
         match event:
             case Sample():
                 self._sample(event)
-            case LogLine(_, text):
+            case TextLine(_, text):
                 self.kernels = kernels_in(text) or self.kernels
                 self.log.append(text)
                 self.logged += 1

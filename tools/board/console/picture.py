@@ -19,7 +19,7 @@ import click
 from ...errors import UserError
 from ...serial.logfmt import Stats
 from .app import ConsoleApp
-from .events import Event, LinkUp, LogLine, Sample
+from .events import Event, LinkUp, Sample, TextLine
 from .panels import Levels
 
 SIZE = (100, 30)
@@ -43,7 +43,7 @@ class MadeUpBoard:
         yield [
             LinkUp(start),
             *_run(start, _FIRST_RUN_S, seed=1),
-            LogLine(restart, "MPY: soft reboot"),
+            TextLine(restart, "MPY: soft reboot"),
             *_run(restart, _SECOND_RUN_S, seed=2),
         ]
         self._closed.wait()
@@ -56,7 +56,7 @@ def _run(start: float, length_s: int, seed: int) -> Iterator[Event]:
     """The events of a program that starts at `start`."""
     chance = random.Random(seed)
     admitted = denied = high_water = 0
-    yield LogLine(start, _START)
+    yield TextLine(start, _START)
     for up_s in range(1, length_s + 1):
         wave = 1 + math.sin(up_s / 7 + seed) + 0.4 * math.sin(up_s / 2.3)
         offered = max(0, round(350 * wave + chance.gauss(0, 15)))

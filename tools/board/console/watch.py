@@ -6,7 +6,7 @@ from queue import Empty, SimpleQueue
 
 from ...serial.frames import FRAME_SILENCE_S, TEXT_SILENCE_S, Frame, LineReader, Text
 from ...serial.port import Port, State
-from .events import Event, LinkDown, LinkUp, LogLine, line_event, printable
+from .events import Event, LinkDown, LinkUp, TextLine, line_event, printable
 
 _BACKLOG_BYTES = 4 << 20
 
@@ -86,7 +86,7 @@ class Watch:
         if not lost:
             return []
         self._told += lost
-        return [LogLine(time.time(), f"{lost} bytes lost: the console could not keep up")]
+        return [TextLine(time.time(), f"{lost} bytes lost: the console could not keep up")]
 
     def _link_event(self, state: State) -> LinkUp | LinkDown:
         now = time.time()

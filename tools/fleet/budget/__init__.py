@@ -2,6 +2,6 @@
 
 from .board import Grant, Report
 from .drive import Driver, clock_ms
-from .share import POLL_MS, Share
+from .gateway_share import POLL_MS, GatewayShare
 
-__all__ = ["POLL_MS", "Driver", "Grant", "Report", "Share", "clock_ms"]
+__all__ = ["POLL_MS", "Driver", "Grant", "Report", "GatewayShare", "clock_ms"]

@@ -47,7 +47,7 @@ class _Sent:
     ends_at: int
 
 
-class Board:
+class BoardShare:
     """A board of this gateway."""
 
     def __init__(self, name: str) -> None:
@@ -69,7 +69,7 @@ class Board:
     def connect(self, report: Report, now: int) -> None:
         """It has answered this connection's hello. What it was sent before may go on."""
         self.epoch = report.epoch
-        self._take(report, now)
+        self._receive(report, now)
 
     def hear(self, report: Report, now: int) -> bool:
         """What it says later; passed over if it is of another connection, or older.
@@ -79,7 +79,7 @@ class Board:
         if report.epoch != self.epoch or report.tick < self._reported.tick:
             return False
         before = self._reported
-        self._take(report, now)
+        self._receive(report, now)
         return (report.number, report.guaranteed) != (before.number, before.guaranteed)
 
     def expire(self, now: int) -> None:
@@ -114,7 +114,7 @@ class Board:
             return True
         return last.grant.number > self._reported.number and now - last.at >= again_ms
 
-    def _take(self, report: Report, now: int) -> None:
+    def _receive(self, report: Report, now: int) -> None:
         self._reported, self._reported_at = report, now
         self._keep([sent for sent in self._sent if sent.grant.number >= report.number])
 

@@ -7,7 +7,7 @@ from contextlib import aclosing, suppress
 
 from ..etcd import Etcd, EtcdUnavailable, Transaction
 from .board import Grant
-from .share import POLL_MS, Share
+from .gateway_share import POLL_MS, GatewayShare
 
 # Linux stops its monotonic clock while the machine sleeps; a lease goes on meanwhile.
 _CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
@@ -26,7 +26,7 @@ class Driver:
     on_grant: given each grant, to be sent to its board; must return soon.
     """
 
-    def __init__(self, share: Share, etcd: Etcd, on_grant: Callable[[Grant], None]) -> None:
+    def __init__(self, share: GatewayShare, etcd: Etcd, on_grant: Callable[[Grant], None]) -> None:
         self._share = share
         self._etcd = etcd
         self._on_grant = on_grant

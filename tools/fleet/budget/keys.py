@@ -31,7 +31,7 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Member:
+class GatewayEntry:
     """A gateway's own entry."""
 
     turn: int
@@ -55,7 +55,7 @@ class Keys:
         self.rate = f"/budget/{budget}"
         self.boards = f"/budget/{budget}/board/"
         self.claims = f"/budget/{budget}/claim/"
-        self.members = f"/budget/{budget}/gateway/"
+        self.gateways = f"/budget/{budget}/gateway/"
 
 
 def check_name(what: str, name: str) -> None:
@@ -100,7 +100,7 @@ def write_reservation(reservation: Reservation) -> bytes:
     )
 
 
-def read_member(value: bytes) -> Member:
+def read_entry(value: bytes) -> GatewayEntry:
     """Boards that make no sense are left out: they only steer what is asked for."""
     try:
         fields = json.loads(value)
@@ -108,15 +108,15 @@ def read_member(value: bytes) -> Member:
         if isinstance(fields["turn"], int) and all(
             _is_rate(b.guaranteed) and _is_rate(b.demand) for b in boards.values()
         ):
-            return Member(fields["turn"], boards)
+            return GatewayEntry(fields["turn"], boards)
     except (ValueError, TypeError, KeyError, AttributeError):
         pass
-    return Member(0, {})
+    return GatewayEntry(0, {})
 
 
-def write_member(member: Member) -> bytes:
-    boards = {name: [asked.guaranteed, asked.demand] for name, asked in member.boards.items()}
-    return _json({"turn": member.turn, "boards": boards})
+def write_entry(entry: GatewayEntry) -> bytes:
+    boards = {name: [asked.guaranteed, asked.demand] for name, asked in entry.boards.items()}
+    return _json({"turn": entry.turn, "boards": boards})
 
 
 def _integer(value: bytes | None) -> int | None:

@@ -11,10 +11,10 @@ import aiohttp
 
 from ..etcd import Etcd
 from .boards import BoardsProcess
-from .fleet import plans, start
+from .local import plans, start
+from .observer import Observer, meanwhile, samples, until
 from .peers import BOARDS, take_turns
 from .servers import EtcdNode, GatewayProcess, board_table, etcd_table
-from .watch import Watch, meanwhile, samples, until
 
 SCRAPED_EVERY_S = (0, 5, 1)
 """How often /metrics is read while it is measured, one after the other; 0: not at all."""
@@ -93,9 +93,9 @@ async def _measure(
             rate = (count + peers * BOARDS) * _PER_BOARD
             await etcd.put(f"/budget/{_BUDGET}", b"%d" % rate)
         start(stack, [gateway])
-        watch = Watch(etcd)
-        async with watch.thresholds():
-            seen = watch.seen.thresholds
+        observer = Observer(etcd)
+        async with observer.thresholds():
+            seen = observer.seen.thresholds
             await until(lambda: len(seen) == count, f"all of {count} boards in etcd", _START_S)
         tell(f"{count} boards: warming up")
         url = f"http://{gateway.address}/metrics"

@@ -10,8 +10,8 @@ from host_sim.percentile import percentile
 
 from ..etcd import Etcd
 from ..watermark import KEY, Watermark, write
-from .fleet import LocalFleet
-from .watch import Watch, until
+from .local import LocalFleet
+from .observer import Observer, until
 
 _STEP_S = 60.0
 _PAUSE_S = 0.2
@@ -45,23 +45,23 @@ def measure(
 async def _measure(fleet: LocalFleet, writes: int, tell: Callable[[str], None]) -> list[float]:
     times = []
     async with Etcd([fleet.etcd.address]) as etcd:
-        watch = Watch(etcd)
-        async with watch.thresholds():
-            count, seen = len(fleet.plans), watch.seen
+        observer = Observer(etcd)
+        async with observer.thresholds():
+            count, seen = len(fleet.plans), observer.seen
             tell(f"waiting until {count} boards are met")
             await until(lambda: len(seen.thresholds) == count, "all boards in etcd", _STEP_S)
             for i in range(writes):
                 tell(f"write {i + 1} of {writes}")
-                times.append(await _one(etcd, watch, 500 + i))
+                times.append(await _one(etcd, observer, 500 + i))
                 await asyncio.sleep(_PAUSE_S)
     return times
 
 
-async def _one(etcd: Etcd, watch: Watch, ms: int) -> float:
+async def _one(etcd: Etcd, observer: Observer, ms: int) -> float:
     begun = time.monotonic()
     await etcd.put(KEY, write(Watermark(ms, 0)))
     last = await until(
-        lambda: watch.seen.confirmed(lambda it: it.watermark_ms == ms, begun),
+        lambda: observer.seen.confirmed(lambda it: it.watermark_ms == ms, begun),
         f"{ms} ms confirmed by every board",
         _STEP_S,
     )

@@ -8,7 +8,7 @@ import asyncio
 import random
 from contextlib import suppress
 
-from ..budget.keys import Asked, Keys, Member, write_count, write_member
+from ..budget.keys import Asked, GatewayEntry, Keys, write_count, write_entry
 from ..etcd import Etcd, EtcdUnavailable, Transaction, Write
 
 BOARDS = 100
@@ -38,7 +38,7 @@ async def _gateway(etcd: Etcd, keys: Keys, me: str) -> None:
         boards[chance.choice(names)] = Asked(0, chance.randint(1, 40))
         claim = sum(asked.demand for asked in boards.values())
         writes = (
-            Write(keys.members + me, write_member(Member(turn, boards))),
+            Write(keys.gateways + me, write_entry(GatewayEntry(turn, boards))),
             Write(keys.claims + me, write_count(claim)),
         )
         with suppress(EtcdUnavailable):  # the next turn writes all of it again

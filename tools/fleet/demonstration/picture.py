@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 
 from ...plots import BLUE, COLORS, GREY, ORANGE, RED, panels, plain_numbers, save
 from ..watermark.rule import RAISE_MS
-from .fleet import RATES, SLOT_SIZE, SLOTS, plans
+from .local import RATES, SLOT_SIZE, SLOTS, plans
 from .pressure import CONFIRMED, FIRES, IN_ETCD, MENDED, RECOVERED, RESOLVED, SLOW, Pressure
 
 _BEFORE_S = 3.0

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from ..etcd import Etcd
 from . import rules
-from .fleet import SLOTS, LocalFleet, start
+from .local import SLOTS, LocalFleet, start
+from .observer import BACKLOG, Observer, until
 from .servers import DEPLOY, Alertmanager, OperatorProcess, Prometheus
 from .timeline import Threshold, Timeline
-from .watch import BACKLOG, Watch, until
 
 SLOW_PER_S = 4
 """What the slow sink takes, records a second."""
@@ -91,18 +91,18 @@ async def _watch(
     slow = fleet.plans[0].name
     addresses = [gateway.address for gateway in fleet.gateways]
     async with Etcd([fleet.etcd.address]) as etcd:
-        watch = Watch(etcd)
-        async with watch.thresholds(), watch.pressure(addresses, alertmanager):
-            await _all_there(fleet, prometheus, watch.seen, tell)
+        observer = Observer(etcd)
+        async with observer.thresholds(), observer.pressure(addresses, alertmanager):
+            await _all_there(fleet, prometheus, observer.seen, tell)
             await asyncio.sleep(_CALM_S)
-            await until(lambda: _calm(watch.seen, quick), "calm before the slow sink", _START_S)
+            await until(lambda: _calm(observer.seen, quick), "calm before the slow sink", _START_S)
             fleet.pace(slow, SLOW_PER_S)
-            await _rise(watch.seen, slow, quick, tell)
+            await _rise(observer.seen, slow, quick, tell)
             await asyncio.sleep(_HOLD_S)
             fleet.pace(slow, None)
-            await _recovery(watch.seen, tell)
+            await _recovery(observer.seen, tell)
             await asyncio.sleep(_CALM_S)
-    return watch.seen
+    return observer.seen
 
 
 def _calm(seen: Timeline, quick: rules.Rules) -> bool:

@@ -9,7 +9,7 @@ from contextlib import aclosing
 
 from ...serial.logfmt import Stats
 from ...serial.member import Report
-from ..budget import Driver, Grant, Share, clock_ms
+from ..budget import Driver, GatewayShare, Grant, clock_ms
 from ..budget import Report as ShareReport
 from ..etcd import Etcd, EtcdError
 from ..logs import event
@@ -55,7 +55,7 @@ class Coordinator:
         self._budget = config.etcd.budget
         self._boards: dict[str, Board] = {}
         self._thresholds = Thresholds(etcd, _new_id(config))
-        self._share: Share | None = None
+        self._share: GatewayShare | None = None
         self._driver: Driver | None = None
         self._demands: defaultdict[str, Demand] = defaultdict(Demand)  # by board
 
@@ -133,7 +133,7 @@ class Coordinator:
         """Under an ID of its own each time, like another gateway: the old one's claim runs out."""
         assert self._budget is not None
         gateway = _new_id(self._config)
-        share = Share(gateway, self._budget)
+        share = GatewayShare(gateway, self._budget)
         for board in self._config.boards:
             share.join(board.name, board.guaranteed)
         self._share = share

@@ -9,9 +9,9 @@ import click
 from host_sim import FIRMWARE
 
 from .finding import Finding
-from .frames import MOST_WORDS
 from .report import Report
 from .report import check as run
+from .stack import MOST_WORDS
 
 
 @click.command()

@@ -9,9 +9,9 @@ from ...errors import UserError
 from .allocation import Allocation
 from .callgraph import CallGraph
 from .finding import Finding
-from .frames import Frames
 from .library import Library
 from .source import Function, Given
+from .stack import Stack
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ def check(folder: Path) -> Report:
     hot = [one for one in library.functions if one.hot or one.is_machine_code]
     if not hot:
         raise UserError(f"{folder}: no function whose docstring says 'Hot.'")
-    frames = Frames(library)
+    stack = Stack(library)
     allocation = Allocation(graph)
 
     ways: dict[Function, list[list[Function]]] = defaultdict(list)
@@ -52,13 +52,13 @@ def check(folder: Path) -> Report:
     findings = [
         (finding, min(chains, key=len))
         for function in ways
-        for finding in dict.fromkeys(frames.findings(function) + allocation.findings(function))
+        for finding in dict.fromkeys(stack.findings(function) + allocation.findings(function))
         if (chains := [chain for chain in ways[function] if not _announced(finding, chain)])
     ]
     calls = [target for function in ways for _, target in graph.calls(function)]
     return Report(
         hot=hot,
-        reached={function: frames.of(function).words for function in ways},
+        reached={function: stack.of(function).words for function in ways},
         given=sorted({target.name for target in calls if isinstance(target, Given)}),
         findings=sorted(findings, key=lambda pair: (pair[0].function.module.path, pair[0].line)),
     )

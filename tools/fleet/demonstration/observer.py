@@ -26,7 +26,7 @@ _EVERY_S = 0.2
 _T = TypeVar("_T")
 
 
-class Watch:
+class Observer:
     """Writes a timeline of what it sees, while it is entered."""
 
     def __init__(self, etcd: Etcd) -> None:

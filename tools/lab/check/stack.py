@@ -27,7 +27,7 @@ _HANDLER_WORDS = 3  # an exception handler: where it is, its stack, the exceptio
 
 
 @dataclass(frozen=True)
-class Frame:
+class Use:
     """What a call takes.
 
     words:   of its frame; 0 in machine code.
@@ -38,8 +38,8 @@ class Frame:
     closure: int
 
 
-class Frames:
-    """The frames of all functions of a library, compiled as `sluice flash` compiles them."""
+class Stack:
+    """What all functions of a library take from it, compiled as `sluice flash` compiles them."""
 
     def __init__(self, library: Library) -> None:
         places = defaultdict(list)  # two functions can have one name, as a property's
@@ -48,41 +48,41 @@ class Frames:
         numbers = _built_in_names(sorted({name for _, path in places for name in path}))
         compiled = {module: _compiled(module) for module in library.modules.values()}
 
-        self._frames = {}
+        self._uses = {}
         for (module, path), functions in places.items():
             codes = compiled[module][tuple(numbers[name] for name in path)]
             if len(functions) == len(codes):
-                frames = map(_frame, functions, codes)
-                self._frames.update(zip(functions, frames, strict=True))
+                uses = map(_use, functions, codes)
+                self._uses.update(zip(functions, uses, strict=True))
 
-    def of(self, function: Function) -> Frame:
-        """The frame of a call; UserError when the function's code cannot be told from others'."""
-        if function not in self._frames:
+    def of(self, function: Function) -> Use:
+        """What a call takes; UserError when the function's code cannot be told from others'."""
+        if function not in self._uses:
             raise UserError(
                 f"{function.module.path}:{function.node.lineno}: {function.label} is not in the "
                 "compiled code, or not as often as in the source; give it a name of its own"
             )
-        return self._frames[function]
+        return self._uses[function]
 
     def findings(self, function: Function) -> list[Finding]:
         """What of the function's call goes to the heap."""
-        frame = self.of(function)
+        use = self.of(function)
         line = function.node.lineno
         found = []
-        if frame.words > MOST_WORDS:
-            what = f"a frame of {frame.words} words; {MOST_WORDS} fit on the stack"
+        if use.words > MOST_WORDS:
+            what = f"a frame of {use.words} words; {MOST_WORDS} fit on the stack"
             found.append(Finding(function, line, what))
-        if frame.closure > MOST_ARGUMENTS:
-            what = f"a closure with {frame.closure} variables and arguments; {MOST_ARGUMENTS} fit"
+        if use.closure > MOST_ARGUMENTS:
+            what = f"a closure with {use.closure} variables and arguments; {MOST_ARGUMENTS} fit"
             found.append(Finding(function, line, what))
         return found
 
 
-def _frame(function: Function, code: mpy.Code) -> Frame:
+def _use(function: Function, code: mpy.Code) -> Use:
     closed_over = code.arguments - len(function.parameters)
     # Whoever calls may name an argument that has a default, which then takes two words.
     named = 2 * code.keyword_only + len(function.node.args.defaults)
-    return Frame(
+    return Use(
         words=0 if function.is_machine_code else code.state + _HANDLER_WORDS * code.handlers,
         closure=code.arguments + named if closed_over else 0,
     )

@@ -12,21 +12,21 @@ from typing import TypeVar
 from ...errors import UserError
 from ..etcd.data import Compare, Is, Outcome, Snapshot, Transaction, Update, Write, prefix_end
 from ..etcd.mirror import Mirror
-from .board import Board, Grant, Report
+from .board import BoardShare, Grant, Report
 from .fair import extras
 from .keys import (
     RATE_MAX,
     Asked,
+    GatewayEntry,
     Keys,
-    Member,
     Reservation,
     check_name,
     read_claim,
-    read_member,
+    read_entry,
     read_rate,
     read_reservation,
     write_count,
-    write_member,
+    write_entry,
     write_reservation,
 )
 from .terms import EXPIRED_MS, LEASE_MS, RENEW_MS
@@ -59,12 +59,12 @@ class _Peer:
     mod_revision: int
     seen_at: int
     tried_at: int | None = None
-    read: Member | None = None
+    read: GatewayEntry | None = None
 
     @property
-    def member(self) -> Member:
+    def entry(self) -> GatewayEntry:
         if self.read is None:
-            self.read = read_member(self.value)
+            self.read = read_entry(self.value)
         return self.read
 
 
@@ -77,7 +77,7 @@ class _Plan:
     raises: bool = False
 
 
-class Share:
+class GatewayShare:
     """The part of one gateway in one budget.
 
     gateway: a name that no other process has or had, so that nobody takes this one's claim for his.
@@ -99,7 +99,7 @@ class Share:
         self._spare = 0  # of the rate, what is not guaranteed
         self._claimed = 0
         self._peers: dict[str, _Peer] = {}
-        self._boards: dict[str, Board] = {}
+        self._boards: dict[str, BoardShare] = {}
         self._leaving: set[str] = set()
         self._turn = 0
         self._turns: dict[int, _Turn] = {}  # those that may be made on what the mirror shows
@@ -124,7 +124,7 @@ class Share:
         check_name("board", board)
         if not 0 <= guaranteed <= RATE_MAX:
             raise UserError(f"board {board}: guaranteed {guaranteed}: expected 0 to {RATE_MAX}")
-        self._boards.setdefault(board, Board(board)).wanted = guaranteed
+        self._boards.setdefault(board, BoardShare(board)).wanted = guaranteed
         self._leaving.discard(board)
         self._targets_stale = True
 
@@ -196,7 +196,7 @@ class Share:
                 spare_is_known = False
             elif gateway := _after(key, self._keys.claims):
                 _put(self._claims, gateway, kv and read_claim(kv.value))
-            elif gateway := _after(key, self._keys.members):
+            elif gateway := _after(key, self._keys.gateways):
                 peer = kv and _Peer(kv.value, kv.mod_revision, now)
                 self._put_peer(gateway, peer)
                 about_me |= gateway == self._me
@@ -238,7 +238,7 @@ class Share:
     def _own_entry_changed(self) -> None:
         # Each turn asked for so far was to be made on the entry as it was: all but this are void.
         peer = self._peers.get(self._me)
-        self._lease = self._turns.get(peer.member.turn) if peer else None
+        self._lease = self._turns.get(peer.entry.turn) if peer else None
         self._turns.clear()
 
     def _next_transaction(self, now: int) -> Transaction | None:
@@ -259,7 +259,7 @@ class Share:
         plan = self._plan(now, may_raise=not (self._refused and due))
         boards = {b.name: self._asked(b) for b in self._boards.values()}
         same = plan.claim == self._claims.get(self._me, 0) and not plan.boards
-        if peer and not due and same and boards == peer.member.boards:
+        if peer and not due and same and boards == peer.entry.boards:
             return None
         return self._renewal(plan, boards, now)
 
@@ -297,12 +297,12 @@ class Share:
         guaranteed = {name: kept.guaranteed if kept else 0 for name, kept in plan.boards.items()}
         self._turns[self._turn] = _Turn(now, plan.claim, guaranteed)
         self._asked_at = now
-        member = write_member(Member(self._turn, boards))
+        entry = write_entry(GatewayEntry(self._turn, boards))
         writes = [
-            Write(self._keys.members + self._me, member),
+            Write(self._keys.gateways + self._me, entry),
             Write(self._keys.claims + self._me, write_count(plan.claim)),
         ]
-        compares = [self._unchanged(self._keys.members + self._me)]
+        compares = [self._unchanged(self._keys.gateways + self._me)]
         for name, kept in plan.boards.items():
             key = self._keys.boards + name
             compares.append(self._unchanged(key))
@@ -345,7 +345,7 @@ class Share:
         return None
 
     def _removal(self, gateway: str) -> Transaction:
-        key = self._keys.members + gateway
+        key = self._keys.gateways + gateway
         writes = (Write(key, None), Write(self._keys.claims + gateway, None))
         return Transaction((self._unchanged(key),), writes)
 
@@ -397,7 +397,7 @@ class Share:
         if self._targets_stale and now >= self._targets_due:
             self._targets = self._compute_targets()
             self._targets_stale = False
-            boards = sum(len(peer.member.boards) for peer in self._peers.values())
+            boards = sum(len(peer.entry.boards) for peer in self._peers.values())
             self._targets_due = now + boards // _BOARDS_PER_MS
         return self._targets
 
@@ -406,7 +406,7 @@ class Share:
             (board, gateway): asked
             for gateway, peer in self._peers.items()
             if gateway != self._me
-            for board, asked in peer.member.boards.items()
+            for board, asked in peer.entry.boards.items()
         }
         asked |= {(b.name, self._me): self._asked(b) for b in self._boards.values()}
         order = sorted(asked)
@@ -423,7 +423,7 @@ class Share:
         shares = dict(zip(order, extras(max(0, left), demands), strict=True))
         return {name: shares[name, self._me] for name in self._boards}
 
-    def _asked(self, board: Board) -> Asked:
+    def _asked(self, board: BoardShare) -> Asked:
         if board.epoch is None or self._stopping:
             return Asked(0, 0)
         return Asked(board.wanted, board.demand)
@@ -432,17 +432,17 @@ class Share:
         kept = self._reserved.get(board)
         return kept.guaranteed if kept else 0
 
-    def _is_adopted(self, board: Board) -> bool:
+    def _is_adopted(self, board: BoardShare) -> bool:
         kept = self._reserved.get(board.name)
         return kept is not None and (kept.gateway, kept.epoch) == (self._me, board.epoch)
 
-    def _may_tell(self, board: Board) -> bool:
+    def _may_tell(self, board: BoardShare) -> bool:
         """Not before the ledger names this connection: an older one may still lower the share."""
         return board.epoch is not None and (
             board.name not in self._reserved or self._is_adopted(board)
         )
 
-    def _guaranteed_share(self, board: Board) -> int:
+    def _guaranteed_share(self, board: BoardShare) -> int:
         """What the board may fall back to, whatever becomes of the turns that are under way."""
         kept = self._guaranteed_by_ledger(board.name)
         least = min(board.wanted, kept)
@@ -450,7 +450,7 @@ class Share:
             least = min(least, turn.guaranteed.get(board.name, kept))
         return least
 
-    def _forget(self, board: Board) -> None:
+    def _forget(self, board: BoardShare) -> None:
         gone = board.name not in self._reserved and not any(
             board.name in turn.guaranteed for turn in self._turns.values()
         )

@@ -3,8 +3,8 @@
 import pytest
 from planted_library import check_source, places, write
 
-from sluice_tools.lab.check.frames import Frame, Frames
 from sluice_tools.lab.check.library import Library
+from sluice_tools.lab.check.stack import Stack, Use
 
 
 def function(n: int, parameters: str = "", local: int = 0, rest: str = "return 0") -> str:
@@ -81,10 +81,10 @@ def closure(closed: int, arguments: str) -> str:
 )
 def test_closures(tmp_path, closed, arguments, counted):
     library = Library(write(tmp_path, closures=closure(closed, arguments)))
-    frames = Frames(library)
+    stack = Stack(library)
     [put] = [function for function in library.functions if function.hot]
-    assert frames.of(put).closure == counted
-    assert [found.what for found in frames.findings(put)] == (
+    assert stack.of(put).closure == counted
+    assert [found.what for found in stack.findings(put)] == (
         [f"a closure with {counted} variables and arguments; 5 fit"] if counted > 5 else []
     )
 
@@ -182,10 +182,10 @@ def test_functions_of_one_name_are_told_apart(tmp_path):
             return a, b, c
     '''
     library = Library(write(tmp_path, queue=source))
-    frames = Frames(library)
+    stack = Stack(library)
     getter, setter = library.functions
-    assert frames.of(getter) == Frame(words=2, closure=0)
-    assert frames.of(setter).words > 6
+    assert stack.of(getter) == Use(words=2, closure=0)
+    assert stack.of(setter).words > 6
 
 
 def test_a_function_that_the_compiler_leaves_out(tmp_path):
