@@ -32,6 +32,7 @@ from sluice.link.logline import LogLine
 from sluice.link.session import Session
 from sluice.program.config import check
 from sluice.program.member import Member
+from sluice.program.program import Program
 from sluice.program.settings import Settings
 from sluice.program.share import Share
 from sluice.program.trial import Trial
@@ -331,10 +332,9 @@ def tuned_buckets():
     for make in (TunableBucket, Pacer):
         for rate, low, high in ((500, 1, 100000), (None, 1, 2), (0, 7, 7)):
             bucket = make(rate, 10, 1000, clock.ticks)
-            name = "pacer.Pacer." if make is Pacer else "tunable.TunableBucket."
             for _ in range(2):
                 for n in (1, 0, 10, 11, 1, 1):
-                    hot(name + "tune", lambda: bucket.tune(n * 1000))
+                    hot("tunable.TunableBucket.tune", lambda: bucket.tune(n * 1000))
                     if make is Pacer:
                         hot("pacer.Pacer.try_acquire", lambda: bucket.try_acquire(n))
                         hot("pacer.Pacer.take_up_to", lambda: bucket.take_up_to(n))
@@ -348,6 +348,7 @@ def tuned_buckets():
                     clock.now = clock.now + 3 & SMALL_MAX
                 bucket.reset()
                 bucket.set_range(low, high)
+            hot("tunable._Range.tune", lambda: bucket._range.tune(low))
             tuner = RateTuner(bucket, low, high)
             for tried, missed, waited, latency in (
                 (0, 0, 0, 0),
@@ -554,6 +555,62 @@ def small_parts():
     hot("pulses.Pulses.pulse", pulses.pulse, lambda: pulses.pulse(None))
 
 
+class Board:
+    """What Program asks of a board, with nothing behind it."""
+
+    NAME = "hot"
+    FLASH = ""
+    TICKS_PER_S = 1000
+    SLEEPS_WITH = ("timer",)
+    ticks = staticmethod(clock.ticks)
+
+    def open_led(self):
+        return lambda lit: None
+
+    def start_timer(self, period_ms, handler):
+        pass
+
+    def lightsleep(self, ms):
+        pass
+
+    def idle(self):
+        pass
+
+    def WDT(self, timeout):
+        return self
+
+    def feed(self):
+        pass
+
+
+def programs():
+    for values in (
+        {"control": "pid", "source": "link", "sink": "link", "watchdog_ms": 1000},
+        {"control": "rate", "source": "timer", "sink": "null", "light_sleep_ms": 50},
+        {"control": "codel", "overflow": "overwrite"},
+    ):
+        line = Line()
+        program = Program(check(values, 1000), Board(), line)
+        program.start()
+        controls = program.controls
+        hot("controls.Controls.limit_changed", controls.limit_changed)
+        hot("controls.Controls.rate_changed", controls.rate_changed)
+        for ms in (0, 500, SMALL_MAX):
+            hot("controls.Controls.set_watermark", lambda: controls.set_watermark(ms))
+        for step in (1, 999, 1, 1000):
+            clock.now = clock.now + step & SMALL_MAX
+            for size in (1, 16):
+                put(program.ring, size)
+            for _ in range(3):
+                hot("program.Program.turn", program.turn)
+                hot("program.Program.rest", program.rest)
+            for moved in (0, 1):
+                hot("program.Program._progresses", lambda: program._progresses(moved))
+            hot("controls.Controls.close_interval", lambda: controls.close_interval(clock.now))
+            hot("statsline.StatsLine.write", program._stats_line.write)
+        assert program.stats.up_s > 1
+
+
 for part in (
     buckets,
     queues,
@@ -573,6 +630,7 @@ for part in (
     routers,
     tiered_queues,
     waits,
+    programs,
     small_parts,
 ):
     part()
