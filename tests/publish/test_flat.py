@@ -81,11 +81,6 @@ class Queue(Ring):
 # In machine code.
 Queue = kernel("queue", "Queue", Queue)
 Other = Queue
-
-try:
-    from sluice.queue.queue_native import Queue
-except ImportError:
-    pass
 '''
 FLAT = '''"""About."""
 from micropython import const
