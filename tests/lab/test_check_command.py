@@ -37,7 +37,8 @@ def test_the_firmware_in_figures():
     assert facts["findings"] == []
     assert facts["reached"] == len(facts["frames"]) > facts["hot"] > 40
     assert facts["largest_frame"]["words"] == max(facts["frames"].values()) <= 11
-    assert {"limit.bucket.TokenBucket.try_acquire", "queue.ring.Ring._claim"} <= facts["frames"].keys()
+    names = {"limit.bucket.TokenBucket.try_acquire", "queue.ring.Ring._claim"}
+    assert names <= facts["frames"].keys()
 
 
 def test_findings_as_lines(tmp_path, monkeypatch):
