@@ -2,13 +2,14 @@
 
 import csv
 import json
+from array import array
 
 import pytest
 from click.testing import CliRunner
 
 from sluice_tools.cli import main
 from sluice_tools.errors import UserError
-from sluice_tools.lab.experiments import command
+from sluice_tools.lab.experiments import command, control, shapes
 from sluice_tools.lab.experiments.result import plain_table, table
 from sluice_tools.lab.runtimes import Microbit
 
@@ -115,6 +116,40 @@ def test_a_rush_of_half_more_loses_less(quick):
         if row["experiment"] == "starved"
     }
     assert lost["+50%"] < lost["no rule"] < lost["-50%"]
+
+
+def test_conclusions_follow_the_figures():
+    worst = ["-", "50.0", "900", "990"]
+    steps = [
+        [name, stretch.name, 1000, *worst[1:], "0", "0", failed]
+        for stretch in control.STEP.stretches
+        for name, failed in (("none", 5), ("PID", 6), ("rate tuning", 7))
+    ]
+    steps[1][3] = "10.0"  # PID's loss in the first stretch
+    rushed = [["no rule", 1, *worst[1:]], ["+50%", 1, *worst[1:]], ["-50%", 1, "4.0", "900", "980"]]
+    first, *_, starved, tuning = control._advice(steps, rushed).splitlines()
+    assert first.startswith(
+        "- load 700/s: the least loss 10% (PID), the least p50 900 ms (none; PID"
+    )
+    assert "the least loss 4% (-50%)" in starved and "p99 980 ms (-50%)" in starved
+    assert "7 attempts failed in place of 5" in tuning
+
+    bound = shapes._bound(shapes._LONG, 99)  # 3: the burst alone
+
+    def granted(name, demand, count):
+        return shapes.Run(name, demand, shapes._LONG, 100, 0, array("q", [0] * count))
+
+    runs = [granted("Pacer", "always", bound), granted("float", "always", bound - 1)]
+    runs += [granted("Pacer", "at edges", bound), granted("burst of 1", "at edges", bound + 2)]
+    runs.append(granted("burst of 1", "always", bound + 1))
+    rate = shapes._FAST[0]
+    advice = shapes._advice(runs, {"Pacer": [rate, rate], "token bucket": [rate, rate / 2]})
+    assert advice.splitlines() == [
+        "- More than the bound in some stretch of time: burst of 1 +2.",
+        "- Less than the bound with demand always waiting: float -1.",
+        f"- Tokens a second lost after 12 days, of {rate}: token bucket -{rate // 2}.",
+        "- None of these: fixed window; Pacer; float, wrap handled.",
+    ]
 
 
 def test_a_trace_is_played_at_the_same_mean_rate(tmp_path):

@@ -67,14 +67,14 @@ class BoardShare:
         self._sent: list[_Sent] = []  # those that it may be applying, or may still take
 
     def connect(self, report: Report, now: int) -> None:
-        """It has answered this connection's hello. What it was sent before may go on."""
+        """Notes the answer to this connection's hello. Grants sent before may still apply."""
         self.epoch = report.epoch
         self._receive(report, now)
 
     def hear(self, report: Report, now: int) -> bool:
-        """What it says later; passed over if it is of another connection, or older.
+        """Notes a later report; ignores one of another connection, or an older one.
 
-        Whether it says another thing than before, its clock aside.
+        Returns whether it differs from the one before in more than the clock.
         """
         if report.epoch != self.epoch or report.tick < self._reported.tick:
             return False
@@ -88,7 +88,10 @@ class BoardShare:
             self._keep([sent for sent in self._sent if sent.ends_at > now])
 
     def grant(self, guaranteed: int, extra: int, ends_at: int, now: int) -> Grant | None:
-        """The next grant, over before `ends_at` on the gateway's clock; None: there is no time."""
+        """Returns the next grant, which ends before `ends_at`, by the gateway's clock.
+
+        None: there is no time left for one.
+        """
         assert self.epoch is not None
         span = on_board(ends_at - self._reported_at)
         if ends_at <= now or span <= 0:
@@ -100,10 +103,10 @@ class BoardShare:
         return grant
 
     def needs(self, guaranteed: int, extra: int, ends_at: int, now: int, again_ms: int) -> bool:
-        """Whether it has to be told: it is something else, it runs out, or it may be lost.
+        """Whether the board needs a grant: the rate changed, time runs out, or one may be lost.
 
-        Not for every turn of a busy gateway: what it has may end up to a renewal before the lease,
-        when there are still several seconds to go.
+        A grant is not repeated at each turn of a busy gateway: the last one may end up to RENEW_MS
+        before the lease does, when there are still several seconds to go.
         """
         if not self._sent:
             return extra > 0 or guaranteed != self._reported.guaranteed

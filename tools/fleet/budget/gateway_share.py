@@ -117,7 +117,7 @@ class GatewayShare:
     # What the boards do.
 
     def join(self, board: str, guaranteed: int) -> None:
-        """The board takes part, with this share guaranteed; again: with another share.
+        """Lets the board take part with this share guaranteed; again: with another share.
 
         UserError: the name cannot stand in a key, or the share is not 0 .. RATE_MAX.
         """
@@ -129,37 +129,37 @@ class GatewayShare:
         self._targets_stale = True
 
     def leave(self, board: str) -> None:
-        """The board takes part no more. Its guaranteed share is kept until it confirms 0."""
+        """Ends the board's part. Its guaranteed share stays reserved until it confirms 0."""
         self._boards[board].wanted = self._boards[board].demand = 0
         self._leaving.add(board)
         self._targets_stale = True
 
     def ask(self, board: str, demand: int) -> None:
-        """The rate that the board could use, 0 or more; above RATE_MAX it counts as that."""
+        """Notes the rate that the board could use, 0 or more; above RATE_MAX it counts as that."""
         demand = min(demand, RATE_MAX)
         if board not in self._leaving and self._boards[board].demand != demand:
             self._boards[board].demand = demand
             self._targets_stale = True
 
     def connected(self, board: str, report: Report, now: int) -> None:
-        """The board has answered this connection's hello with this report."""
+        """Notes the report with which the board has answered this connection's hello."""
         self._boards[board].connect(report, now)
         self._targets_stale = True
 
     def reported(self, board: str, report: Report, now: int) -> bool:
-        """What a board says, in the order in which it said it. Another epoch's is passed over.
+        """Notes what a board reports, in its order. A report of another epoch is ignored.
 
         Whether that gives `poll` anything new to do.
         """
         return self._boards[board].hear(report, now)
 
     def disconnected(self, board: str) -> None:
-        """The board cannot be reached. It gives up what is not guaranteed by itself."""
+        """Notes that the board cannot be reached. By itself it falls back to what is guaranteed."""
         self._boards[board].epoch = None
         self._targets_stale = True
 
     def stop(self) -> None:
-        """Gives everything back that is not guaranteed, and then leaves."""
+        """Begins to give back all that is not guaranteed; then the gateway leaves."""
         self._stopping = True
         self._targets_stale = True
 
@@ -180,7 +180,7 @@ class GatewayShare:
     # What etcd says.
 
     def saw(self, news: Snapshot | Update, now: int) -> bool:
-        """The next of what `Etcd.follow` yields.
+        """Receives the next of what `Etcd.follow` yields.
 
         Whether that gives `poll` anything to do at once: not what other gateways ask and claim.
         """
@@ -207,7 +207,7 @@ class GatewayShare:
         return about_me or not spare_is_known
 
     def answered(self, outcome: Outcome | None, now: int) -> None:
-        """What became of the last transaction; None: it may have been made, or may still be."""
+        """Receives the outcome of the last transaction; None: unknown, it may still be made."""
         self._asking = False
         if outcome is not None:
             self._refused = not outcome.committed
@@ -217,7 +217,7 @@ class GatewayShare:
     # What is to be done.
 
     def poll(self, now: int) -> Iterator[Transaction | Grant]:
-        """What has to be asked of etcd, and told to boards, now."""
+        """Returns what has to be asked of etcd, and told to boards, now."""
         for board in self._boards.values():
             board.expire(now)
         for name in sorted(self._leaving):
@@ -312,7 +312,7 @@ class GatewayShare:
         return Transaction(tuple(compares), tuple(writes))
 
     def _nobody_else_took(self) -> list[Compare]:
-        """Nothing of what the sum is made of was written since it was computed.
+        """Returns the conditions that no term of the sum was written since it was computed.
 
         What was deleted since does not matter: the sum only fell. The own claim is left out: it
         has changed only if the own entry has.
@@ -370,7 +370,7 @@ class GatewayShare:
                     yield grant
 
     def _limit(self, now: int) -> tuple[int, int]:
-        """What may be handed out above the guaranteed shares, and until when."""
+        """Returns what may be granted above the guaranteed shares, and until when."""
         if self._lease is None:
             return 0, now
         ends_at = self._lease.asked_at + LEASE_MS
@@ -380,7 +380,7 @@ class GatewayShare:
         return min(self._claims.get(self._me, 0), self._fits(), *turns), ends_at
 
     def _fits(self) -> int:
-        """What fits of the own claim, should the budget have been lowered below what is claimed.
+        """Returns how much of the own claim fits if the budget was lowered below all claims.
 
         The gateways keep theirs in the order of their names, as far as they fit.
         """
@@ -391,7 +391,7 @@ class GatewayShare:
         return sum(board.extra for board in self._boards.values())
 
     def _fair_targets(self, now: int) -> dict[str, int]:
-        """What each own board shall have above its guaranteed share."""
+        """Returns what each own board is due above its guaranteed share."""
         if self._stopping:
             return {}
         if self._targets_stale and now >= self._targets_due:
@@ -437,13 +437,13 @@ class GatewayShare:
         return kept is not None and (kept.gateway, kept.epoch) == (self._me, board.epoch)
 
     def _may_tell(self, board: BoardShare) -> bool:
-        """Not before the ledger names this connection: an older one may still lower the share."""
+        """Whether the ledger names this connection: before, an older one may lower the share."""
         return board.epoch is not None and (
             board.name not in self._reserved or self._is_adopted(board)
         )
 
     def _guaranteed_share(self, board: BoardShare) -> int:
-        """What the board may fall back to, whatever becomes of the turns that are under way."""
+        """Returns the share that the board may fall back to, however the turns under way end."""
         kept = self._guaranteed_by_ledger(board.name)
         least = min(board.wanted, kept)
         for turn in self._turns.values():

@@ -1,4 +1,4 @@
-"""Looks at a running fleet: gateways' metrics, the alerts, and what stands in etcd."""
+"""Observes a running fleet: gateways' metrics, the alerts, and what stands in etcd."""
 
 import asyncio
 import json
@@ -98,7 +98,7 @@ def _monotonic(wall: str) -> float:
 
 @asynccontextmanager
 async def meanwhile(*works) -> AsyncGenerator[None, None]:
-    """What fails of these ends what is done meanwhile; they end with it. Raises the first error."""
+    """Runs these while the block runs; an error of either ends both, and the first is raised."""
     try:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(work) for work in works]

@@ -121,13 +121,13 @@ class Etcd:
         return Outcome(answer.succeeded, answer.header.revision)
 
     async def grant(self, ttl_s: int) -> int:
-        """A lease, that ends `ttl_s` seconds (1 or more) after it was last kept alive."""
+        """Grants a lease that ends `ttl_s` seconds (1 or more) after it was last kept alive."""
         if ttl_s < 1:
             raise EtcdError(f"etcd lease of {ttl_s} s: expected 1 or more")
         return (await self._ask(self._lease.LeaseGrant, rpc.LeaseGrantRequest(TTL=ttl_s))).ID
 
     async def keep_alive(self, lease: int) -> int:
-        """Lets a lease begin anew; the seconds that it has from now on, 0 if it has ended."""
+        """Renews a lease; returns the seconds it has from now on, 0 if it has ended."""
         call = self._lease.LeaseKeepAlive(timeout=self._timeout_s, metadata=_METADATA)
         try:
             await call.write(rpc.LeaseKeepAliveRequest(ID=lease))
@@ -230,7 +230,7 @@ class Etcd:
 
 
 class _Pause:
-    """Waits longer from time to time, and says once that it has to."""
+    """Waits longer each time, and logs once that it has to."""
 
     def __init__(self, name: str) -> None:
         self._name = name

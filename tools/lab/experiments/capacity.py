@@ -263,9 +263,8 @@ def _advice(points: list[Point]) -> str:
     heads = ["workload", f"smallest that loses {100 * LOSS:g}% or less", "lost", "p99", "memory"]
     unbounded = [row[0] for row in rows if str(row[1]).startswith("none")]
     tail = (
-        f" No queue that fits a board is enough for {' and '.join(map(str, unbounded))}: a heavy"
-        " tail brings bursts of any length. Give such a source credit (the link does), spill to"
-        " flash (`TieredQueue`), or raise the rate."
+        f" No queue that fits a board is enough for {' and '.join(map(str, unbounded))}. Give such"
+        " a source credit (the link does), spill to flash (`TieredQueue`), or raise the rate."
         if unbounded
         else ""
     )
@@ -274,7 +273,15 @@ def _advice(points: list[Point]) -> str:
 1. Begin with how late a record may be: a full queue makes it wait capacity / rate, so
    `slots` = rate x the wait that you allow. At {RATE} a second {RATE // 4} slots are a quarter of
    a second. More slots than that only keep records that come too late.
-2. Then look at the loss. Beyond the bursts that really come, more slots change nothing: steady
-   and Poisson arrivals at {100 * LOAD // RATE}% of the rate need few.{tail}
+2. Then look at the loss. Slots from which on nothing was lost: {_lossless(points)}.{tail}
 3. Throughput follows the loss and ends at what is offered. A rate that is too low cannot be mended
    by a queue."""
+
+
+def _lossless(points: list[Point]) -> str:
+    """For each workload the smallest capacity that lost nothing."""
+    found = dict.fromkeys((point.workload for point in points), "none that was tried")
+    for point in reversed(points):
+        if not point.lost:
+            found[point.workload] = f"{point.capacity:,}"
+    return ", ".join(f"{name} {slots}" for name, slots in found.items())

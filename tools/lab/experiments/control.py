@@ -309,8 +309,6 @@ def _page(rows: list[list[Cell]]) -> str:
     steps = [row[1:] for row in rows if row[0] == STEP.name]
     rushed = [[row[1], *row[3:7]] for row in rows if row[0] == RUSHED.name]
     none, rush, down = (f"{row[2]}%" for row in rushed)
-    quota = {row[0]: row for row in steps if row[1] == STEP.stretches[2].name}
-    tuned, untuned = quota["rate tuning"], quota["none"]
     return f"""
 `sluice experiment control` writes this page. The firmware's own modules run on virtual time; the
 board's loop gives the control loops their figures every {INTERVAL_MS} ms. Rate {RATE} a second,
@@ -344,19 +342,36 @@ acts while the loop is busy for more than 85% of the time and the p95 is above 3
 
 {table(["rule", "offered", "lost %", "p50 ms", "p99 ms"], rushed)}
 
-Half more takes the burst in: {rush} are lost, against {down} with half less and {none} without a
-rule. The price is that records wait longer after it.
+{rush} are lost with half more, {down} with half less and {none} without a rule.
 
 ## Advice
 
-1. What cannot leave under lasting overload is lost, by any loop. They differ in how late the rest
-   is. `AdaptiveLimit` brings the p95 to its target and keeps it there;
-   CoDel approaches its target slowly while the load does not react to its drops, as RFC 8289 says.
-2. A sink that holds the loop up looks like a starved loop. With the rule `rush` the limit then
-   grows to the capacity, and the target is given up for fewer losses. Pass `rush=None` when
-   latency matters more, or `RUSH_DOWN`.
-3. For a sink that fails above some rate, and suffers from it or charges for it, tune the rate:
-   {tuned[8]} attempts failed in place of {untuned[8]}. It does not use all that the sink would
-   take, and needs some seconds after the fault: {tuned[3]}% were lost in place of {untuned[3]}%.
-4. Keep +50% for short starvation, if losses cost more than delay.
+{_advice(steps, rushed)}
 """
+
+
+def _advice(steps: list[list[Cell]], rushed: list[list[Cell]]) -> str:
+    """Who lost least and who was least late, phase by phase."""
+    lines = []
+    for stretch in STEP.stretches:
+        own = [[row[0], *row[3:6]] for row in steps if row[1] == stretch.name]
+        lines.append(f"- {stretch.name}: {_best(own)}.")
+    lines.append(f"- starved, by the rule: {_best([[row[0], *row[2:5]] for row in rushed])}.")
+    quota = {row[0]: row for row in steps if row[1] == STEP.stretches[2].name}
+    tuned, untuned = quota["rate tuning"], quota["none"]
+    lines.append(
+        f"- rate tuning and a sink with a quota: {tuned[8]} attempts failed in place of "
+        f"{untuned[8]}, and {tuned[3]}% were lost in place of {untuned[3]}%."
+    )
+    return "\n".join(lines)
+
+
+def _best(rows: list[list[Cell]]) -> str:
+    """rows: name, per cent lost, p50 and p99 in ms."""
+
+    def least(column: int, unit: str) -> str:
+        figures = [float(row[column] or 0) for row in rows]
+        names = [str(row[0]) for row, own in zip(rows, figures, strict=True) if own == min(figures)]
+        return f"{min(figures):g}{unit} ({'; '.join(names)})"
+
+    return f"the least loss {least(1, '%')}, the least p50 {least(2, ' ms')}, p99 {least(3, ' ms')}"

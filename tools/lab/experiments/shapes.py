@@ -7,6 +7,7 @@ from fractions import Fraction
 from math import ceil, floor
 from typing import Protocol
 
+import numpy as np
 from matplotlib.figure import Figure
 
 from host_sim.clock import PERIOD
@@ -272,10 +273,7 @@ on the way.
 
 {table(_COLUMNS[1:7], always)}
 
-The token bucket grants the bound, to the token. With a burst of 1 it loses what is earned between
-the moment when a token is complete and the next tick, so it falls behind; the Pacer does not, it
-only begins without the burst. The float that does not
-know of the wrap sees a day of negative time and grants nothing for the next twelve days.
+{_over_all(runs)}
 
 ## Demand at the edge of a window
 
@@ -284,8 +282,7 @@ edge to {_EDGE_WAITS // 2} ms after it. The most tokens above the bound in any s
 
 {table(["limiter", "tokens above the bound"], edges)}
 
-A fixed window gives a whole window's tokens before its edge and another's right after it. What is
-behind the limiter gets twice the rate in a moment.
+Above the bound: {_listed(_above([run for run in runs if run.demand == "at edges"]))}.
 
 ## After days
 
@@ -295,14 +292,54 @@ began:
 {table(["clock began before", *uptimes], rows)}
 
 In single precision the seconds of a board that has run for {_time(_UPTIMES_S[-1])} come in steps of
-1/16 s. In each step the bucket earns more than its burst can hold, and the rest is lost: of
-{_FAST[0]} a second {slow[-1]:.0f} are left.
+{1000 * float(np.spacing(np.float32(_UPTIMES_S[-1]))):g} ms, in which {_FAST[0]} a second earn
+{_FAST[0] * float(np.spacing(np.float32(_UPTIMES_S[-1]))):g} tokens; a burst of {_FAST[1]} holds no
+more than that many. Of {_FAST[0]} a second {slow[-1]:.0f} are left.
 
 ## Advice
 
-Use the token bucket with the smallest burst that your demand needs, and the Pacer when nothing may
-follow another at once. Do not keep time as floats on a board.
+{_advice(runs, uptimes)}
 """
+
+
+def _over_all(runs: list[Run]) -> str:
+    """Who granted the bound, and who more or less, with demand always waiting."""
+    apart = {run.limiter: len(run.times) - run.bound for run in runs if run.demand == "always"}
+    exact = [name for name, by in apart.items() if by == 0]
+    others = {name: by for name, by in apart.items() if by}
+    return f"The bound, to the token: {'; '.join(exact) or 'none'}. Apart: {_listed(others)}."
+
+
+def _above(runs: list[Run]) -> dict[str, int]:
+    """The limiters that granted more than the bound in some stretch of time, and the most."""
+    most: dict[str, int] = {}
+    for run in runs:
+        over = _most_over(run.times, run.setting)
+        most[run.limiter] = max(over, most.get(run.limiter, over))
+    return {name: by for name, by in most.items() if by > 0}
+
+
+def _advice(runs: list[Run], uptimes: dict[str, list[float]]) -> str:
+    above = _above(runs)
+    behind = {
+        run.limiter: len(run.times) - run.bound
+        for run in runs
+        if run.demand == "always" and len(run.times) < run.bound
+    }
+    slower = {
+        name: round(rates[-1] - _FAST[0])
+        for name, rates in uptimes.items()
+        if rates[-1] < 0.99 * _FAST[0]
+    }
+    good = [name for name in LIMITERS if name not in {*above, *behind, *slower}]
+    return f"""- More than the bound in some stretch of time: {_listed(above)}.
+- Less than the bound with demand always waiting: {_listed(behind)}.
+- Tokens a second lost after {_time(_UPTIMES_S[-1])}, of {_FAST[0]}: {_listed(slower)}.
+- None of these: {"; ".join(good) or "none"}."""
+
+
+def _listed(figures: dict[str, int]) -> str:
+    return "; ".join(f"{name} {by:+,}" for name, by in figures.items()) or "none"
 
 
 def _time(seconds: int) -> str:
