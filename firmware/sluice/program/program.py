@@ -7,8 +7,10 @@ import time
 import micropython
 
 import sluice.kernels as kernels
-from sluice import OVERWRITE, REJECT, Pipeline, RecordRing, Stats, __version__
+from sluice import __version__
+from sluice.flow.pipeline import Pipeline
 from sluice.flow.sinks import LinkSink, NullSink, UartSink
+from sluice.flow.stats import Stats
 from sluice.link.frames import Frames
 from sluice.link.logline import LogLine
 from sluice.link.session import Session
@@ -32,6 +34,8 @@ from sluice.program.member import Member
 from sluice.program.settings import Settings
 from sluice.program.share import Share
 from sluice.program.statsline import StatsLine
+from sluice.queue.records import RecordRing
+from sluice.queue.ring import OVERWRITE, REJECT
 
 _BATCH = 16  # records that a turn of the loop sends at most, if they have their tokens
 

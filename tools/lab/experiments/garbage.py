@@ -66,6 +66,8 @@ _LEFT_OUT = {
         "_ticks_to_pay",
         "_grant_unlimited",
     },
+    "terms": {"converted", "leaving", "check_debt"},
+    "arguments": set(),
 }
 
 NAIVE, OURS = "allocating", "Sluice"
@@ -76,12 +78,12 @@ import naive
 queue = naive.NaiveQueue({_RATE}, {_BURST})
 """,
     OURS: f"""
-import bucket
+from bucket import TokenBucket
 gc.collect()
-import ring
+from ring import RingQueue
 gc.collect()
-queue = ring.RingQueue(16, "H")
-limiter = bucket.TokenBucket({_RATE}, {_BURST}, 1000000, ticks_us)
+queue = RingQueue(16, "H")
+limiter = TokenBucket({_RATE}, {_BURST}, 1000000, ticks_us)
 """,
 }
 _CALL = {
