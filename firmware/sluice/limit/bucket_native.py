@@ -131,7 +131,9 @@ def over(plain, name):
 
         def cancel(self, n: int) -> None:
             """See TokenBucket. Hot."""
-            if self.rate is not None:
+            if self.rate is None:
+                plain.cancel(self, n)
+            else:
                 _give_back(self._state, n)  # type: ignore[arg-type]
 
         def _refill(self) -> int:
