@@ -5,6 +5,7 @@ would wrap without a word.
 """
 
 import builtins
+import functools
 from collections.abc import Callable, MutableSequence
 from typing import Any
 
@@ -47,26 +48,28 @@ class _Pointer:
 
 
 def decorator(function: Callable[..., Any]) -> Callable[..., Any]:
-    """`micropython.viper`: parameters annotated as pointers become such."""
-    pointers = [
-        at
-        for at, name in enumerate(function.__code__.co_varnames[: function.__code__.co_argcount])
-        if function.__annotations__.get(name) is _Pointer
-    ]
-    if not pointers:
+    """`micropython.viper`: parameters annotated as pointers or `int` become such."""
+    names = function.__code__.co_varnames[: function.__code__.co_argcount]
+    kinds = [(at, function.__annotations__.get(name)) for at, name in enumerate(names)]
+    casts = [(at, _CASTS[kind]) for at, kind in kinds if kind in _CASTS]
+    if not casts:
         return function
 
+    @functools.wraps(function)
     def call(*arguments: Any) -> Any:
         given = list(arguments)
-        for at in pointers:
-            given[at] = _Pointer(given[at])
+        for at, cast in casts:
+            given[at] = cast(given[at])
         return function(*given)
 
     return call
+
+
+_CASTS: dict[Any, Callable[[Any], Any]] = {_Pointer: _Pointer, int: Word}
 
 
 def install() -> None:
     """Make viper's casts known everywhere, as MicroPython does."""
     for name in ("ptr8", "ptr16", "ptr32"):
         setattr(builtins, name, _Pointer)
-    builtins.uint = lambda value: value & 0xFFFFFFFF  # type: ignore[attr-defined]
+    builtins.uint = lambda value: int(value) & 0xFFFFFFFF  # type: ignore[attr-defined]

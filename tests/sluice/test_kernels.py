@@ -348,7 +348,10 @@ def drive(objects, clocks, operations, seed, count=1500):
 def _answer(each, name, arguments):
     if name == "len":
         return len(each)
-    answer = getattr(each, name)(*arguments)
+    try:
+        answer = getattr(each, name)(*arguments)
+    except ValueError as error:
+        return str(error)
     return bytes(answer) if isinstance(answer, memoryview) else answer
 
 
@@ -370,6 +373,8 @@ def test_buckets(variants, rate, burst, per):
         for name in ("try_acquire", "take_up_to", "wait_ticks", "reserve", "cancel")
     ]
     operations += [lambda _: ("tokens", ()), lambda _: ("refill", ())]
+    operations += [lambda random_: ("set_burst", (random_.randint(1, burst + 2),))]
+    operations += [lambda random_: ("set_rate", (random_.choice((rate, None)), per))]
     drive(buckets, clocks, operations, seed=burst)
 
 
