@@ -459,6 +459,7 @@ def keyed_buckets():
                         lambda: buckets.try_acquire(key),
                         lambda: buckets.try_acquire(key, n),
                     )
+                hot("keyed.KeyedBuckets.refill", buckets.refill)
                 clock.now = clock.now + 700 & SMALL_MAX
         if rate is not None:
             assert buckets.refused > 0 and buckets.evicted > 0  # each way was gone
