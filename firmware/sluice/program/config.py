@@ -245,7 +245,7 @@ def _check_budget(config, per_second):
     if config["control"] == "rate":
         raise ConfigError("control", "rate", "another when rate_from is budget, which sets it")
     if config["smooth_ms"] is not None:
-        # A Pacer cannot carry its debt to the rate 0.
+        # Not at every rate that may be granted is there room for the slack.
         raise ConfigError("smooth_ms", config["smooth_ms"], "null when rate_from is budget")
     # At worst rate / per cannot be reduced, or is reduced to 1 / per: see TokenBucket.
     most = min(_SMALL_MAX - rate, _SMALL_MAX >> 1) // per_second
