@@ -509,6 +509,7 @@ def tiered_queues():
                 hot("store.SegmentStore.loaded_ticks", store.loaded_ticks)
                 queue.move()
         assert store.writes > 0 and queue.handed_over > 0 and len(queue) == 0
+        store.close()
 
 
 def small_parts():
