@@ -212,14 +212,16 @@ def test_a_value_nested_too_deeply_to_be_written_is_shown_as_such(flash):
     value = []
     for _ in range(100_000):
         value = [value]
-    with pytest.raises(ConfigError, match="rate is too much to show, allowed: an integer"):
+    with pytest.raises(ConfigError, match='rate is "too much to show", allowed: an integer'):
         check({"rate": value}, 1000)
 
 
 def test_what_does_not_print_is_shown_as_question_marks():
     with pytest.raises(ConfigError) as caught:
         check({"\x1b[2Jr\u00e4te\n": "x" * 100}, 1000)
-    assert str(caught.value).startswith('?[2Jr?te? is "' + "x" * 39 + ", allowed: one of")
+    assert str(caught.value).startswith('?[2Jr?te? is "' + "x" * 38 + '", allowed: one of')
+    with pytest.raises(ConfigError, match='rate is "x{37}", allowed: an integer'):
+        check({"rate": "x" * 37 + "\n" * 9}, 1000)
 
 
 @pytest.mark.parametrize("good", [None, "{", '{"rate": -1}', '{"rate":' * 50_000])

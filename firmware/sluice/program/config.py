@@ -32,9 +32,12 @@ class ConfigError(ValueError):
 def shown(value):
     """A value as JSON for a person to see, in at most 40 characters of ASCII that print."""
     try:
-        return printable(json.dumps(value))
+        text = printable(json.dumps(value))
     except (RuntimeError, MemoryError):  # objects in each other, too many for the stack
-        return "too much to show"
+        return '"too much to show"'
+    if text.startswith('"') and len(text) == _SHOWN:
+        return text[:-1].rstrip("\\") + '"'  # closed again, for whoever reads the line
+    return text
 
 
 def printable(text):
