@@ -475,6 +475,7 @@ def keyed_buckets():
                         lambda: buckets.try_acquire(key),
                         lambda: buckets.try_acquire(key, n),
                     )
+                hot("keyed.KeyedBuckets.refill", buckets.refill)
                 clock.now = clock.now + 700 & SMALL_MAX
         if rate is not None:
             assert buckets.refused > 0 and buckets.evicted > 0  # each way was gone
@@ -524,6 +525,7 @@ def tiered_queues():
                 hot("store.SegmentStore.loaded_ticks", store.loaded_ticks)
                 queue.move()
         assert store.writes > 0 and queue.handed_over > 0 and len(queue) == 0
+        store.close()
 
 
 def small_parts():

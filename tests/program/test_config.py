@@ -1,9 +1,13 @@
 """config.json: what is allowed, and that a bad one leaves the last good one in force."""
 
+import itertools
 import json
+import os
+from unittest.mock import Mock
 
 import pytest
 
+import sluice.program.config as configuration
 from host_sim import FIRMWARE, TickClock
 from sluice.link.session import MAX_RECORD
 from sluice.program.config import (
@@ -11,8 +15,11 @@ from sluice.program.config import (
     ConfigError,
     adjustable,
     check,
+    keep,
+    keep_good,
     keep_share,
     load,
+    load_good,
     load_share,
     make_bucket,
 )
@@ -170,47 +177,141 @@ def load_with_reports(flash):
     return load(1000, lambda *report: reports.append(report), str(flash)), reports
 
 
-def test_a_good_one_is_kept_as_the_last_good_one(flash):
+def keep_as_good(flash, values):
+    keep_good(check(values, 1000), pytest.fail, str(flash))
+
+
+def test_a_good_one_is_read_and_not_yet_kept(flash):
     (flash / "config.json").write_text('{"rate": 9}')
     assert load_with_reports(flash) == ({**DEFAULTS, "rate": 9}, [])
-    assert json.loads((flash / "config.good.json").read_text())["rate"] == 9
+    assert not (flash / "config.good.json").exists()
 
 
 @pytest.mark.parametrize(
-    ("text", "key"),
+    ("text", "report"),
     [
-        ('{"rate": -1}', "rate"),
-        ('{"rate": 9', "config.json"),
-        ("", "config.json"),
-        ("[]", "config.json"),
-        (None, "config.json"),
+        ('{"rate": -1}', ("rate", -1)),
+        ('{"rate": 9', ("config.json", "no JSON")),
+        ("", ("config.json", "no JSON")),
+        ("[]", ("config.json", [])),
+        (None, ("config.json", "errno 2")),
+        ('{"rate":' * 50_000, ("config.json", "too large, or nested too deeply")),
     ],
 )
-def test_a_bad_one_is_reported_and_the_last_good_one_stays(flash, text, key):
-    (flash / "config.json").write_text('{"rate": 9}')
-    load_with_reports(flash)
-    (flash / "config.json").unlink() if text is None else (flash / "config.json").write_text(text)
-    settings, reports = load_with_reports(flash)
-    assert settings["rate"] == 9
-    assert [report[0] for report in reports] == [key]
-    settings, _ = load_with_reports(flash)
-    assert settings["rate"] == 9
+def test_a_bad_one_is_none_and_reported_and_the_last_good_one_stays(flash, text, report):
+    keep_as_good(flash, {"rate": 9})
+    if text is not None:
+        (flash / "config.json").write_text(text)
+    config, reports = load_with_reports(flash)
+    assert config is None
+    assert [each[:2] for each in reports] == [report]
+    assert load_good(1000, str(flash)) == {**DEFAULTS, "rate": 9}
 
 
-@pytest.mark.parametrize("good", [None, "{", '{"rate": -1}'])
-def test_without_a_good_one_the_defaults_are_in_force(flash, good):
+def test_a_value_nested_too_deeply_to_be_written_is_shown_as_such(flash):
+    value = []
+    for _ in range(100_000):
+        value = [value]
+    with pytest.raises(ConfigError, match='rate is "too much to show", allowed: an integer'):
+        check({"rate": value}, 1000)
+
+
+def test_what_does_not_print_is_shown_as_question_marks():
+    with pytest.raises(ConfigError) as caught:
+        check({"\x1b[2Jr\u00e4te\n": "x" * 100}, 1000)
+    assert str(caught.value).startswith('?[2Jr?te? is "' + "x" * 38 + '", allowed: one of')
+    with pytest.raises(ConfigError, match='rate is "x{37}", allowed: an integer'):
+        check({"rate": "x" * 37 + "\n" * 9}, 1000)
+
+
+@pytest.mark.parametrize("good", [None, "{", '{"rate": -1}', '{"rate":' * 50_000])
+def test_there_may_be_no_good_one(flash, good):
     if good is not None:
         (flash / "config.good.json").write_text(good)
-    (flash / "config.json").write_text("{}}")
-    assert load_with_reports(flash)[0] == DEFAULTS
+    assert load_good(1000, str(flash)) is None
+    keep_as_good(flash, {"rate": 9})
+    assert load_good(1000, str(flash)) == {**DEFAULTS, "rate": 9}
 
 
 def test_an_unchanged_one_is_not_written_again(flash):
-    (flash / "config.json").write_text("{}")
-    load_with_reports(flash)
+    keep_as_good(flash, {})
     before = (flash / "config.good.json").stat().st_mtime_ns
-    load_with_reports(flash)
+    keep_as_good(flash, {})
     assert (flash / "config.good.json").stat().st_mtime_ns == before
+
+
+class Failing:
+    """The flash under sluice.program.config, which fails after so many bytes and renames."""
+
+    def __init__(self, monkeypatch, left, error):
+        self.left, self.error = left, error
+        monkeypatch.setattr(configuration, "open", self.open, raising=False)
+        monkeypatch.setattr(configuration, "os", self)
+
+    def spend(self):
+        if self.left == 0:
+            raise self.error
+        self.left -= 1
+
+    def open(self, path, mode="r"):
+        file = open(path, mode)  # noqa: SIM115
+        if mode == "w":
+            write = file.write
+
+            def byte_by_byte(text):
+                for char in text:
+                    self.spend()
+                    write(char)
+                    file.flush()
+
+            file.write = byte_by_byte
+        return file
+
+    def rename(self, old, new):
+        self.spend()
+        os.rename(old, new)
+
+    def remove(self, path):
+        os.remove(path)
+
+
+class PowerCut(BaseException):
+    """The power went."""
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_cut_off_at_any_byte_the_file_is_the_old_one_or_the_new(flash, monkeypatch, there):
+    path = flash / "config.good.json"
+    for steps in itertools.count():
+        if there:
+            path.write_text('{"rate": 1}')
+        try:
+            with monkeypatch.context() as patch:
+                Failing(patch, steps, PowerCut())
+                keep({"rate": 23}, str(path))
+        except PowerCut:
+            if there:
+                assert json.loads(path.read_text()) == {"rate": 1}
+            else:
+                assert not path.exists()
+        else:
+            break
+    assert steps == len('{"rate": 23}') + 1
+    assert json.loads(path.read_text()) == {"rate": 23}
+
+
+def test_a_flash_that_is_full_is_reported_and_keeps_what_it_had(flash, monkeypatch):
+    keep_as_good(flash, {"rate": 9})
+    for steps in (0, 5):
+        report = Mock()
+        with monkeypatch.context() as patch:
+            Failing(patch, steps, OSError(28, "full"))
+            keep_good(check({}, 1000), report, str(flash))
+        report.assert_called_once_with(
+            "config.good.json", "errno 28", "a flash that can be written"
+        )
+        assert [file.name for file in flash.iterdir()] == ["config.good.json"]
+        assert load_good(1000, str(flash))["rate"] == 9
 
 
 def test_a_budget_may_grant_every_rate_up_to_the_one_that_is_configured():

@@ -1,5 +1,6 @@
 """The board's program on CPython: a configuration in, frames and statistics lines out."""
 
+import gc
 import itertools
 import json
 
@@ -279,6 +280,71 @@ def test_a_bad_configuration_is_told_and_the_last_good_one_runs(rig):
         ' allowed="an integer from 0 to 1073741823 or null"',
         STARTED,
     ]
+
+
+def test_what_does_not_print_of_a_bad_configuration_is_not_sent_to_the_console(rig):
+    for values, told in (
+        ({"\x1b[2J\r\nevent=stop": 1}, "key=?[2J??event=stop value=1 "),
+        ({"rate": "\x7f\u0085" + "\u00e4" * 99}, "key=rate value="),
+    ):
+        (rig.flash / "config.json").write_text(json.dumps(values, ensure_ascii=False))
+        lines = run_main(rig)
+        assert len(lines) == 3 and lines[0].startswith("event=config_error " + told)
+        assert all(line.isascii() and line.isprintable() and len(line) < 500 for line in lines)
+        rig.line.sent.clear()
+
+
+def without_memory(monkeypatch, board, times):
+    """The board's memory is not enough for a program, so many times."""
+    monkeypatch.setattr(gc, "mem_free", lambda: 60_000, raising=False)
+    left = [times]
+
+    def open_led():
+        left[0] -= 1
+        if left[0] >= 0:
+            raise MemoryError
+        return board.lit.append
+
+    board.open_led = open_led
+
+
+TOO_LARGE = "event=config_error key=slots value=%d "
+
+
+def test_a_configuration_too_large_for_the_memory_is_told_and_not_kept(rig, monkeypatch):
+    good, path = json.dumps({"sink": "null"}), rig.flash / "config.json"
+    (rig.flash / "config.good.json").write_text(good)
+    path.write_text('{"slots": 65535}')
+    without_memory(monkeypatch, rig, 1)
+    lines = run_main(rig)
+    assert lines[0].startswith(TOO_LARGE % 65535)
+    assert lines[1:] == [STARTED, "event=stop"]
+    assert (rig.flash / "config.good.json").read_text() == good
+    path.unlink()
+    rig.line.sent.clear()
+    assert run_main(rig)[1:] == [STARTED, "event=stop"]
+
+
+def test_without_a_good_one_that_fits_the_defaults_run_or_nothing_does(rig, monkeypatch):
+    (rig.flash / "config.json").write_text('{"slots": 65535}')
+    (rig.flash / "config.good.json").write_text('{"slots": 65534}')
+    for times, last in ((2, "event=stop"), (3, TOO_LARGE % 64)):
+        without_memory(monkeypatch, rig, times)
+        lines = run_main(rig)
+        assert lines[0].startswith(TOO_LARGE % 65535)
+        assert lines[1].startswith(TOO_LARGE % 65534)
+        assert len(lines) == times + (2 if times == 2 else 0)
+        assert lines[-1].startswith(last)
+        rig.line.sent.clear()
+    assert json.loads((rig.flash / "config.good.json").read_text()) == {"slots": 65534}
+
+
+def test_a_configuration_that_cannot_be_kept_runs(rig):
+    (rig.flash / "config.json").write_text('{"rate": 5, "sink": "null"}')
+    (rig.flash / "config.good.json.new").mkdir()  # nobody can write it
+    lines = run_main(rig)
+    assert lines[0].startswith('event=config_error key=config.good.json value="errno 21" ')
+    assert lines[1:] == [STARTED, "event=stop"]
 
 
 def last_stats(board):

@@ -43,25 +43,37 @@ def test_no_request_raises_and_every_known_one_is_answered(tmp_path_factory, req
         check({"rate": rate, "per_ms": per, "burst": burst}, 1000)
 
 
-RATES = st.tuples(st.one_of(st.none(), st.integers(0, (1 << 30) - 1)), st.integers(1, 86_400_000))
+RATES = st.tuples(
+    st.one_of(st.none(), st.integers(0, (1 << 30) - 1), st.integers(0, 1000)),
+    st.one_of(st.integers(1, 86_400_000), st.just(1000)),
+)
+BURSTS = st.one_of(st.integers(1, (1 << 30) - 1), st.integers(1, 500))
 
 
 @settings(max_examples=500, deadline=None)
-@given(st.lists(st.tuples(RATES, st.integers(1, (1 << 30) - 1)), min_size=2, max_size=5))
-def test_from_each_configuration_each_other_is_reached(wanted):
+@given(
+    st.lists(st.tuples(RATES, BURSTS, st.integers(0, 3000)), min_size=2, max_size=5),
+    st.one_of(st.none(), st.integers(1, 60), st.integers(1, 60_000)),
+    st.sampled_from(["record", "bytes"]),
+)
+def test_from_each_configuration_each_other_is_reached_at_any_instant(wanted, smooth_ms, cost):
     clock = TickClock(strict=True)
     bucket = None
-    for (rate, per_ms), burst in wanted:
+    for (rate, per_ms), burst, step in wanted:
+        values = {"rate": rate, "per_ms": per_ms, "burst": burst}
         try:
-            config = check({"rate": rate, "per_ms": per_ms, "burst": burst}, 1000)
+            config = check(values | {"smooth_ms": smooth_ms, "cost": cost}, 1000)
         except ValueError:
             continue
         if bucket is None:
             bucket = make_bucket(config, clock.ticks, 1000)
-        bucket.try_acquire(bucket.burst)
+        grants = 0
+        while grants < 100 and bucket.try_acquire(bucket.burst):
+            grants += 1
         adopt_bucket(bucket, config, 1000)
-        assert (bucket.rate, bucket.per, bucket.burst) == (rate, per_ms, burst)
-        clock.advance(1000)
+        most = 1 if smooth_ms and cost == "record" else burst
+        assert (bucket.rate, bucket.per, bucket.burst) == (rate, per_ms, most)
+        clock.advance(step)
 
 
 COUNTS = st.integers(0, (1 << 30) - 1)

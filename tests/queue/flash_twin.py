@@ -10,7 +10,8 @@ class PowerCut(BaseException):
 
 
 class Flash:
-    """Files by path. Inside `with flash:` it is what sluice.queue.store reads and writes.
+    """Files by path. Inside `with flash:` it is what sluice.queue.store reads and writes, as after
+    a reset: no store has a folder yet.
 
     at_close: what is written is on flash when the file is closed, and nothing of it before,
               as littlefs has it; else each byte is there at once, as FAT may have it.
@@ -33,6 +34,7 @@ class Flash:
     def __enter__(self):
         sluice.queue.store.open = self.open
         sluice.queue.store.os = self
+        sluice.queue.store._in_use.clear()
         return self
 
     def __exit__(self, *_):
@@ -66,6 +68,9 @@ class Flash:
 
     def used(self):
         return sum(map(len, self.files.values()))
+
+    def getcwd(self):
+        return "/"
 
     def mkdir(self, path):
         self.fail("mkdir", path)

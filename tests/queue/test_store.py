@@ -102,6 +102,32 @@ def test_a_segment_has_the_documented_bytes():
     }
 
 
+def test_a_folder_is_that_of_one_store_until_it_is_closed():
+    bench = Bench()
+    bench.put(*records(*range(7)))
+    bench.write()
+    content = dict(bench.flash.files)
+    with bench.flash:
+        first = SegmentStore(FOLDER, SIZE, batch_bytes=42)
+        for same in (FOLDER, FOLDER + "/", FOLDER[1:]):
+            with pytest.raises(ValueError, match="folder '/?spill/?' is in use by another Segment"):
+                SegmentStore(same, SIZE, batch_bytes=42)
+        SegmentStore("/other", SIZE, batch_bytes=42)
+        assert (len(first), bench.flash.files) == (7, content)
+        first.close()
+        assert len(SegmentStore(FOLDER, SIZE, batch_bytes=42)) == 7
+
+
+def test_a_store_that_could_not_be_made_does_not_hold_its_folder():
+    flash = Flash()
+    with flash:
+        flash.fails = lambda operation, path: EIO if operation == "listdir" else 0
+        with pytest.raises(OSError):
+            SegmentStore(FOLDER, SIZE, batch_bytes=42)
+        flash.power_on()
+        SegmentStore(FOLDER, SIZE, batch_bytes=42)
+
+
 def test_records_gather_in_ram_and_are_written_by_the_batch():
     bench = Bench()
     bench.put(*records(0, 1, 2))

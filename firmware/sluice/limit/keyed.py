@@ -18,6 +18,7 @@ from sluice.limit.bucket import TokenBucket
 _SMALL_MAX = const((1 << 30) - 1)
 _MOST_SLOTS = const(16383)  # slots and chains are numbered in 16 bits
 _FAR = const((1 << 29) - 1)
+_AT_ONCE = const(16)  # states that one `refill` brings up to date
 
 _ticks_diff = time.ticks_diff
 
@@ -39,6 +40,8 @@ class KeyedBuckets:
     time, starts with the debt that the deepest indebted key outside the table
     may still have: with a table too small for its clients they get smaller
     bursts, never larger ones.
+    A key that is not asked for within 2^29 ticks may be granted less than is due
+    for once, unless `refill` came by.
 
     Raises TypeError or ValueError that name the argument, its value and what is
     allowed.
@@ -70,7 +73,10 @@ class KeyedBuckets:
         self._next = array("h", list(range(slots)) + [-1] * self._chains)
         self._chain = array("h", range(slots))
         self._full_from = 0
-        self._full_for = 0  # ticks from _full_from on in which no key can have a token
+        # Ticks from _full_from on in which no key can have a token. Who sees that they are over
+        # makes it 0, or _full_from would mean the same again after 2^30 ticks.
+        self._full_for = 0
+        self._stale = 0  # the state that `refill` begins with
 
     def try_acquire(self, key, n: int = 1) -> bool:
         """Take n tokens of the key's if they are there now. Hot.
@@ -95,7 +101,31 @@ class KeyedBuckets:
         buckets.load(slot)
         granted = buckets.try_acquire(n)
         buckets.store(slot)
+        if self._full_for:
+            self._end_full(buckets.settled)
         return granted
+
+    def refill(self) -> None:
+        """Bring 16 keys up to date with the clock, at each call the next ones. Hot.
+
+        Called at least slots / 16 + 1 times in 2^29 ticks (once a second, with
+        `ticks_ms`), it keeps the table exact for ever, also for keys that are
+        not asked for.
+        """
+        buckets = self._buckets
+        i = self._stale
+        for _ in range(_AT_ONCE):
+            buckets.load(i)
+            buckets.refill()
+            buckets.store(i)
+            i = i + 1 if i != self.slots else 0
+        self._stale = i
+        if self._full_for:
+            self._end_full(buckets.settled)
+
+    def _end_full(self, now):
+        if not 0 <= _ticks_diff(now, self._full_from) < self._full_for:
+            self._full_for = 0
 
     def _find(self, key):
         keys = self._keys
@@ -126,8 +156,10 @@ class KeyedBuckets:
     def _victim(self):
         """The least recently used slot whose key has a token, or -1."""
         now = self._ticks()
-        if 0 <= _ticks_diff(now, self._full_from) < self._full_for:
-            return -1
+        if self._full_for:
+            self._end_full(now)
+            if self._full_for:
+                return -1
         buckets = self._buckets
         soonest = _FAR
         slot = self._newer[self.slots]

@@ -23,8 +23,8 @@ class Pacer(TunableBucket):
     burst: the most that can be asked for at once: 1 for events, the longest
            record for bytes.
     slack: ticks, 1 to 2^29 - 1, for which the caller may be late without losing
-           any of the rate. After an idle time, and after a change of the rate,
-           grants may come up to `slack` ticks early; 1 is as even as ticks allow.
+           any of the rate. After an idle time grants may come up to `slack` ticks
+           early; 1 is as even as ticks allow.
            With rate / per reduced to num / den, burst * den + slack * num must be
            within D of TokenBucket.
 
@@ -32,12 +32,18 @@ class Pacer(TunableBucket):
     `slack` ticks, grants of n = 1 are 1 + floor(elapsed * rate / per) from the
     start on, and over any stretch at most 1 + floor((elapsed + slack) * rate / per).
 
+    A change of rate or burst keeps what is to be paid before the next grant, in
+    tokens, at whatever instant it comes; only of reservations, what is beyond D
+    of the new terms is let go.
+
     `tokens()` is burst when a grant is due, else 0. Ownership: see TunableBucket.
     """
 
     def __init__(self, rate, burst=1, per=None, ticks=time.ticks_ms, slack=1):
         check_int("slack", slack, 1, (1 << 29) - 1)
         self.slack = slack
+        self._spare = 0  # a grant is due while no more than this is owed
+        self._den = 1
         TunableBucket.__init__(self, rate, burst, per, ticks)
         self.reset()
 
@@ -116,6 +122,21 @@ class Pacer(TunableBucket):
         self._refill()
         self._change(terms, terms.converted(self.debt, self._den))
 
+    def tune(self, rate: int) -> int:
+        """Change the rate, clamped to the range, from now on; returns it. Hot. See TunableBucket.
+
+        The next grant is due when the same is paid, at the new rate.
+        """
+        before = self._spare
+        rate = TunableBucket.tune(self, rate)
+        owed = self.debt - before
+        spare = self._spare
+        if owed > self._most_debt - spare:
+            self.debt = self._most_debt
+        else:
+            self.debt = owed + spare if owed > -spare else 0
+        return rate
+
     def reset(self) -> None:
         """A grant is due from now on, as when it was made."""
         TunableBucket.reset(self)
@@ -134,9 +155,15 @@ class Pacer(TunableBucket):
                 "slack must be from 1 to %d at rate %s per %d ticks with burst %d, not %d"
                 % (most_slack, terms.rate, terms.per, terms.burst, self.slack)
             )
+        # What was spare at the old rate is not owed, and what is at the new one is nobody's gain.
+        owed = (int(self.debt) if debt else 0) - int(self._spare)
+        debt = terms.converted(owed, self._den) + self._spare_of(num)
+        debt = min(max(0, debt), terms.most_debt)
         TunableBucket._change(self, terms, debt)
 
     def _adopt(self, terms, debt):
         TunableBucket._adopt(self, terms, debt)
-        num = terms.num
-        self._spare = num * self.slack - 1 if num else 0
+        self._spare = self._spare_of(terms.num)
+
+    def _spare_of(self, num):
+        return num * self.slack - 1 if num else 0

@@ -13,6 +13,8 @@ SHARE_PATH = "/share.json"  # what is guaranteed to this board of a fleet's budg
 
 DEFAULTS = {row[0]: default(row) for row in ROWS}
 
+_SHOWN = 40
+
 _SMALL_MAX = (1 << 30) - 1
 _MOST_TICKS = (1 << 29) - 1  # of a time that is compared
 
@@ -21,10 +23,26 @@ class ConfigError(ValueError):
     """A configuration that cannot be used: `key`, its `value`, and what is `allowed`."""
 
     def __init__(self, key, value, allowed):
-        super().__init__("%s is %s, allowed: %s" % (key, json.dumps(value), allowed))
+        super().__init__("%s is %s, allowed: %s" % (printable(key), shown(value), allowed))
         self.key = key
         self.value = value
         self.allowed = allowed
+
+
+def shown(value):
+    """A value as JSON for a person to see, in at most 40 characters of ASCII that print."""
+    try:
+        text = printable(json.dumps(value))
+    except (RuntimeError, MemoryError):  # objects in each other, too many for the stack
+        return '"too much to show"'
+    if text.startswith('"') and len(text) == _SHOWN:
+        return text[:-1].rstrip("\\") + '"'  # closed again, for whoever reads the line
+    return text
+
+
+def printable(text):
+    """The first 40 characters of a text, each that does not print as a question mark."""
+    return "".join([c if 32 <= ord(c) < 127 else "?" for c in text[:_SHOWN]])
 
 
 def check(values, per_second):
@@ -245,7 +263,7 @@ def _check_budget(config, per_second):
     if config["control"] == "rate":
         raise ConfigError("control", "rate", "another when rate_from is budget, which sets it")
     if config["smooth_ms"] is not None:
-        # A Pacer cannot carry its debt to the rate 0.
+        # Not at every rate that may be granted is there room for the slack.
         raise ConfigError("smooth_ms", config["smooth_ms"], "null when rate_from is budget")
     # At worst rate / per cannot be reduced, or is reduced to 1 / per: see TokenBucket.
     most = min(_SMALL_MAX - rate, _SMALL_MAX >> 1) // per_second
@@ -262,9 +280,8 @@ def load_share(root=""):
     root: of the flash, see `load`.
     """
     try:
-        with open(root + SHARE_PATH) as file:
-            share = json.load(file)
-            guaranteed = share.get("guaranteed") if isinstance(share, dict) else None
+        share = _read(root + SHARE_PATH)
+        guaranteed = share.get("guaranteed") if isinstance(share, dict) else None
     except (OSError, ValueError):  # never told, or the file is torn
         return 0
     return guaranteed if is_int(guaranteed, (0, _SMALL_MAX)) else 0
@@ -276,33 +293,38 @@ def keep_share(guaranteed, root=""):
 
 
 def load(per_second, report, root=""):
-    """The configuration in force: config.json, or the last good one, or the defaults.
+    """The configuration of config.json, or None.
 
-    A good config.json is kept as config.good.json. `report(key, value, allowed)`
-    is called with what is wrong with a bad one.  root: what the paths of the board's
-    files begin with, empty on a board: a twin's flash is a folder.
+    `report(key, value, allowed)` is called with what is wrong with a bad one.  root: what the
+    paths of the board's files begin with, empty on a board: a twin's flash is a folder.
     """
     try:
-        with open(root + PATH) as file:
-            config = check(json.load(file), per_second)
+        return check(_read(root + PATH), per_second)
     except OSError as error:
         report("config.json", "errno %d" % error.args[0], "a file that can be read")
     except ConfigError as error:
         report(error.key, error.value, error.allowed)
-    except ValueError:
-        report("config.json", "no JSON", "an object of keys and values in JSON")
-    else:
-        keep(config, root + GOOD_PATH)
-        return config
-    return _last_good(per_second, root)
+    except ValueError as error:
+        report("config.json", str(error), "an object of keys and values in JSON")
+    return None
 
 
-def _last_good(per_second, root):
+def load_good(per_second, root=""):
+    """The last configuration that a program stood with, or None; see `load`."""
     try:
-        with open(root + GOOD_PATH) as file:
-            return check(json.load(file), per_second)
+        return check(_read(root + GOOD_PATH), per_second)
     except (OSError, ValueError):  # there never was one, or another release wrote it
-        return DEFAULTS.copy()
+        return None
+
+
+def keep_good(config, report, root=""):
+    """Keep for `load_good` a configuration with which a program stands; see `load`."""
+    try:
+        keep(config, root + GOOD_PATH)
+    except OSError as error:
+        report("config.good.json", "errno %d" % error.args[0], "a flash that can be written")
+    except MemoryError:
+        report("config.good.json", "not written", "what the memory is enough for")
 
 
 def keep(config, path):
@@ -311,11 +333,32 @@ def keep(config, path):
     Cut off at any moment, the file is the old one or the new one. OSError: it cannot be written.
     """
     try:
-        with open(path) as file:
-            if json.load(file) == config:
-                return
+        if _read(path) == config:
+            return
     except (OSError, ValueError):  # not there yet, or torn: it is written below
         pass
-    with open(path + ".new", "w") as file:
-        json.dump(config, file)
+    try:
+        with open(path + ".new", "w") as file:
+            json.dump(config, file)
+    except OSError:
+        _remove(path + ".new")  # what a full flash took of it stands in everybody's way
+        raise
     os.rename(path + ".new", path)
+
+
+def _remove(path):
+    try:
+        os.remove(path)
+    except OSError:  # it could not even be made
+        pass
+
+
+def _read(path):
+    """The file's JSON; OSError, or ValueError, also when the board cannot hold what it says."""
+    with open(path) as file:
+        try:
+            return json.load(file)
+        except (RuntimeError, MemoryError):
+            raise ValueError("too large, or nested too deeply")
+        except ValueError:
+            raise ValueError("no JSON")

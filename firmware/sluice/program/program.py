@@ -1,7 +1,6 @@
 """The board's program: a pipeline with all that a configuration asks for, and its loop."""
 
 import gc
-import json
 import time
 
 import micropython
@@ -15,19 +14,24 @@ from sluice.link.frames import Frames
 from sluice.link.logline import LogLine
 from sluice.link.session import Session
 from sluice.program.config import (
+    DEFAULTS,
     adjustable,
     adopt_bucket,
     adopt_codel,
     adopt_limit,
     adopt_pid,
     adopt_tuner,
+    keep_good,
     keep_share,
     load,
+    load_good,
     load_share,
     make_bucket,
     make_limit,
     make_shed,
     make_tuner,
+    printable,
+    shown,
 )
 from sluice.program.controls import Controls
 from sluice.program.member import Member
@@ -341,28 +345,49 @@ def main(board):
     line = board.open_line()
 
     def report(key, value, allowed):
-        say(
-            line,
-            'event=config_error key=%s value=%s allowed="%s"' % (key, json.dumps(value), allowed),
-        )
+        values = printable(key), shown(value), allowed
+        say(line, 'event=config_error key=%s value=%s allowed="%s"' % values)
 
-    config = load(board.TICKS_PER_S, report, board.FLASH)
-    if config["light_sleep_ms"] is not None and config["source"] not in board.SLEEPS_WITH:
+    micropython.kbd_intr(-1)
+    try:
+        program = _stand(board, line, report)
+        if program is not None:
+            program.run()
+    except KeyboardInterrupt:
+        say(line, "event=stop")
+    finally:
+        micropython.kbd_intr(3)
+
+
+def _stand(board, line, report):
+    """The program of config.json, which is then kept as the last good one; where that is bad, or
+    the memory not enough for it, of the last good one, or of the defaults; None: of none."""
+    second, root = board.TICKS_PER_S, board.FLASH
+    config = load(second, report, root)
+    program = _build(config, board, line, report)
+    if program is not None:
+        keep_good(config, report, root)
+        return program
+    program = _build(load_good(second, root), board, line, report)
+    if program is not None:
+        return program
+    return _build(DEFAULTS.copy(), board, line, report)
+
+
+def _build(config, board, line, report):
+    """The program of a configuration; None if there is none, or too little memory for it."""
+    if config is None:
+        return None
+    try:
+        program = Program(config, board, line)
+    except MemoryError:
+        program = None
+    gc.collect()
+    if program is None:
+        allowed = "slots * slot_size within %d bytes" % gc.mem_free()
+        report("slots", config["slots"], allowed)
+    elif config["light_sleep_ms"] is not None and config["source"] not in board.SLEEPS_WITH:
         sources = " or ".join(board.SLEEPS_WITH)
         allowed = "null on %s, or source %s" % (board.NAME, sources) if sources else "null"
         report("light_sleep_ms", config["light_sleep_ms"], allowed)
-    micropython.kbd_intr(-1)
-    try:
-        program = Program(config, board, line)
-        gc.collect()
-        program.run()
-    except KeyboardInterrupt:
-        say(line, "event=stop")
-    except MemoryError:
-        say(
-            line,
-            'event=config_error key=slots value=%d allowed="slots * slot_size within %d bytes"'
-            % (config["slots"], gc.mem_free()),
-        )
-    finally:
-        micropython.kbd_intr(3)
+    return program

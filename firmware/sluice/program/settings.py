@@ -4,7 +4,6 @@ docs/link.md describes the frames byte by byte.
 """
 
 import gc
-import json
 
 from micropython import const
 
@@ -123,8 +122,10 @@ class Settings:
         if keeps:
             try:
                 configuration.keep(config, self._path)
-            except OSError as error:
+            except (OSError, MemoryError) as error:
                 self._adopt(before, changed)
+                if isinstance(error, MemoryError):
+                    raise
                 raise ConfigError("keep", "errno %d" % error.args[0], "a flash that can be written")
         if self._trial.runs():
             self._trial.stop()
@@ -228,7 +229,11 @@ class Settings:
 
     def _refuse(self, request, error):
         frames = self._frames
-        text = "%s\n%s\n%s" % (error.key[:KEY_MAX], json.dumps(error.value)[:40], error.allowed)
+        text = "%s\n%s\n%s" % (
+            configuration.printable(error.key)[:KEY_MAX],
+            configuration.shown(error.value),
+            error.allowed,
+        )
         data = text.encode()[: _SENT_END - 6]
         frames.sent[2] = REFUSE
         put(frames.sent, 3, request, 3)

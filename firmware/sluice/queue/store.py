@@ -34,11 +34,15 @@ _ENOENT = const(2)  # the module errno has not all of them on every board
 _EEXIST = const(17)
 _ENOSPC = const(28)
 
+_in_use = []  # the folders of the stores that are not closed
+
 
 class SegmentStore:
     """A queue of records on flash, for the main loop.
 
-    folder:        its own folder; made if need be, in a folder that is there.
+    folder:        its own folder; made if need be, in a folder that is there. Two
+                   stores would delete each other's segments: the second is refused
+                   until the first is closed.
     size:          bytes of the longest record, 1 to 65,535.
     segments:      files at most, 1 to 9,999.
     segment_bytes: bytes of a file at most, best a whole number of flash blocks.
@@ -115,11 +119,26 @@ class SegmentStore:
         self._newest = None  # the one to append to; None: begin another
         self._number = 0  # of the next segment
         self._waiting = 0
+        place = _absolute(folder)
+        if place in _in_use:
+            raise ValueError(
+                "folder %r is in use by another SegmentStore: close that first" % folder
+            )
         self._recover()
+        self._place = place
+        _in_use.append(place)
 
     def __len__(self) -> int:
         """Records that have not been loaded, on flash and in the batch. Hot."""
         return self._waiting
+
+    def close(self) -> None:
+        """Let another store have the folder, which finds there what a reset would leave.
+
+        What is in the batch is not written: `write` it before. Nothing else may be
+        called afterwards.
+        """
+        _in_use.remove(self._place)
 
     def used(self) -> int:
         """Segments on flash."""
@@ -403,3 +422,9 @@ class _Attempts:
 
 def _is_segment(name):
     return len(name) == 12 and name.endswith(".seg") and name[:8].isdigit()
+
+
+def _absolute(folder):
+    if not folder.startswith("/"):
+        folder = os.getcwd().rstrip("/") + "/" + folder
+    return folder.rstrip("/")

@@ -124,6 +124,49 @@ def test_a_denied_newcomer_takes_no_slot():
     assert buckets.evicted == 1
 
 
+def test_a_table_that_was_full_once_takes_new_clients_a_period_of_the_clock_later():
+    hour = 3600000
+    for asked in (True, False):
+        clock = Clock(LAST - 14)
+        buckets = KeyedBuckets(2, 1, 1, hour, clock.ticks)
+        assert [buckets.try_acquire(key) for key in "abc"] == [True, True, False]
+        for step in (1 << 28, 1 << 28, 1 << 28, (1 << 28) - hour):
+            clock.advance(step)
+            if asked:
+                assert buckets.try_acquire("a") and buckets.try_acquire("b")
+            else:
+                buckets.refill()
+        clock.advance(hour + hour // 2)  # since the table was full: a period, and half an hour
+        assert buckets.try_acquire("new")
+        assert buckets.refused == 1
+
+
+def test_a_denied_key_too_ends_what_was_said_of_a_full_table():
+    clock = Clock(7)
+    buckets = KeyedBuckets(2, 1, 2, 1000, clock.ticks)
+    assert [buckets.try_acquire(key, 2) for key in "abc"] == [True, True, False]
+    clock.advance(1000)
+    assert not buckets.try_acquire("a", 2)  # it has one
+    clock.advance((1 << 29) - 1001)
+    assert buckets.try_acquire("b", 2)
+    clock.advance((1 << 29) - 1)
+    assert buckets.try_acquire("b", 2)
+    clock.advance(500)
+    assert buckets.try_acquire("new", 2) and buckets.refused == 1
+
+
+def test_refill_keeps_all_keys_exact_for_ever():
+    clock = Clock(7)
+    keys = list(range(50))  # more than one call brings up to date
+    buckets = KeyedBuckets(50, 1, 2, 1000, clock.ticks)
+    assert all([buckets.try_acquire(key, 2) for key in keys])
+    for _ in range(8):  # once through the table in half a period
+        clock.advance(1 << 27)
+        buckets.refill()
+    assert all([buckets.try_acquire(key, 2) for key in keys])
+    assert not any([buckets.try_acquire(key) for key in keys])
+
+
 def test_at_rate_zero_a_key_gets_its_burst_and_no_more():
     clock = Clock(7)
     buckets = KeyedBuckets(2, 0, 1, 10, clock.ticks)

@@ -99,6 +99,50 @@ def test_a_change_of_burst_or_rate_keeps_what_is_owed():
     assert pacer.wait_ticks() in (19, 20, 21)
 
 
+def test_no_change_is_refused_because_of_what_is_owed_just_then():
+    terms = ((600, 1000, 1), (10000, 1000, 64), (0, 1000, 1), (1, 60000, 7), (None, 1, 3))
+    for slack in (1, 10, 60000):
+        for rate, per, burst in terms:
+            clock = Clock(LAST - 7)
+            pacer = Pacer(600, 64, 1000, clock.ticks, slack)
+            for step in (0, 1, 2, 1000, 100000):
+                clock.advance(step)
+                while pacer.rate != 0 and pacer.rate is not None and pacer.try_acquire(64):
+                    pass
+                pacer.set_burst(burst)
+                pacer.set_rate(rate, per)
+                assert (pacer.rate, pacer.per, pacer.burst) == (rate, per, burst)
+                pacer.set_rate(600, 1000)
+                pacer.set_burst(64)
+
+
+def test_what_is_to_be_paid_before_the_next_grant_stays_whatever_the_slack():
+    for slack in (1, 10, 60000):
+        clock = Clock(LAST - 7)
+        pacer = Pacer(1000, 1, 1000, clock.ticks, slack)
+        while pacer.try_acquire():
+            pass
+        assert pacer.wait_ticks() == 1  # a token
+        pacer.set_rate(10)
+        assert pacer.wait_ticks() in (100, 101)
+        clock.advance(50)
+        pacer.set_rate(0)
+        assert pacer.wait_ticks() == -1
+        pacer.set_rate(100)
+        assert pacer.wait_ticks() in (10, 11)  # the half token that is owed, as a whole one
+        pacer.set_range(1, 1000)
+        for rate in (1, 1000, 2, 50):
+            pacer.tune(rate)
+            assert 1000 // rate <= pacer.wait_ticks() <= 1100 // rate + 1
+
+
+def test_a_grant_that_is_due_stays_due_at_rate_zero():
+    clock = Clock()
+    pacer = Pacer(600, 1, 1000, clock.ticks, 10)
+    pacer.set_rate(0)
+    assert [pacer.try_acquire() for _ in range(3)] == [True, False, False]
+
+
 def test_a_rate_that_leaves_no_slack_is_named():
     try:
         Pacer(1000000000, 1, 999999937, Clock().ticks)

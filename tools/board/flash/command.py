@@ -1,6 +1,5 @@
 """The command `sluice flash`."""
 
-import json
 import sys
 import time
 from pathlib import Path
@@ -11,7 +10,7 @@ from ...errors import UserError
 from ...itself import FIRMWARE
 from .. import known as boards
 from ..known import Board
-from . import release
+from . import configuration, release
 from .device import Device, Facts, connect
 from .plan import Content, Plan, bytes_needed, leftovers, plan
 from .release import LOADER, Release
@@ -52,7 +51,7 @@ def flash(board_name: str, port: str, config: Path | None, firmware: Path) -> No
     """
     started = time.monotonic()
     board = boards.load(board_name)
-    settings = _settings(config or firmware / "config.json")
+    settings = configuration.read(config or firmware / "config.json", firmware)
     compiled = release.build(board, firmware)
     with connect(port, _BROKEN_OFF) as device:
         facts = device.facts()
@@ -176,17 +175,3 @@ def _transfer(
             if path not in last:
                 device.settle({path: wanted[path]})
     device.settle({path: wanted[path] for path in last})
-
-
-def _settings(path: Path) -> bytes:
-    """A configuration file's bytes; the board checks the values."""
-    try:
-        data = path.read_bytes()
-        settings = json.loads(data)
-    except OSError as error:
-        raise UserError(f"{path}: {error.strerror}") from None
-    except ValueError as error:
-        raise UserError(f"{path}: not JSON: {error}") from None
-    if not isinstance(settings, dict):
-        raise UserError(f"{path}: must be a JSON object of keys and values")
-    return data
