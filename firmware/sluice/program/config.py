@@ -11,7 +11,7 @@ PATH = "/config.json"
 GOOD_PATH = "/config.good.json"
 SHARE_PATH = "/share.json"  # what is guaranteed to this board of a fleet's budget
 
-DEFAULTS = {row[0]: default(row) for row in ROWS}
+DEFAULTS: dict = {row[0]: default(row) for row in ROWS}
 
 _SHOWN = 40
 
