@@ -8,8 +8,8 @@ A segment file is named by its number, 00000000.seg, and holds
     head     "SQ", number of its first record u32, crc u16
     records  length u16, ticks u32, payload, crc u16
 all little-endian. A crc is over what stands before it in its head or record.
-Records are numbered through all segments, modulo 2^30: that tells how many a
-segment had that cannot be read any more.
+Records are numbered through all segments, also those that left from RAM, modulo
+2^30: that tells how many a segment had that cannot be read any more.
 """
 
 import os
