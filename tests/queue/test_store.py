@@ -474,6 +474,21 @@ def test_a_write_that_fails_is_counted_and_tried_again_and_costs_no_record(opera
     assert bench.names() == []
 
 
+def test_a_failure_a_period_after_another_is_tried_again_at_once_too():
+    bench = Bench(retry_ticks=60_000)
+    bench.put(*records(0))
+    for _ in range(2):
+        bench.flash.fails = lambda operation, path: EIO if operation == "write" else 0
+        tried = bench.store.writes
+        assert not bench.write() and not bench.write() and not bench.write()
+        assert bench.store.writes == tried + 2  # and once more at once
+        bench.flash.power_on()
+        bench.clock.advance(60_000)
+        assert bench.write()
+        bench.put(*records(1))
+        bench.clock.advance((1 << 30) - 60_000 + 30_000)  # since the last attempt was allowed
+
+
 def test_records_that_cannot_be_written_can_be_taken():
     bench = Bench()
     bench.flash.fails = lambda done, path: ENOSPC if done == "open wb" else 0

@@ -343,7 +343,7 @@ class SegmentStore:
         return True
 
     def _count_failure(self, error, attempts):
-        attempts.failures += 1
+        attempts.fail()
         self.errors += 1
         self.last_error = error.errno
 
@@ -415,6 +415,11 @@ class _Attempts:
     def __init__(self, ticks, retry_ticks):
         self._bucket = TokenBucket(1, 1, retry_ticks, ticks)
         self.failures = 0  # in a row
+
+    def fail(self):
+        if self.failures == 0:
+            self._bucket.reset()  # nobody has brought it up to date since the last failure
+        self.failures += 1
 
     def allowed(self):
         return self.failures == 0 or self._bucket.try_acquire()
