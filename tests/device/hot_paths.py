@@ -301,6 +301,7 @@ def shedding():
         codel._first_above = codel._next = clock.now
         for _ in range(3):
             hot("codel.CoDel.should_drop", lambda: codel.should_drop(interval, clock.now, 5))
+            hot("codel.CoDel.settle", lambda: codel.settle(clock.now))
             clock.now = clock.now + interval & SMALL_MAX
         assert codel._count == (1 << 27) - 1
     ring = RecordRing(8, 16, OVERWRITE, clock.ticks)

@@ -205,6 +205,31 @@ def test_a_batch_of_which_a_part_was_loaded_is_read_on_from_flash_where_that_end
     assert bench.drain() == records(4, 5)
 
 
+@pytest.mark.parametrize("at_close", [False, True])
+@pytest.mark.parametrize("room", range(50))
+def test_a_segment_that_could_not_be_begun_leaves_nothing_behind(room, at_close):
+    bench = Bench(Flash(at_close))
+    bench.put(*records(0, 1, 2))
+    bench.flash.room = room
+    assert not bench.write()
+    assert bench.drain() == records(0, 1, 2)  # from RAM
+    assert (bench.names(), bench.store.used()) == ([], 0)
+    bench = Bench(bench.flash)
+    assert (bench.drain(), bench.store.torn) == ([], 0)
+
+
+def test_the_number_of_a_segments_first_record_counts_those_that_left_from_ram():
+    bench = Bench()
+    bench.put(*records(0, 1, 2))
+    assert bench.drain() == records(0, 1, 2)
+    bench.put(*records(3, 4))
+    assert bench.drain() == records(3, 4)
+    bench.put(*records(5))
+    bench.write()
+    head = bench.flash.files[bench.segment(0)][:8]
+    assert head == sealed(b"SQ" + struct.pack("<I", 5))
+
+
 def test_a_taken_part_of_the_batch_makes_room():
     bench = Bench(batch_bytes=84)
     bench.put(*records(*range(6)))
@@ -447,6 +472,21 @@ def test_a_write_that_fails_is_counted_and_tried_again_and_costs_no_record(opera
     assert (bench.store.errors, bench.flash.open_files) == (2, 0)
     assert bench.drain() == records(0, 1, 2)
     assert bench.names() == []
+
+
+def test_a_failure_a_period_after_another_is_tried_again_at_once_too():
+    bench = Bench(retry_ticks=60_000)
+    bench.put(*records(0))
+    for _ in range(2):
+        bench.flash.fails = lambda operation, path: EIO if operation == "write" else 0
+        tried = bench.store.writes
+        assert not bench.write() and not bench.write() and not bench.write()
+        assert bench.store.writes == tried + 2  # and once more at once
+        bench.flash.power_on()
+        bench.clock.advance(60_000)
+        assert bench.write()
+        bench.put(*records(1))
+        bench.clock.advance((1 << 30) - 60_000 + 30_000)  # since the last attempt was allowed
 
 
 def test_records_that_cannot_be_written_can_be_taken():

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from wire import contents as contents_of
 from wire import frame, to_board
 
+from sluice_tools.serial import frames
 from sluice_tools.serial.frames import (
     CONTENT_MAX,
     FRAME_SILENCE_S,
@@ -204,3 +205,15 @@ def test_the_reader_says_how_long_to_wait_for_what_is_unfinished():
     assert reader.patience_s == TEXT_SILENCE_S
     assert [item.line for item in reader.idle(TEXT_SILENCE_S)] == ["prompt"]
     assert reader.patience_s == FRAME_SILENCE_S
+
+
+def test_a_number_is_drawn_from_all_that_three_bytes_hold_and_no_others(monkeypatch):
+    drawn = []
+
+    def draw(least, end):
+        drawn.append((least, end - 1))
+        return end - len(drawn)
+
+    monkeypatch.setattr(frames.random, "randrange", draw)
+    assert frames.draw_number(lambda number: number.to_bytes(3, "little"), 5) < 1 << 24
+    assert set(drawn) == {(5, (1 << 24) - 1)}

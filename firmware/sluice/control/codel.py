@@ -17,6 +17,7 @@ _ROOT_BITS = const(27)  # the most for which a root's remainder, times 4, is a s
 _LOW_BITS = const(28)
 _LOW_MASK = const((1 << 28) - 1)
 _MOST_COUNT = const((1 << 27) - 1)
+_OLDEST = const((1 << 29) - 8)  # ticks, more than 16 of the longest intervals
 
 _ticks_add = time.ticks_add
 _ticks_diff = time.ticks_diff
@@ -37,7 +38,7 @@ class CoDel:
     Each such distance is within 2^-21 of a tick of the RFC's for an interval of
     100 ticks, 2^-11 for 100,000, 2^-3 for the longest; from the 2^27-th drop in
     a row they stay as they are. When nothing leaves for 2^29 ticks, whatever was
-    planned counts as due.
+    planned counts as due; `settle`, called now and then, keeps it so.
 
     Raises TypeError or ValueError that name the argument, its value and what is
     allowed.
@@ -101,6 +102,22 @@ class CoDel:
             self._count += 1
         self._dropped = True
         return True
+
+    def settle(self, now) -> None:
+        """Keep what is remembered from meaning something else at tick `now`. Hot.
+
+        To be called at least every 2^28 ticks. What is almost 2^29 ticks ago, or
+        longer, stays as long ago as that.
+        """
+        self._first_above = self._not_older(self._first_above, now)
+        self._next = self._not_older(self._next, now)
+
+    def _not_older(self, tick, now):
+        since = _ticks_diff(now, tick)
+        # Nothing is ever planned further ahead than an interval.
+        if since > _OLDEST or since < -self.interval:
+            return _ticks_add(now, -_OLDEST)
+        return tick
 
     def _may_drop(self, sojourn, now, behind):
         if sojourn < self.target or behind <= 1:

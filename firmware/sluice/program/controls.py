@@ -58,6 +58,8 @@ class Controls:
         stats = self.stats
         stats.close_interval(now)
         self.load = self.meter.close_interval()
+        if self.shed is not None:
+            self.shed.settle(now)
         if self.limit is not None:
             self.limit.update(stats.p95, self.load)
         if self.tuner is not None:

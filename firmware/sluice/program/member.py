@@ -52,7 +52,7 @@ class Member:
         To be called in each turn of the loop, with the present tick.
         """
         self._share.poll(now)
-        if _ticks_diff(now, self._reported) >= self._per_second:
+        if not 0 <= _ticks_diff(now, self._reported) < self._per_second:
             self.report(now)
 
     def receive(self, end) -> bool:

@@ -8,8 +8,8 @@ A segment file is named by its number, 00000000.seg, and holds
     head     "SQ", number of its first record u32, crc u16
     records  length u16, ticks u32, payload, crc u16
 all little-endian. A crc is over what stands before it in its head or record.
-Records are numbered through all segments, modulo 2^30: that tells how many a
-segment had that cannot be read any more.
+Records are numbered through all segments, also those that left from RAM, modulo
+2^30: that tells how many a segment had that cannot be read any more.
 """
 
 import os
@@ -343,7 +343,7 @@ class SegmentStore:
         return True
 
     def _count_failure(self, error, attempts):
-        attempts.failures += 1
+        attempts.fail()
         self.errors += 1
         self.last_error = error.errno
 
@@ -415,6 +415,11 @@ class _Attempts:
     def __init__(self, ticks, retry_ticks):
         self._bucket = TokenBucket(1, 1, retry_ticks, ticks)
         self.failures = 0  # in a row
+
+    def fail(self):
+        if self.failures == 0:
+            self._bucket.reset()  # nobody has brought it up to date since the last failure
+        self.failures += 1
 
     def allowed(self):
         return self.failures == 0 or self._bucket.try_acquire()

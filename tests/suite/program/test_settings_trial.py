@@ -61,6 +61,18 @@ def test_errors_before_the_last_interval_do_not_count():
     )
 
 
+def test_errors_of_the_interval_before_the_change_came_do_not_count():
+    desk = Desk()
+    desk.second(admitted=100)
+    for _ in range(100):
+        desk.stats.fail()
+    desk.ask(b"who=anna rate=200 trial_s=2")
+    desk.said()
+    assert desk.second(admitted=100) == []
+    assert desk.second()[0] == FIGURES % ("kept", "0.00", "0.00", 10, -1)
+    assert desk.bucket.rate == 200
+
+
 def test_it_goes_back_when_p95_grows():
     desk = on_trial(sojourn=100)
     assert desk.second(admitted=20, sojourn=135) == []
