@@ -393,7 +393,7 @@ def test_another_feed_that_takes_the_board_ends_this_one(made_up, tmp_path):
     process = start_feed(made_up.url, access_log(tmp_path / "log", 30), "--asap", "--json")
     made_up.greet(capacity=1)
     made_up.hear()
-    made_up.say(b"\x91\x20\x09\x01\x02\x03\0\0\0" + bytes([64]) + (1000).to_bytes(3, "little"))
+    made_up.say(b"\x91\x21\x09\x01\x02\x03\0\0\0" + bytes([64]) + (1000).to_bytes(3, "little"))
     status, account, errors = finish(process)
     assert (status, account["sent"], account["lost"]) == (1, 1, 1)
     expected = f"Error: {made_up.url}: another program has begun to feed this board\n"

@@ -18,14 +18,14 @@ SILENCE = 100
 SLOTS = 4
 SIZE = 16
 WINDOW = 3
-HELLO = b"\x81\x20\x09\x07\0\0\xff\xff\xff\xff\xff\xff"
+HELLO = b"\x81\x21\x09\x07\0\0\xff\xff\xff\xff\xff\xff"
 TEMPLATES = (
     HELLO,
-    b"\x81\x21",
+    b"\x81\x22",
     b"\x82\xff\xff\xffrecord",
     b"\x84\x07\0\0\xff\xff\xff\x01",
     b"\x87\x01",
-    b"\x91\x20\0\0\0\0\0\0\0\0\0\0\0",
+    b"\x91\x21\0\0\0\0\0\0\0\0\0\0\0",
     b"\x99",
 )
 
@@ -81,7 +81,7 @@ class Board:
             grants -= 1
             self.link.deliver(self.ring.peek(), self.ring.peek_len(), self.now)
             self.ring.release()
-            self.link.processed(1)
+            self.link.ended(1, 1)  # taken
             self.taken += 1
         self.link.acknowledge(2, 20)
 
@@ -215,7 +215,7 @@ def after_all(board, fuzzer):
     """Whether it takes a record still."""
     board.rest()
     board.turn(SLOTS)
-    for content in (b"\x81\x20\x09\x2a\x2a\0\x05\0\0\x05\0\0", b"\x82\x05\0\0still here"):
+    for content in (b"\x81\x21\x09\x2a\x2a\0\x05\0\0\x05\0\0", b"\x82\x05\0\0still here"):
         fuzzer.hear(content)
     before = len(board.ring)
     board.turn(0)

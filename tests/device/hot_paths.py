@@ -361,7 +361,7 @@ def links():
     ring = RecordRing(4, 16, REJECT, clock.ticks)
     damaged = bytearray(frame(b"damaged"))
     damaged[4] ^= 1
-    hello = b"\x81\x20\x09\x07\0\0\0\0\0\0\0\0"
+    hello = b"\x81\x21\x09\x07\0\0\0\0\0\0\0\0"
     record = b"\x82\0\0\0" + b"payload"
     view = memoryview(bytearray(16))
     for window in (0, 2):
@@ -397,8 +397,8 @@ def links():
             frame(b"\x84\x07\0\0\x02\0\0\0"),
         ):
             hot("session.Session.poll", link.poll)
-        for n in (0, 1, 2):
-            hot("session.Session.processed", lambda: link.processed(n))
+        for how in (2, 1, 4):
+            hot("session.Session.ended", lambda: link.ended(how, 1))
             hot("session.Session.acknowledge", lambda: link.acknowledge(1, 1))
     hot("frames.put", lambda: put_integer(frames.sent, 2, SMALL_MAX, 4))
     hot("frames.seal", lambda: seal(frames.sent, 20))

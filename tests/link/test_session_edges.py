@@ -4,6 +4,7 @@ import pytest
 from framing_board import MAX_CONTENT
 from session_board import SEQ, Board, ack, hello, record, sent_records, taken, u24, welcome
 
+from sluice.flow.pipeline import TAKEN
 from sluice.link.frames import Frames
 from sluice.link.session import MAX_RECORD, Session
 from sluice_tools.serial.ack_pb2 import AckRequest
@@ -148,7 +149,7 @@ def test_the_wait_for_an_acknowledgement_is_that_of_the_oldest_record():
 def test_a_board_that_takes_no_records_acknowledges_none_and_delivers_at_the_base():
     board = Board(takes_records=False)
     board.hear(hello(7, 5))
-    board.link.processed(3)
+    board.link.ended(TAKEN, 3)
     assert board.acks() == []
     assert board.link.deliver(b"pulse", 5, 9) is True
     assert board.answers() == [b"\x93" + u24(5) + b"\x09\0\0\0" + b"pulse"]

@@ -479,6 +479,16 @@ class Sink:
         return answer
 
 
+class Ends:
+    """Notes each record's end among what the sink has seen."""
+
+    def __init__(self, seen):
+        self._seen = seen
+
+    def ended(self, how, n):
+        self._seen.append((how, n))
+
+
 @pytest.mark.parametrize("kind", ["TokenBucket", "Pacer"])
 @pytest.mark.parametrize("tries", [1, 2])
 @pytest.mark.parametrize("overflow", [0, 1])
@@ -494,7 +504,9 @@ def test_pipelines(variants, kind, tries, overflow):
         stats = module["stats"].Stats(clock.ticks)
         sink = Sink(clock, 7)
         options = "record", tries, None, clock.ticks
-        pipeline = module["pipeline"].Pipeline(ring, bucket, sink, stats, *options, batch=5)
+        pipeline = module["pipeline"].Pipeline(
+            ring, bucket, sink, stats, *options, batch=5, ends=Ends(sink.seen)
+        )
         rigs.append((ring, bucket, stats, sink, pipeline))
     assert rigs[1][4]._known
     random_ = random.Random(1)

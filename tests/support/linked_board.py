@@ -6,6 +6,7 @@ from wire import MemoryLine
 
 from host_sim import TickClock
 from sluice import RecordRing
+from sluice.flow.pipeline import TAKEN
 from sluice.link.frames import Frames
 from sluice.link.session import Session
 from sluice_tools.serial.frames import Frame, LineReader, encode
@@ -48,7 +49,7 @@ class LinkedBoard:
             self.taken.append(bytes(record[:n]))
             self._link.deliver(record, n, self.clock.ticks())
             self._ring.release()
-            self._link.processed(1)
+            self._link.ended(TAKEN, 1)
         self._link.acknowledge(2, 20)
         assert self.refused + self._link.refused == 0
         sent = bytes(self._line.sent)

@@ -138,8 +138,6 @@ class Program:
         link = self.link
         heard = link.poll()
         moved = self._pipeline.step() if link.ready() else 0
-        if moved:
-            link.processed(moved)
         busy = heard or moved > 0
         link.acknowledge(self._ack_every if busy else 1, self._ack_within)
         now = self._ticks()
@@ -196,6 +194,7 @@ class Program:
             second,
             shed,
             batch=_BATCH,
+            ends=self.link if config["source"] == "link" else None,
         )
         controls = Controls(
             ring,

@@ -1,0 +1,136 @@
+"""Each record's end is told once: the program, the pipeline and the link joined to a real host."""
+
+import pytest
+from board_twin import BoardTwin
+from joined_board import Joined
+from wire import contents
+from wire import to_board as frame
+
+from host_sim import TickClock
+from sluice.program.config import check
+from sluice.program.program import Program
+from sluice_tools.serial.ack_pb2 import AckRequest
+from sluice_tools.serial.session import Session
+from sluice_tools.serial.window import SHED
+
+
+@pytest.fixture
+def rig(tmp_path):
+    with TickClock(start=(1 << 30) - 500) as clock:
+        yield BoardTwin(clock, tmp_path)
+
+
+def start(board, **values):
+    program = Program(check(values, 1000), board, board.line)
+    program.start()
+    board.line.sent.clear()
+    return program
+
+
+def hello(session, base):
+    return frame(b"\x81\x21\x09" + b"".join(n.to_bytes(3, "little") for n in (session, base, base)))
+
+
+def record(seq, payload):
+    return frame(b"\x82" + seq.to_bytes(3, "little") + payload)
+
+
+def told(board):
+    """What the board said of records since the last call: (sequence number, payload), or an
+    ENDED's (sequence number, count, how)."""
+    said = []
+    for content in contents(bytes(board.line.sent)):
+        seq = int.from_bytes(content[1:4], "little")
+        if content[0] == 0x93:
+            said.append((seq, content[8:]))
+        elif content[0] == 0x99:
+            said.append((seq, int.from_bytes(content[4:7], "little"), content[7]))
+    board.line.sent.clear()
+    return said
+
+
+def acknowledged(board):
+    """What the board has acknowledged since the last call, each before this sequence number."""
+    sent = contents(bytes(board.line.sent))
+    board.line.sent.clear()
+    return [AckRequest.FromString(each[1:]).processed_count for each in sent if each[0] == 0x92]
+
+
+def hear(program, board, data):
+    board.line.incoming += data
+    while program.link.poll():
+        pass
+
+
+def test_old_and_new_records_in_one_step_keep_their_own_numbers(rig):
+    program = start(rig, rate=None, slots=8)
+    hear(program, rig, hello(7, 100) + record(100, b"old0") + record(101, b"old1"))
+    hear(program, rig, hello(8, 200) + record(200, b"new0") + record(201, b"new1"))
+    told(rig)
+    program.turn()
+    assert told(rig) == [(198, b"old0"), (199, b"old1"), (200, b"new0"), (201, b"new1")]
+
+
+def test_a_shed_record_and_a_delivered_one_in_one_step_keep_their_numbers(rig):
+    """With CoDel's last two kept, the third of four in the queue is the last that can be shed."""
+    values = {"rate": None, "slots": 8, "control": "codel", "target_ms": 1, "interval_ms": 1}
+    program = start(rig, **values)
+    shed = program.controls.shed
+    hear(program, rig, hello(7, 200) + b"".join(record(200 + i, b"rec%d" % i) for i in range(4)))
+    answers = [True, False, True, False]
+    shed.should_drop = lambda sojourn, now, behind: answers.pop(0)
+    told(rig)
+    program.turn()
+    assert told(rig) == [(200, 1, SHED), (201, b"rec1"), (202, 1, SHED), (203, b"rec3")]
+    assert (program.stats.admitted, program.stats.shed) == (2, 2)
+
+
+def test_what_is_shed_while_the_window_is_full_is_told_and_the_loop_goes_on(rig):
+    program = start(rig, rate=None, slots=40, control="codel")
+    hear(program, rig, hello(7, 0) + b"".join(record(i, b"r%d" % i) for i in range(40)))
+    shed = program.controls.shed
+    answers = [False] * 28 + [True] * 6 + [False] * 6
+    shed.should_drop = lambda sojourn, now, behind: bool(answers) and answers.pop(0)
+    told(rig)
+    for _ in range(10):
+        program.turn()
+        rig.clock.advance(2)
+    said = told(rig)
+    assert [each for each in said if len(each) == 3] == [(28, 4, SHED), (28, 6, SHED)]
+    assert [seq for seq, payload in (e for e in said if len(e) == 2)] == [
+        *range(28),
+        *range(34, 38),
+    ]
+
+
+def test_a_board_that_sheds_on_a_slow_line_counts_as_its_host_does(rig):
+    values = {"rate": 600, "burst": 10, "slots": 200, "control": "codel"}
+    board = Joined(rig, Session(7, 0), delay_ms=25, **values)
+    board.waiting.extend(b"%d" % i for i in range(4000))
+    board.run(10_000)
+    stats, session = board.program.stats, board.session
+    assert not board.waiting
+    assert stats.shed > 0
+    assert len(board.finished) == 4000
+    assert session.delivered == stats.admitted
+    assert sum(record.not_taken == SHED for record in board.finished) == stats.shed
+    assert [record.payload for record in board.finished] == [b"%d" % i for i in range(4000)]
+
+
+def test_the_record_that_an_overwriting_pipeline_holds_belongs_to_the_old_session(rig):
+    rig.uart.at_most = 0
+    program = start(rig, rate=None, slots=4, sink="uart", overflow="overwrite")
+    hear(program, rig, hello(7, 100) + record(100, b"old"))
+    program.turn()  # held in the copy, and refused by the sink
+    assert len(program.ring) == 0
+    hear(program, rig, hello(8, 200) + record(200, b"new"))
+    acknowledged(rig)
+    rig.uart.at_most = 3
+    while bytes(rig.uart.sent) != b"oldnew":
+        assert set(acknowledged(rig)) <= {200}, "the sink has not taken anything of the new session"
+        program.turn()
+        rig.clock.advance(1)
+    for _ in range(30):
+        program.turn()
+        rig.clock.advance(1)
+    assert acknowledged(rig)[-1] == 201
