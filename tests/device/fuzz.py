@@ -77,7 +77,7 @@ class Board:
         while self.link.poll():
             pass
         self.fill = self._at = 0
-        while grants and len(self.ring) and self.link.ready():
+        while grants and len(self.ring) and self.link.room() > 0:
             grants -= 1
             self.link.deliver(self.ring.peek(), self.ring.peek_len(), self.now)
             self.ring.release()

@@ -71,6 +71,9 @@ class Sink:
     def __init__(self):
         self.answer = True
 
+    def room(self):
+        return 1 << 20
+
     def write(self, record, n):
         return self.answer
 
@@ -386,7 +389,7 @@ def links():
             clock.now += 200
             hot("frames.Frames.receive", frames.receive)
         for _ in range(3):
-            hot("session.Session.ready", link.ready)
+            hot("session.Session.room", link.room)
             hot("session.Session.deliver", lambda: link.deliver(view, 16, SMALL_MAX))
         for line.incoming in (
             frame(b"\x84\x07\0\0\0\0\0\xff"),
@@ -405,10 +408,13 @@ def links():
     hot("frames.Frames.send", lambda: frames.send(20))
     hot("frames.Frames.write", lambda: frames.write(frames.sent, 20))
     sink = LinkSink(link, TokenBucket(1, 1))
+    hot("sinks.LinkSink.room", sink.room)
     hot("sinks.LinkSink.write", lambda: sink.write(view, 16))
     uart = UartSink(line)
+    hot("sinks.UartSink.room", uart.room)
     hot("sinks.UartSink.write", lambda: uart.write(view, 16))
     null = NullSink()
+    hot("sinks.NullSink.room", null.room)
     hot("sinks.NullSink.write", lambda: null.write(view, 16))
 
 

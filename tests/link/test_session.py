@@ -212,12 +212,12 @@ def test_a_record_is_acknowledged_when_the_host_has_its_delivery(base):
 def test_no_record_is_granted_for_which_the_window_has_no_room():
     board = sent_records(0, 5)
     board.deliver(3)
-    assert not board.link.ready()
+    assert board.link.room() == 0
     assert board.link.deliver(board.ring.peek(), 4, 5) is False
     assert board.answers() == []
     board.hear(taken(1))
     assert board.deliver() == [delivery(3)]
-    assert not board.link.ready()
+    assert board.link.room() == 0
 
 
 @pytest.mark.parametrize("base", [0, SEQ - 2])
@@ -251,7 +251,7 @@ def test_a_confirmation_that_is_late_or_anothers_changes_nothing(late):
     board.deliver(3)
     assert board.hear(late) == []
     assert board.acks() == []
-    assert not board.link.ready()
+    assert board.link.room() == 0
 
 
 def test_before_any_session_nothing_is_confirmed():
@@ -311,7 +311,7 @@ def test_a_run_needs_no_place_in_the_window_and_is_told_before_what_is_behind_it
     assert board.deliver(2) == [delivery(-1), delivery(0)]
     board.release(2, SHED)
     assert board.deliver() == [ended(1, 2, SHED), delivery(3)]
-    assert not board.link.ready()
+    assert board.link.room() == 0
     board.release(1, SHED)
     assert board.turn() == [ended(4, 1, SHED)]
     board.release(2, OVERWRITTEN)

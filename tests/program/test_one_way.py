@@ -134,3 +134,32 @@ def test_the_record_that_an_overwriting_pipeline_holds_belongs_to_the_old_sessio
         program.turn()
         rig.clock.advance(1)
     assert acknowledged(rig)[-1] == 201
+
+
+@pytest.mark.parametrize("delay_ms", [40, 100])
+@pytest.mark.parametrize("values", [{"tries": 1}, {"control": "rate"}])
+def test_a_window_that_fills_is_no_failure_of_a_healthy_link(rig, delay_ms, values):
+    board = Joined(rig, Session(7, 0), delay_ms=delay_ms, rate=500, slots=200, **values)
+    board.waiting.extend(b"%d" % i for i in range(1000))
+    board.run(10_000)
+    stats = board.program.stats
+    assert len(board.finished) == board.session.delivered == 1000
+    assert (stats.retried, stats.failed, stats.admitted) == (0, 0, 1000)
+    assert board.program.bucket.rate == 500
+
+
+def test_a_host_away_for_an_hour_costs_nothing_and_feeds_the_watchdog(rig):
+    board = Joined(rig, Session(7, 0), rate=100, burst=10, slots=64, tries=1, watchdog_ms=1000)
+    board.waiting.extend(b"%d" % i for i in range(60))
+    board.run(20)
+    board.join(Session(7, 0))  # it hears nothing
+    tokens = board.program.bucket.burst
+    for _ in range(3600):
+        board.rig.clock.advance(999)
+        board.program.turn()
+        board.rig.clock.advance(1)
+        board.program.turn()
+        assert not rig.watchdog.bites
+    stats = board.program.stats
+    assert board.program.link.room() == 0
+    assert (board.program.bucket.tokens(), stats.retried, stats.failed) == (tokens, 0, 0)

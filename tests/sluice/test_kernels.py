@@ -470,6 +470,9 @@ class Sink:
         self._random = random.Random(seed)
         self.seen = []
 
+    def room(self):
+        return 1 << 20
+
     def write(self, record, n):
         self._clock.set((self._clock.ticks() + self._random.choice((0, 0, 1, 30))) % (1 << 30))
         answer = self._random.choice((True,) * 9 + (False, None, OSError("no")))

@@ -44,7 +44,7 @@ class LinkedBoard:
         while self._link.poll():
             pass
         due = self.clock.ticks() % self._period_ms == 0
-        if due and len(self._ring) and self._link.ready():
+        if due and len(self._ring) and self._link.room() > 0:
             record, n = self._ring.peek(), self._ring.peek_len()
             self.taken.append(bytes(record[:n]))
             self._link.deliver(record, n, self.clock.ticks())

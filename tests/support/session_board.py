@@ -54,7 +54,7 @@ class Board:
     def deliver(self, n=1, tick=5):
         """Grant records and take them from the ring; what is sent at once."""
         for _ in range(n):
-            assert self.link.ready()
+            assert self.link.room() > 0
             assert self.link.deliver(self.ring.peek(), self.ring.peek_len(), tick)
             self.release(how=TAKEN)
         return self.answers()

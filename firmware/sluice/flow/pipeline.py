@@ -27,8 +27,12 @@ class Pipeline:
 
     ring:    a RecordRing with the same clock as `ticks`.
     bucket:  a TokenBucket.
-    sink:    `sink.write(record, n) -> bool` is given a memoryview and the
-             record's length in bytes. False, None or an exception: not taken.
+    sink:    `sink.room() -> int` says how many records it can take now; 0 or less:
+             none. It is asked before tokens are taken, and while it says 0 the
+             pipeline waits: no attempt, nothing denied, no failure; a CoDel goes
+             on to shed. What it raises is not caught. `sink.write(record, n) ->
+             bool` is given a memoryview and the record's length in bytes. False,
+             None or an exception: not taken, a failed attempt.
     stats:   a Stats.
     cost:    "record": each attempt costs one token. "bytes": as many as the
              record has bytes.
@@ -86,6 +90,7 @@ class Pipeline:
         self._ring = ring
         self._bucket = bucket
         self._sink = sink
+        self._room = sink.room
         self._stats = stats
         self._by_bytes = cost == BYTES
         self._tries = tries
@@ -96,9 +101,9 @@ class Pipeline:
         self._shed = shed
         self._batch = batch
         self._copy = bytearray(ring.size if ring.overflow == OVERWRITE else 0)
+        self._overwritten = ring.overwritten if self._copy else 0  # of which `ends` was told
         self._together = batch > 1 and cost == RECORD and not self._copy and shed is None
         self._ended = None if ends is None else ends.ended
-        self._overwritten = ring.overwritten  # of which `ends` was told
         self._attempts = 0  # on the sink in the present batch
         self._tick = 0  # at which the present step began
         self._copied = 0  # bytes of the record in the copy, 0: none
@@ -146,14 +151,17 @@ class Pipeline:
         """Ticks for which `step` has nothing to do, unless a record is put. Hot.
 
         0: step now. k: step again in k ticks, below 2^29, and at least once a
-        second. -1: the ring is empty. A loop may sleep for so long; put records
-        do not shorten k, since what waits is the record in front.
+        second; 1 while the sink has no room. -1: the ring is empty. A loop may
+        sleep for so long; put records do not shorten k, since what waits is the
+        record in front.
         """
         wait = self._wait
         if wait:
             wait -= _ticks_diff(self._ticks(), self._wait_from)
             return wait if 0 < wait <= self._wait else 0
-        return 0 if self._copied or len(self._ring) else -1
+        if not self._copied and len(self._ring) == 0:
+            return -1
+        return 0 if self._room() > 0 else 1
 
     def _one(self):
         n = self._copied
@@ -161,15 +169,23 @@ class Pipeline:
             if self._peek() is None:
                 return 0
             n = self._ring.peek_len()
+        if self._room() <= 0:
+            return self._stalled(n)
         cost = n if self._by_bytes else 1
         if self._bucket.try_acquire(cost):
             return self._offer(n, cost)
         return self._deny(n, cost)
 
+    def _stalled(self, n):
+        """The sink has no room: a record leaves the ring only if it is to be shed."""
+        if self._shed is None or self._failures or not self._hold(n):
+            return 0
+        return 1 if self._sheds(self._shed) else 0
+
     def _peek(self):
         """As the ring's, and what was overwritten before the record that it gives has ended."""
         record = self._ring.peek()
-        if self._ended is not None and self._ring.overwritten != self._overwritten:
+        if self._copy and self._ended is not None and self._ring.overwritten != self._overwritten:
             self._pass_overwritten(self._ended)
         return record
 
@@ -183,7 +199,11 @@ class Pipeline:
         ring = self._ring
         if ring.peek() is None:
             return 0
-        n = len(ring)
+        n = self._room()
+        if n <= 0:
+            return 0
+        if n > len(ring):
+            n = len(ring)
         granted = self._bucket.take_up_to(n if n < self._batch else self._batch)
         if granted == 0:
             return self._deny(ring.peek_len(), 1)

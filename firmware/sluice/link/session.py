@@ -178,10 +178,13 @@ class Session:
         ):
             self._send_ack()
 
-    def ready(self) -> bool:
-        """Whether `deliver` has room for a record. Hot."""
+    def room(self) -> int:
+        """How many records `deliver` can take now; 2^30 - 1 without a window. Hot.
+
+        Records of an earlier session need no place in the window.
+        """
         kept = len(self._kept)
-        return kept == 0 or self._unconfirmed < kept or self._foreign > 0
+        return self._foreign + kept - self._unconfirmed if kept else _SMALL_MAX
 
     def deliver(self, record, n: int, granted: int) -> bool:
         """Send the host the ring's oldest record, granted at that tick. Hot.
