@@ -76,7 +76,7 @@ def test_a_shed_record_and_a_delivered_one_in_one_step_keep_their_numbers(rig):
     values = {"rate": None, "slots": 8, "control": "codel", "target_ms": 1, "interval_ms": 1}
     program = start(rig, **values)
     shed = program.controls.shed
-    hear(program, rig, hello(7, 200) + b"".join(record(200 + i, b"rec%d" % i) for i in range(4)))
+    hear(program, rig, hello(7, 200) + b"".join(record(200 + i, b"rec%d" % i) for i in range(3)))
     answers = [True, False, True, False]
     shed.should_drop = lambda sojourn, now, behind: answers.pop(0)
     told(rig)
@@ -163,3 +163,27 @@ def test_a_host_away_for_an_hour_costs_nothing_and_feeds_the_watchdog(rig):
     stats = board.program.stats
     assert board.program.link.room() == 0
     assert (board.program.bucket.tokens(), stats.retried, stats.failed) == (tokens, 0, 0)
+
+
+@pytest.mark.parametrize("overflow", ["reject", "overwrite"])
+@pytest.mark.parametrize("sink", ["link", "uart"])
+def test_a_lowered_limit_refuses_nothing_that_was_promised(rig, overflow, sink):
+    values = {"rate": 100, "burst": 1, "slots": 64, "overflow": overflow, "sink": sink}
+    board = Joined(rig, Session(7, 0), delay_ms=100, **values)
+    program = board.program
+    board.waiting.extend(b"%03d" % i for i in range(300))
+    board.run(250)  # 64 records are on the line, or have just come
+    program.ring.set_limit(2)
+    board.run(2000)
+    program.ring.set_limit(64)
+    board.run(8000)
+    counted = program.link.refused, program.ring.rejected, program.ring.overwritten
+    assert counted == (0, 0, 0)
+    assert [record.payload for record in board.finished] == [b"%03d" % i for i in range(300)]
+    assert program.stats.admitted == 300
+
+
+def test_a_host_that_breaks_its_credit_replaces_nothing(rig):
+    program = start(rig, rate=0, burst=1, slots=2, sink="null", overflow="overwrite")
+    hear(program, rig, hello(7, 0) + b"".join(record(i, b"r%d" % i) for i in range(3)))
+    assert (program.link.refused, program.ring.overwritten, len(program.ring)) == (1, 0, 2)

@@ -48,7 +48,8 @@ class Session:
             the frame; what it allocates is its own affair.
 
     The host may have as many unacknowledged records under way as the last
-    acknowledgement said, so the ring never refuses one.
+    acknowledgement said, so there is a slot for each of them: it is taken also
+    when the ring's limit was lowered meanwhile, and replaces none.
 
     Read only, each stops at 2^30 - 1:
       strays      records after a gap; the host sends again from the expected one
@@ -295,16 +296,23 @@ class Session:
 
     def _store(self, n):
         ring = self._ring
-        if ring is None or n > ring.size:
+        if ring is None or n > ring.size or len(ring) == ring.capacity:
             return False
-        slot = ring.claim()
-        if slot is None:
-            return False
+        slot = self._claim(ring)
         received = self._frames.received
         for i in range(n):
             slot[i] = received[5 + i]
         self._waiting += 1
         return ring.publish(n)
+
+    def _claim(self, ring):
+        # Credit was given for the record, perhaps before the limit was lowered, and nothing that
+        # waits may be replaced: whatever the limit is, a slot that is free takes it.
+        limit = ring.limit
+        ring.limit = ring.capacity
+        slot = ring.claim()
+        ring.limit = limit
+        return slot
 
     def _ask_again(self):
         # Once for each gap: all that was under way comes as strays behind the
