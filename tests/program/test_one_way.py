@@ -76,7 +76,7 @@ def test_a_shed_record_and_a_delivered_one_in_one_step_keep_their_numbers(rig):
     values = {"rate": None, "slots": 8, "control": "codel", "target_ms": 1, "interval_ms": 1}
     program = start(rig, **values)
     shed = program.controls.shed
-    hear(program, rig, hello(7, 200) + b"".join(record(200 + i, b"rec%d" % i) for i in range(3)))
+    hear(program, rig, hello(7, 200) + b"".join(record(200 + i, b"rec%d" % i) for i in range(4)))
     answers = [True, False, True, False]
     shed.should_drop = lambda sojourn, now, behind: answers.pop(0)
     told(rig)

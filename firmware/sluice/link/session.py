@@ -27,6 +27,8 @@ MAX_RECORD = const(243)  # bytes; a frame DELIVERED holds no more
 _SEQ_MASK = const(0xFFFFFF)
 _SEQ_HALF = const(0x800000)
 _SMALL_MAX = const((1 << 30) - 1)
+_LONGEST_RTT_S = const(60)
+_MOST_TICKS = const((1 << 29) - 1)
 _SINK_TOOK = const(1)  # TAKEN of sluice.flow.pipeline
 _PAYLOAD_AT = const(10)  # of a DELIVERED in its buffer, whose content is from byte 2 on
 
@@ -68,6 +70,7 @@ class Session:
         self._ring = ring
         self._ticks = ticks
         self._per_second = per_second
+        self._longest_rtt = min(per_second * _LONGEST_RTT_S, _MOST_TICKS)
         self._others = others
         self._hello = 0  # the number of the newest hello
         self._session = 0
@@ -174,8 +177,11 @@ class Session:
         """
         if self._run != self._told:
             self._tell_run()
+        if self._probe >= 0:
+            self._forget_old_probe()
         if self._unacked and (
-            self._unacked >= every or _ticks_diff(self._ticks(), self._unacked_from) >= within
+            self._unacked >= every
+            or not 0 <= _ticks_diff(self._ticks(), self._unacked_from) < within
         ):
             self._send_ack()
 
@@ -277,8 +283,7 @@ class Session:
             self._expected = seq + 1 & _SEQ_MASK
             self._asked_again = False
             if seq == self._probe:
-                self._probe = -1
-                self._rtt = _ticks_diff(self._ticks(), self._probe_from)
+                self._end_probe()
         else:
             if self.refused != _SMALL_MAX:
                 self.refused += 1
@@ -313,6 +318,15 @@ class Session:
         slot = ring.claim()
         ring.limit = limit
         return slot
+
+    def _end_probe(self):
+        rtt = _ticks_diff(self._ticks(), self._probe_from)
+        self._probe = -1
+        self._rtt = rtt if 0 <= rtt <= self._longest_rtt else 0
+
+    def _forget_old_probe(self):
+        if not 0 <= _ticks_diff(self._ticks(), self._probe_from) <= self._longest_rtt:
+            self._probe = -1
 
     def _ask_again(self):
         # Once for each gap: all that was under way comes as strays behind the
@@ -438,7 +452,12 @@ class Session:
 
     def _send_ack(self):
         capacity = self._capacity()
-        if self._probe < 0 and capacity:
+        if self._expected == self._processed:
+            # The host has nothing under way: how long it will have nothing to send is no round
+            # trip, nor is what was measured before it fell silent.
+            self._probe = -1
+            self._rtt = 0
+        elif self._probe < 0 and capacity:
             self._probe = self._processed + capacity - 1 & _SEQ_MASK
             self._probe_from = self._ticks()
         self._unacked = 0
