@@ -380,11 +380,11 @@ def test_records_that_the_board_gives_up_are_lost(made_up, tmp_path):
 def test_a_board_with_another_version_of_the_link_is_told_in_one_line(made_up, tmp_path):
     process = start_feed(made_up.url, access_log(tmp_path / "log", 3), "--asap", "--json")
     made_up.accept()
-    made_up.say(b"\x91\x21")
+    made_up.say(b"\x91\x22")
     status, account, errors = finish(process)
     assert (status, account) == (1, None)
     assert errors == (
-        f"Error: {made_up.url}: the board speaks version 21 of the link, this sluice version 20: "
+        f"Error: {made_up.url}: the board speaks version 22 of the link, this sluice version 21: "
         "flash the board with this sluice\n"
     )
 

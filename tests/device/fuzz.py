@@ -79,9 +79,11 @@ class Board:
         self.fill = self._at = 0
         while grants and len(self.ring) and self.link.room() > 0:
             grants -= 1
-            self.link.deliver(self.ring.peek(), self.ring.peek_len(), self.now)
+            sheds = self.taken % 3 == 2
+            if not sheds:
+                self.link.deliver(self.ring.peek(), self.ring.peek_len(), self.now)
             self.ring.release()
-            self.link.ended(1, 1)  # taken
+            self.link.ended(4 if sheds else 1, 1)
             self.taken += 1
         self.link.acknowledge(2, 20)
 
@@ -98,7 +100,11 @@ class Board:
         link = self.link
         assert len(self.ring) <= SLOTS and self.ring.peek_len() <= SIZE
         assert 0 <= link._unconfirmed <= WINDOW and 0 <= link._oldest < WINDOW
-        assert link._repeats >= 0 and link._repeat_at + link._repeats <= WINDOW
+        assert link._repeats <= link._done and 0 <= link._repeat_at <= 2 * WINDOW + 1
+        done = link._unconfirmed + link._run
+        for i in range(link._unconfirmed):
+            done += link._runs[link._slot(i)]
+        assert done == link._done
         assert len(self.frames.received) == 254 and len(self.frames.sent) == 256
         assert 0 <= link._expected < 1 << 24 and 0 <= link._processed < 1 << 24
 
