@@ -236,6 +236,10 @@ class ModelSink:
         self._in_second = 0  # attempts, counted under a quota
         self._enter()
 
+    def room(self) -> int:
+        """Always more than one step moves: a full one fails."""
+        return 1 << 20
+
     def write(self, record: memoryview, n: int) -> bool:
         """Take the record after the service time, unless the attempt is one that fails."""
         clock = self._clock

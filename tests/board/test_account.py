@@ -23,7 +23,7 @@ class Told:
         self.tally = Tally()
         self.session = Session(1, 0)
         self.session.poll(0)
-        place = b"\x91\x20\x20\x01\0\0" + bytes(3)
+        place = b"\x91\x21\x20\x01\0\0" + bytes(3)
         self.hear(place + b"\x20" + (1000).to_bytes(3, "little"), 0)
         self.acknowledge(0, 0)
         for payload in self.payloads:

@@ -380,11 +380,11 @@ def test_records_that_the_board_gives_up_are_lost(made_up, tmp_path):
 def test_a_board_with_another_version_of_the_link_is_told_in_one_line(made_up, tmp_path):
     process = start_feed(made_up.url, access_log(tmp_path / "log", 3), "--asap", "--json")
     made_up.accept()
-    made_up.say(b"\x91\x21")
+    made_up.say(b"\x91\x22")
     status, account, errors = finish(process)
     assert (status, account) == (1, None)
     assert errors == (
-        f"Error: {made_up.url}: the board speaks version 21 of the link, this sluice version 20: "
+        f"Error: {made_up.url}: the board speaks version 22 of the link, this sluice version 21: "
         "flash the board with this sluice\n"
     )
 
@@ -393,7 +393,7 @@ def test_another_feed_that_takes_the_board_ends_this_one(made_up, tmp_path):
     process = start_feed(made_up.url, access_log(tmp_path / "log", 30), "--asap", "--json")
     made_up.greet(capacity=1)
     made_up.hear()
-    made_up.say(b"\x91\x20\x09\x01\x02\x03\0\0\0" + bytes([64]) + (1000).to_bytes(3, "little"))
+    made_up.say(b"\x91\x21\x09\x01\x02\x03\0\0\0" + bytes([64]) + (1000).to_bytes(3, "little"))
     status, account, errors = finish(process)
     assert (status, account["sent"], account["lost"]) == (1, 1, 1)
     expected = f"Error: {made_up.url}: another program has begun to feed this board\n"

@@ -181,6 +181,6 @@ def test_a_feed_that_is_stopped_waits_shortly_and_sends_nothing_more():
 
 def test_another_program_that_feeds_the_board_ends_it():
     run = answered(b"x")
-    content = b"\x91\x20\x09\x01\x02\x03\0\0\0" + bytes([64]) + (1000).to_bytes(3, "little")
+    content = b"\x91\x21\x09\x01\x02\x03\0\0\0" + bytes([64]) + (1000).to_bytes(3, "little")
     with pytest.raises(LinkError, match="another program has begun to feed this board"):
         run.say(frame(content))

@@ -18,14 +18,14 @@ SILENCE = 100
 SLOTS = 4
 SIZE = 16
 WINDOW = 3
-HELLO = b"\x81\x20\x09\x07\0\0\xff\xff\xff\xff\xff\xff"
+HELLO = b"\x81\x21\x09\x07\0\0\xff\xff\xff\xff\xff\xff"
 TEMPLATES = (
     HELLO,
-    b"\x81\x21",
+    b"\x81\x22",
     b"\x82\xff\xff\xffrecord",
     b"\x84\x07\0\0\xff\xff\xff\x01",
     b"\x87\x01",
-    b"\x91\x20\0\0\0\0\0\0\0\0\0\0\0",
+    b"\x91\x21\0\0\0\0\0\0\0\0\0\0\0",
     b"\x99",
 )
 
@@ -77,11 +77,13 @@ class Board:
         while self.link.poll():
             pass
         self.fill = self._at = 0
-        while grants and len(self.ring) and self.link.ready():
+        while grants and len(self.ring) and self.link.room() > 0:
             grants -= 1
-            self.link.deliver(self.ring.peek(), self.ring.peek_len(), self.now)
+            sheds = self.taken % 3 == 2
+            if not sheds:
+                self.link.deliver(self.ring.peek(), self.ring.peek_len(), self.now)
             self.ring.release()
-            self.link.processed(1)
+            self.link.ended(4 if sheds else 1, 1)
             self.taken += 1
         self.link.acknowledge(2, 20)
 
@@ -98,7 +100,11 @@ class Board:
         link = self.link
         assert len(self.ring) <= SLOTS and self.ring.peek_len() <= SIZE
         assert 0 <= link._unconfirmed <= WINDOW and 0 <= link._oldest < WINDOW
-        assert link._repeats >= 0 and link._repeat_at + link._repeats <= WINDOW
+        assert link._repeats <= link._done and 0 <= link._repeat_at <= 2 * WINDOW + 1
+        done = link._unconfirmed + link._run
+        for i in range(link._unconfirmed):
+            done += link._runs[link._slot(i)]
+        assert done == link._done
         assert len(self.frames.received) == 254 and len(self.frames.sent) == 256
         assert 0 <= link._expected < 1 << 24 and 0 <= link._processed < 1 << 24
 
@@ -215,7 +221,7 @@ def after_all(board, fuzzer):
     """Whether it takes a record still."""
     board.rest()
     board.turn(SLOTS)
-    for content in (b"\x81\x20\x09\x2a\x2a\0\x05\0\0\x05\0\0", b"\x82\x05\0\0still here"):
+    for content in (b"\x81\x21\x09\x2a\x2a\0\x05\0\0\x05\0\0", b"\x82\x05\0\0still here"):
         fuzzer.hear(content)
     before = len(board.ring)
     board.turn(0)

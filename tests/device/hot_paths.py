@@ -75,6 +75,9 @@ class Sink:
     def __init__(self):
         self.answer = True
 
+    def room(self):
+        return 1 << 20
+
     def write(self, record, n):
         return self.answer
 
@@ -378,7 +381,7 @@ def links():
     ring = RecordRing(4, 16, REJECT, clock.ticks)
     damaged = bytearray(frame(b"damaged"))
     damaged[4] ^= 1
-    hello = b"\x81\x20\x09\x07\0\0\0\0\0\0\0\0"
+    hello = b"\x81\x21\x09\x07\0\0\0\0\0\0\0\0"
     record = b"\x82\0\0\0" + b"payload"
     view = memoryview(bytearray(16))
     for window in (0, 2):
@@ -403,7 +406,7 @@ def links():
             clock.now += 200
             hot("frames.Frames.receive", frames.receive)
         for _ in range(3):
-            hot("session.Session.ready", link.ready)
+            hot("session.Session.room", link.room)
             hot("session.Session.deliver", lambda: link.deliver(view, 16, SMALL_MAX))
         for line.incoming in (
             frame(b"\x84\x07\0\0\0\0\0\xff"),
@@ -414,18 +417,21 @@ def links():
             frame(b"\x84\x07\0\0\x02\0\0\0"),
         ):
             hot("session.Session.poll", link.poll)
-        for n in (0, 1, 2):
-            hot("session.Session.processed", lambda: link.processed(n))
+        for how in (2, 1, 4):
+            hot("session.Session.ended", lambda: link.ended(how, 1))
             hot("session.Session.acknowledge", lambda: link.acknowledge(1, 1))
     hot("frames.put", lambda: put_integer(frames.sent, 2, SMALL_MAX, 4))
     hot("frames.seal", lambda: seal(frames.sent, 20))
     hot("frames.Frames.send", lambda: frames.send(20))
     hot("frames.Frames.write", lambda: frames.write(frames.sent, 20))
     sink = LinkSink(link, TokenBucket(1, 1))
+    hot("sinks.LinkSink.room", sink.room)
     hot("sinks.LinkSink.write", lambda: sink.write(view, 16))
     uart = UartSink(line)
+    hot("sinks.UartSink.room", uart.room)
     hot("sinks.UartSink.write", lambda: uart.write(view, 16))
     null = NullSink()
+    hot("sinks.NullSink.room", null.room)
     hot("sinks.NullSink.write", lambda: null.write(view, 16))
 
 

@@ -158,6 +158,9 @@ def stepped(arrivals_ms, ticks, service_ms, failing, rate, burst, slots, overflo
     attempts = 0
 
     class Sink:
+        def room(self):
+            return 1 << 20
+
         def write(self, record, n):
             nonlocal attempts
             attempts += 1

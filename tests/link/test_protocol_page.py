@@ -23,7 +23,7 @@ EXAMPLES = [
 def test_all_examples_are_found():
     names = [name for name, _, _ in EXAMPLES]
     assert names == [
-        *("HELLO", "WELCOME", "ACK", "RECORD", "DELIVERED", "TAKEN", "ACK"),
+        *("HELLO", "WELCOME", "ACK", "RECORD", "DELIVERED", "TAKEN", "ACK", "ENDED"),
         *("PING", "PONG", "WELCOME"),
         *("SET", "CONFIRM", "REFUSE", "AUDIT", "ENTRY"),
     ]
@@ -40,8 +40,9 @@ def test_an_example_is_coded_as_it_says(name, content, line):
 
 
 def test_the_worked_example_is_a_session():
-    contents = [content for _, content, _ in EXAMPLES[:10]]
-    hello, welcome, first_ack, record, delivered, taken, ack, ping, pong, unknown = contents
+    contents = [content for _, content, _ in EXAMPLES[:11]]
+    hello, welcome, first_ack, record, delivered, taken, ack, ended, *rest = contents
+    ping, pong, unknown = rest
     session = Session(session=0x123456, base=0xFFFFFF)
     assert session.poll(0) == [hello]
     assert session.receive(welcome, 0) == session.receive(first_ack, 0) == []
@@ -55,14 +56,16 @@ def test_the_worked_example_is_a_session():
     (done,) = session.receive(ack, 0.2)
     assert (done.seq, done.tick, done.payload) == (0xFFFFFF, 0x3FFFFFFE, payload)
     assert (session.delivered, session.room, len(session.under_way)) == (1, 64, 0)
+    session.receive(ended, 0.3)
+    assert session.refused.total() == 0
     session.send(payload, 3)
     session.receive(unknown, 3)
     assert session.resets == 1
-    assert session.poll(3) == [b"\x81\x20\x21\x56\x34\x12" + bytes(6)]
+    assert session.poll(3) == [b"\x81\x21\x21\x56\x34\x12" + bytes(6)]
 
 
 def test_the_settings_of_the_worked_example_are_what_a_board_says():
-    (change, confirm, refuse, audit, entry) = (c for _, c, _ in EXAMPLES[10:])
+    (change, confirm, refuse, audit, entry) = (c for _, c, _ in EXAMPLES[11:])
     desk = Desk()
     assert desk.hear(change) == (True, [confirm])
     assert desk.hear(b"\x83" + refuse[1:4] + b"who=anna rate=-5") == (True, [refuse])

@@ -4,6 +4,8 @@ import pytest
 from session_board import SEQ, Board, ack, hello, record, sent_records, taken, u24, welcome
 from wire import to_board
 
+from sluice.flow.pipeline import GIVEN_UP, OVERWRITTEN, SHED, TAKEN
+
 
 @pytest.mark.parametrize("base", [0, 5, SEQ - 1])
 def test_hello_is_answered_by_welcome_and_credit(base):
@@ -117,8 +119,8 @@ def test_a_board_that_takes_no_records_says_so():
     assert ack(second)[1] == 0
     board.hear(record(0))
     assert board.link.refused == 1
-    board.link.processed(3)
-    assert len(board.ring) == 0
+    board.link.ended(SHED, 3)
+    assert board.acks() == []
 
 
 MALFORMED = [
@@ -148,10 +150,10 @@ def test_unknown_frames_are_counted_and_change_nothing(content):
     assert (board.link.malformed, board.link.unknown, len(board.ring)) == (0, 1, 0)
 
 
-@pytest.mark.parametrize("content", [b"\x81", b"\x81\x1f", b"\x81\x21" + hello()[2:]])
+@pytest.mark.parametrize("content", [b"\x81", b"\x81\x1f", b"\x81\x22" + hello()[2:]])
 def test_a_hello_of_another_version_is_told_the_boards(content):
     board = Board()
-    assert board.hear(content) == [b"\x91\x20"]
+    assert board.hear(content) == [b"\x91\x21"]
     assert (board.link.versions, board.link.malformed) == (1, 0)
     assert board.hear(record(0))[0][3:6] == u24(0)
 
@@ -186,6 +188,10 @@ def test_a_limit_below_capacity_is_the_credit():
     assert ack(board.hear(hello())[1])[1] == 1
 
 
+def ended(seq, count, how):
+    return b"\x99" + u24(seq) + u24(count) + bytes([how])
+
+
 def delivery(seq, payload=b"data", tick=5):
     return b"\x93" + u24(seq) + tick.to_bytes(4, "little") + payload
 
@@ -206,12 +212,12 @@ def test_a_record_is_acknowledged_when_the_host_has_its_delivery(base):
 def test_no_record_is_granted_for_which_the_window_has_no_room():
     board = sent_records(0, 5)
     board.deliver(3)
-    assert not board.link.ready()
+    assert board.link.room() == 0
     assert board.link.deliver(board.ring.peek(), 4, 5) is False
     assert board.answers() == []
     board.hear(taken(1))
     assert board.deliver() == [delivery(3)]
-    assert not board.link.ready()
+    assert board.link.room() == 0
 
 
 @pytest.mark.parametrize("base", [0, SEQ - 2])
@@ -245,7 +251,7 @@ def test_a_confirmation_that_is_late_or_anothers_changes_nothing(late):
     board.deliver(3)
     assert board.hear(late) == []
     assert board.acks() == []
-    assert not board.link.ready()
+    assert board.link.room() == 0
 
 
 def test_before_any_session_nothing_is_confirmed():
@@ -290,17 +296,74 @@ def test_records_of_the_session_before_are_not_kept():
 def test_a_record_that_is_given_up_or_shed_is_delivered_empty():
     board = sent_records(0, 4)
     assert board.deliver() == [delivery(0)]
-    now = board.clock.ticks()
-    board.release(2)
-    assert board.answers() == [delivery(1, b"", now), delivery(2, b"", now)]
+    board.release(1, SHED)
+    board.release(1, GIVEN_UP)
+    assert board.turn() == [ended(1, 2, SHED | GIVEN_UP)]
     board.hear(taken(3))
     assert board.acks() == [(3, 8, 0)]
     assert board.deliver() == [delivery(3)]
+    board.hear(taken(4))
+    assert board.acks() == [(4, 8, 0)]
+
+
+def test_a_run_needs_no_place_in_the_window_and_is_told_before_what_is_behind_it():
+    board = sent_records(SEQ - 1, 8)
+    assert board.deliver(2) == [delivery(-1), delivery(0)]
+    board.release(2, SHED)
+    assert board.deliver() == [ended(1, 2, SHED), delivery(3)]
+    assert board.link.room() == 0
+    board.release(1, SHED)
+    assert board.turn() == [ended(4, 1, SHED)]
+    board.release(2, OVERWRITTEN)
+    assert board.turn() == [ended(4, 3, SHED | OVERWRITTEN)]
+    assert board.turn() == []
+
+
+def test_a_run_is_confirmed_in_parts_and_repeated_from_its_first_that_is_not():
+    board = sent_records(0, 8)
+    board.release(2, SHED)
+    board.deliver(2)
+    board.release(3, GIVEN_UP)
+    board.turn()
+    all_of_them = [ended(0, 2, SHED), delivery(2), delivery(3), ended(4, 3, GIVEN_UP)]
+    assert board.hear(taken(0, missing=255)) == all_of_them
+    assert board.hear(taken(0, missing=3)) == all_of_them[:2]
+    assert board.hear(taken(1, missing=255)) == [ended(1, 1, SHED), *all_of_them[1:]]
+    assert board.hear(taken(2, missing=2)) == all_of_them[1:3]
+    assert board.hear(taken(5, missing=9)) == [ended(5, 2, GIVEN_UP)]
+    assert board.acks() == [(5, 8, 0)]
+    board.hear(taken(7))
+    assert board.acks() == [(7, 8, 0)]
+    assert board.hear(taken(7, missing=9)) == []
+    board.release(1, SHED)  # what was given up before it is confirmed
+    assert board.turn() == [ended(7, 1, SHED)]
+
+
+def test_repeats_of_runs_that_became_needless_meanwhile_are_left_out():
+    board = sent_records(0, 8)
+    board.release(3, SHED)
+    first = board.deliver(2)
+    board.line.incoming += to_board(taken(0, missing=5)) + to_board(taken(2))
+    board.link.poll()
+    board.link.poll()
+    assert board.hear() == [ended(0, 3, SHED), *first[1:]]
+    board.line.incoming += to_board(taken(2, missing=3)) + to_board(taken(4))
+    board.link.poll()
+    assert board.hear() == [ended(2, 1, SHED), first[2]]
+
+
+def test_a_delivery_of_which_the_sink_s_end_was_not_told_is_made_again():
+    """The line raised while it was sent, for example: the pipeline offers the record again."""
+    board = sent_records(0, 2)
+    board.link.deliver(board.ring.peek(), 4, 5)
+    assert board.deliver(2) == [delivery(0), delivery(0), delivery(1)]
+    assert board.hear(taken(0, missing=9)) == [delivery(0), delivery(1)]
 
 
 def test_a_line_that_takes_nothing_is_no_failure_of_a_delivery_that_is_kept():
     board = sent_records(0, 1)
     board.line.at_most = 0
     assert board.link.deliver(board.ring.peek(), 4, 5) is True
+    board.release(how=TAKEN)
     board.line.at_most = 1000
     assert board.hear(taken(0, 1)) == [delivery(0)]

@@ -4,6 +4,7 @@ import pytest
 from framing_board import MAX_CONTENT
 from session_board import SEQ, Board, ack, hello, record, sent_records, taken, u24, welcome
 
+from sluice.flow.pipeline import TAKEN
 from sluice.link.frames import Frames
 from sluice.link.session import MAX_RECORD, Session
 from sluice_tools.serial.ack_pb2 import AckRequest
@@ -148,56 +149,63 @@ def test_the_wait_for_an_acknowledgement_is_that_of_the_oldest_record():
 def test_a_board_that_takes_no_records_acknowledges_none_and_delivers_at_the_base():
     board = Board(takes_records=False)
     board.hear(hello(7, 5))
-    board.link.processed(3)
+    board.link.ended(TAKEN, 3)
     assert board.acks() == []
     assert board.link.deliver(b"pulse", 5, 9) is True
     assert board.answers() == [b"\x93" + u24(5) + b"\x09\0\0\0" + b"pulse"]
 
 
-# The round trip is from a credit to the record that only this credit allowed: with 4 slots the
-# fourth. Its number is also tried where it is 0.
-@pytest.mark.parametrize("base", [0, SEQ - 3])
+# The round trip is from a credit to the record that only this credit allowed: with 4 slots, when
+# one of two has left, the fourth after that. Its number is also tried where it is 0.
+def probed(slots=4, base=0):
+    """A board that has just given credit while a record is under way."""
+    board = Board(slots=slots)
+    board.hear(hello(7, base), record(base), record(base + 1))
+    board.release()
+    assert board.acks() == [((base + 1) % SEQ, slots, 0)]
+    return board
+
+
+@pytest.mark.parametrize("base", [0, SEQ - 4])
 def test_the_round_trip_ends_with_its_own_record(base):
-    board = Board(slots=4)
-    board.hear(hello(7, base))
-    for seq in range(base, base + 4):
+    board = probed(base=base)
+    for seq in range(base + 2, base + 5):
         board.clock.advance(5)
         board.hear(record(seq))
     board.release()
-    assert board.acks() == [((base + 1) % SEQ, 4, 20)]
+    assert board.acks() == [((base + 2) % SEQ, 4, 15)]
 
 
-@pytest.mark.parametrize("base", [0, SEQ - 3])
+@pytest.mark.parametrize("base", [0, SEQ - 4])
 def test_a_later_credit_does_not_restart_the_round_trip(base):
-    board = Board(slots=4)
-    board.hear(hello(7, base), record(base))
+    board = probed(base=base)
     board.clock.advance(10)
+    board.hear(record(base + 2))
     board.release()
     board.acks()
     board.clock.advance(20)
-    board.hear(record(base + 1), record(base + 2), record(base + 3))
+    board.hear(record(base + 3), record(base + 4))
     board.release()
-    assert board.acks() == [((base + 2) % SEQ, 4, 30)]
+    assert board.acks() == [((base + 3) % SEQ, 4, 30)]
 
 
 def test_a_gap_ends_the_round_trip_without_a_result():
-    board = Board(slots=4)
-    board.hear(hello(), record(2))
+    board = probed()
+    board.hear(record(3))
     board.clock.advance(40)
-    board.hear(*[record(seq) for seq in range(4)])
+    board.hear(record(2), record(3), record(4))
     board.release()
-    assert board.acks() == [(1, 4, 0)]
+    assert board.acks() == [(2, 4, 0)]
 
 
 def test_hello_restarts_the_round_trip():
-    board = Board(slots=4)
-    board.hear(hello())
+    board = probed()
     board.clock.advance(10)
     board.hear(hello())
     board.clock.advance(5)
-    board.hear(*[record(seq) for seq in range(4)])
+    board.hear(record(2), record(3), record(4))
     board.release()
-    assert board.acks() == [(1, 4, 5)]
+    assert board.acks() == [(2, 4, 5)]
 
 
 @pytest.mark.parametrize(
@@ -205,21 +213,64 @@ def test_hello_restarts_the_round_trip():
     [
         (1000, 0, 0),
         (1000, 2345, 2345),
+        (1000, 60_000, 60_000),
+        (1000, 60_001, 0),  # unknown
+        (1000, 1 << 29, 0),
+        (1000, (1 << 30) - 1, 0),
         (1_000_000, 999, 0),
         (1_000_000, 1000, 1),
         (1_000_000, 999_999, 999),
         (1_000_000, 2_999_999, 2999),
-        (1_000_000, (1 << 29) - 1, 536_870),
+        (1_000_000, 60_000_000, 60_000),
+        (1_000_000, 60_000_001, 0),
         (100, 37, 370),
     ],
 )
 def test_the_round_trip_is_told_in_milliseconds_of_any_clock(per_second, ticks, rtt_ms):
-    board = Board(slots=1)
+    board = Board(slots=2)
     board.link = Session(
         Frames(board.line, board.clock.ticks), board.ring, board.clock.ticks, per_second
     )
-    board.hear(hello())
-    board.clock.advance(ticks)
-    board.hear(record(0))
+    board.hear(hello(), record(0), record(1))
     board.release()
-    assert board.acks() == [(1, 1, rtt_ms)]
+    board.acks()
+    board.clock.advance(ticks)
+    board.hear(record(2))
+    board.release()
+    assert board.acks() == [(2, 2, rtt_ms)]
+
+
+@pytest.mark.parametrize("idle", [5000, (1 << 29) - 1, 1 << 29, (1 << 30) - 1, 1 << 30])
+def test_the_time_in_which_a_host_had_nothing_to_send_is_no_round_trip(idle):
+    board = probed()
+    board.clock.advance(20)
+    board.hear(record(2), record(3), record(4))
+    board.release()
+    assert board.acks() == [(2, 4, 20)]
+    board.release(3)
+    assert board.acks() == [(5, 4, 0)]
+    for part in (idle // 2, idle - idle // 2):
+        board.clock.advance(part)
+        assert board.turn() == []
+    board.hear(*[record(seq) for seq in range(5, 9)])
+    board.release()
+    assert board.acks() == [(6, 4, 0)]
+
+
+def test_a_round_trip_that_never_ends_is_forgotten_before_its_tick_means_something_else():
+    board = probed()
+    for _ in range(4):
+        board.clock.advance(1 << 28)
+        board.turn()
+    board.clock.advance(30)  # a whole period and 30 ticks
+    board.hear(record(2), record(3), record(4))
+    board.release()
+    assert board.acks() == [(2, 4, 0)]
+
+
+def test_an_acknowledgement_that_waited_for_half_a_period_is_due():
+    board = Board()
+    board.hear(hello(), record(0), record(1))
+    board.release()
+    board.clock.advance((1 << 29) + 5)
+    assert board.acks(every=9, within=10) == [(1, 4, 0)]

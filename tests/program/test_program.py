@@ -51,7 +51,7 @@ def stats(line):
     return dict(pair.split("=", 1) for pair in line.split())
 
 
-HELLO = frame(b"\x81\x20\x09\x07\0\0\0\0\0\0\0\0")
+HELLO = frame(b"\x81\x21\x09\x07\0\0\0\0\0\0\0\0")
 
 
 def take_all(board):
@@ -567,7 +567,7 @@ def test_a_host_that_confirms_nothing_is_no_stuck_loop(rig):
     for _ in range(50):
         run(rig, program, 100)
         assert not rig.watchdog.bites
-    assert not program.link.ready()
+    assert program.link.room() == 0
 
 
 def test_a_sink_that_hangs_starves_the_watchdog(rig):

@@ -94,7 +94,7 @@ def run_control(block: Block, clock: TickClock) -> None:
         "bucket": sluice.TokenBucket(500, 10),
         "stats": stats,
         "meter": sluice.LoadMeter(),
-        "sink": type("Sink", (), {"write": lambda self, record, n: True})(),
+        "sink": type("Sink", (), {"room": lambda self: 1, "write": lambda self, record, n: True})(),
     }
     exec(compile(block.text, str(block), "exec"), names)
     ring.put(b"a record", 8)

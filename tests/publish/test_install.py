@@ -81,6 +81,9 @@ PIPELINE = """
 from sluice import Pipeline, RecordRing, Stats, TokenBucket
 
 class Sink:
+    def room(self):
+        return 1 << 20
+
     def write(self, record, n):
         self.took = bytes(record[:n])
         return True

@@ -3,7 +3,7 @@
 import pytest
 
 from sluice_tools.serial.ledger import REPORT_EVERY, REPORT_WITHIN_S, Ledger, Receipt
-from sluice_tools.serial.window import SEQ_PERIOD, Window
+from sluice_tools.serial.window import GIVEN_UP, SEQ_PERIOD, Window
 
 SPREAD_S = 0.3
 NEVER = float("inf")
@@ -79,7 +79,7 @@ def test_a_changed_record_is_asked_for_again_and_then_entered_without_its_tick()
 
 def test_one_that_was_given_up_is_confirmed_and_not_counted():
     books = Books(1)
-    assert books.ledger.receive(0, 7, b"", 0.1) is Receipt.NEW
+    assert books.ledger.end(0, 1, GIVEN_UP, 0.1) is Receipt.NEW
     (record,) = books.acknowledge(1)
     assert (record.returned, record.tick, books.ledger.delivered) == (True, None, 0)
 

@@ -17,7 +17,7 @@ from sluice_tools.serial.session import (
     SessionState,
     new_session,
 )
-from sluice_tools.serial.window import SEQ_PERIOD
+from sluice_tools.serial.window import GIVEN_UP, SEQ_PERIOD, SHED
 
 SESSION = 7
 HELLO_1 = 0x20  # the number of a session's first hello
@@ -29,7 +29,7 @@ def u24(value):
 
 def hello(base, taken=None, number=HELLO_1, session=SESSION):
     taken = base if taken is None else taken
-    return bytes([0x81, 0x20, number]) + u24(session) + u24(base) + u24(taken)
+    return bytes([0x81, 0x21, number]) + u24(session) + u24(base) + u24(taken)
 
 
 def taken(seq, missing=0):
@@ -41,7 +41,7 @@ def record(seq, payload):
 
 
 def welcome(expected, session=SESSION, size=16, per_second=1000, number=HELLO_1):
-    place = bytes([0x91, 0x20, number]) + u24(session) + u24(expected)
+    place = bytes([0x91, 0x21, number]) + u24(session) + u24(expected)
     return place + bytes([size]) + u24(per_second)
 
 
@@ -54,6 +54,10 @@ def ack(processed, capacity=4, rtt_ms=0):
 
 def delivered(seq, payload, tick=1):
     return b"\x93" + u24(seq) + tick.to_bytes(4, "little") + payload
+
+
+def ended(seq, count, how):
+    return b"\x99" + u24(seq) + u24(count) + bytes([how])
 
 
 RTT_S = 0.1
@@ -105,8 +109,9 @@ def test_it_says_hello_at_once_and_again_until_the_board_answers():
 def test_deliveries_that_are_held_are_confirmed_when_they_are_done_with(base):
     session = begun(base, held=True)
     send_all(session, [b"a", b"b", b"c", b"d"])
-    for i, payload in enumerate([b"a", b"", b"c"]):
-        session.receive(delivered(base + i, payload), 0.01)
+    session.receive(delivered(base, b"a"), 0.01)
+    session.receive(ended(base + 1, 1, SHED), 0.01)
+    session.receive(delivered(base + 2, b"c"), 0.01)
     assert session.poll(0.1) == []
     assert [session.record((base + i) % SEQ_PERIOD).returned for i in range(4)] == [1, 1, 1, 0]
     session.confirm((base + 2) % SEQ_PERIOD, 0.1)
@@ -405,14 +410,30 @@ def test_a_changed_record_is_asked_for_again_and_then_lost():
     assert (session.delivered, session.refused["changed"]) == (1, 2)
 
 
-def test_a_record_that_the_board_gave_up_is_told_by_an_empty_delivery():
+def test_a_record_that_the_board_gave_up_is_told_without_a_delivery():
     session = begun()
     send_all(session, [b"a", b"b"])
-    session.receive(delivered(0, b""), 0.1)
+    session.receive(ended(0, 1, GIVEN_UP), 0.1)
     session.receive(delivered(1, b"b"), 0.1)
     assert session.poll(session.deadline) == [taken(2)]
     first, second = session.receive(ack(2), 0.2)
     assert (first.tick, second.tick, session.delivered) == (None, 1, 1)
+    assert (first.not_taken, second.not_taken) == (GIVEN_UP, 0)
+
+
+@pytest.mark.parametrize("base", [0, SEQ_PERIOD - 2])
+def test_a_run_that_ended_without_a_delivery_is_one_frame_and_progress_once(base):
+    session = begun(base)
+    send_all(session, [b"a", b"b", b"c", b"d"])
+    session.receive(ended(base - 1, 4, SHED), 0.1)  # from a record before this session's on
+    assert [record.not_taken for record in session.under_way] == [SHED, SHED, SHED, 0]
+    assert session.confirmed_seq == (base + 3) % SEQ_PERIOD
+    assert said(session, session.deadline) == [taken(base + 3)]
+    session.receive(ended(base, 3, SHED), 0.2)  # the board has not heard that
+    assert said(session, 0.2) == [taken(base + 3)]
+    session.receive(ended(base, 9, SHED | GIVEN_UP), 0.3)  # beyond what was sent
+    assert [record.not_taken for record in session.under_way] == [4, 4, 4, 6]
+    assert session.confirmed_seq == (base + 4) % SEQ_PERIOD
 
 
 @pytest.mark.parametrize("base", [0, 100])
@@ -465,11 +486,14 @@ def test_a_gap_that_was_told_late_is_none():
         ("type", b"\x55"),
         ("version", b"\x91"),
         ("version", b"\x91abc"),
-        ("version", b"\x91\x21" + welcome(0)[2:]),
-        ("length", b"\x91\x20"),
+        ("version", b"\x91\x22" + welcome(0)[2:]),
+        ("length", b"\x91\x21"),
         ("length", welcome(0) + b"x"),
         ("length", b"\x93\0\0\0\0\0\0"),
         ("length", b"\x97"),
+        ("length", delivered(0, b"")),
+        ("length", ended(0, 1, SHED)[:-1]),
+        ("length", ended(0, 1, SHED) + b"x"),
         ("changed", delivered(0, b"changed")),
         ("content", b"\x92\xff"),
         ("content", ack(2)),
@@ -486,11 +510,11 @@ def test_strange_frames_are_counted_by_the_reason_and_change_nothing(reason, con
     assert len(session.under_way) == 1
 
 
-@pytest.mark.parametrize("answer", [b"\x91\x1f", b"\x91\x21" + welcome(0)[2:]])
+@pytest.mark.parametrize("answer", [b"\x91\x1f", b"\x91\x22" + welcome(0)[2:]])
 def test_a_board_with_another_version_is_told_in_one_line(answer):
     session = Session(SESSION, 0)
     session.poll(0)
-    with pytest.raises(LinkError, match="speaks version (1f|21) of the link.*20: flash the board"):
+    with pytest.raises(LinkError, match="speaks version (1f|22) of the link.*21: flash the board"):
         session.receive(answer, 0)
 
 

@@ -475,6 +475,9 @@ class Sink:
         self._random = random.Random(seed)
         self.seen = []
 
+    def room(self):
+        return 1 << 20
+
     def write(self, record, n):
         self._clock.set((self._clock.ticks() + self._random.choice((0, 0, 1, 30))) % (1 << 30))
         answer = self._random.choice((True,) * 9 + (False, None, OSError("no")))
@@ -482,6 +485,16 @@ class Sink:
         if isinstance(answer, Exception):
             raise answer
         return answer
+
+
+class Ends:
+    """Notes each record's end among what the sink has seen."""
+
+    def __init__(self, seen):
+        self._seen = seen
+
+    def ended(self, how, n):
+        self._seen.append((how, n))
 
 
 @pytest.mark.parametrize("kind", ["TokenBucket", "Pacer"])
@@ -499,7 +512,9 @@ def test_pipelines(variants, kind, tries, overflow):
         stats = module["stats"].Stats(clock.ticks)
         sink = Sink(clock, 7)
         options = "record", tries, None, clock.ticks
-        pipeline = module["pipeline"].Pipeline(ring, bucket, sink, stats, *options, batch=5)
+        pipeline = module["pipeline"].Pipeline(
+            ring, bucket, sink, stats, *options, batch=5, ends=Ends(sink.seen)
+        )
         rigs.append((ring, bucket, stats, sink, pipeline))
     assert rigs[1][4]._known
     random_ = random.Random(1)

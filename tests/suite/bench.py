@@ -21,9 +21,13 @@ class Sink:
         self._now = ticks_since_start
         self._advance = advance
         self.write_ticks = 0
+        self.places = 1 << 20  # for records, of which the taken ones keep theirs
         self.answers = []
         self.tried_at = []
         self.taken = []  # (ticks since the start, record)
+
+    def room(self):
+        return self.places - len(self.taken)
 
     def write(self, record, n):
         self.tried_at.append(self._now())

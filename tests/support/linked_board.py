@@ -6,6 +6,7 @@ from wire import MemoryLine
 
 from host_sim import TickClock
 from sluice import RecordRing
+from sluice.flow.pipeline import TAKEN
 from sluice.link.frames import Frames
 from sluice.link.session import Session
 from sluice_tools.serial.frames import Frame, LineReader, encode
@@ -43,12 +44,12 @@ class LinkedBoard:
         while self._link.poll():
             pass
         due = self.clock.ticks() % self._period_ms == 0
-        if due and len(self._ring) and self._link.ready():
+        if due and len(self._ring) and self._link.room() > 0:
             record, n = self._ring.peek(), self._ring.peek_len()
             self.taken.append(bytes(record[:n]))
             self._link.deliver(record, n, self.clock.ticks())
             self._ring.release()
-            self._link.processed(1)
+            self._link.ended(TAKEN, 1)
         self._link.acknowledge(2, 20)
         assert self.refused + self._link.refused == 0
         sent = bytes(self._line.sent)

@@ -4,6 +4,7 @@ from wire import MemoryLine, contents, to_board
 
 from host_sim import TickClock
 from sluice import RecordRing
+from sluice.flow.pipeline import GIVEN_UP, TAKEN
 from sluice.link.frames import Frames
 from sluice.link.session import Session
 from sluice_tools.serial.ack_pb2 import AckRequest
@@ -17,7 +18,7 @@ def u24(value):
 
 def hello(session=7, base=0, taken=None, number=9):
     taken = base if taken is None else taken
-    return bytes([0x81, 0x20, number]) + u24(session) + u24(base) + u24(taken)
+    return bytes([0x81, 0x21, number]) + u24(session) + u24(base) + u24(taken)
 
 
 def taken(seq, missing=0, session=7):
@@ -53,15 +54,20 @@ class Board:
     def deliver(self, n=1, tick=5):
         """Grant records and take them from the ring; what is sent at once."""
         for _ in range(n):
-            assert self.link.ready()
+            assert self.link.room() > 0
             assert self.link.deliver(self.ring.peek(), self.ring.peek_len(), tick)
-            self.release()
+            self.release(how=TAKEN)
         return self.answers()
 
-    def release(self, n=1):
+    def release(self, n=1, how=GIVEN_UP):
         for _ in range(n):
             assert self.ring.release()
-        self.link.processed(n)
+            self.link.ended(how, 1)
+
+    def turn(self):
+        """The end of a turn of the loop in which no acknowledgement is due; what is sent."""
+        self.link.acknowledge(99, 99)
+        return self.answers()
 
     def acks(self, every=1, within=10):
         self.link.acknowledge(every, within)
@@ -75,7 +81,7 @@ def ack(content):
 
 
 def welcome(content):
-    assert content[:2] == b"\x91\x20" and len(content) == 13
+    assert content[:2] == b"\x91\x21" and len(content) == 13
     fields = content[3:6], content[6:9], content[9:10], content[10:13]
     return tuple(int.from_bytes(field, "little") for field in fields)
 

@@ -58,12 +58,12 @@ class Ledger:
         self._last_granted: Record | None = None
 
     def receive(self, seq: int, tick: int, payload: bytes, now: float) -> Receipt:
-        """Enters a delivery. Without a payload: the board gave the record up, or shed it."""
+        """Enters a delivery."""
         number = self._window.number(seq)
         record = self._window.record(number)
         if record is None:
             return Receipt.STRAY
-        if payload and payload not in (record.payload, record.changed):
+        if payload not in (record.payload, record.changed):
             # Damage that the checksum did not see, on the way here or to the board. In the second
             # case it comes again the same.
             record.changed = payload
@@ -80,6 +80,26 @@ class Ledger:
             self.delivered += 1
         self._advance(now)
         return Receipt.NEW
+
+    def end(self, seq: int, count: int, how: int, now: float) -> Receipt:
+        """Enters so many records in a row that ended without a delivery; how: see Record."""
+        first = self._window.number(seq)
+        receipt = Receipt.STRAY
+        for number in range(max(first, self._window.first), min(first + count, self._window.next)):
+            record = self._window.record(number)
+            assert record is not None
+            self._newest = max(self._newest, number)
+            if not record.returned:
+                record.returned = True
+                record.not_taken = how
+                receipt = Receipt.NEW
+            elif receipt is Receipt.STRAY:
+                receipt = Receipt.AGAIN
+        if receipt is Receipt.NEW:
+            self._advance(now)
+        elif receipt is Receipt.AGAIN:
+            self._report_at = now
+        return receipt
 
     def confirm(self, number: int, now: float) -> None:
         """All deliveries before this number, which have come, are done with."""

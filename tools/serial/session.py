@@ -17,7 +17,7 @@ from .roundtrip import Probe, RoundTrip
 from .settings import ANSWERS
 from .window import SEQ_PERIOD, Record, Window
 
-VERSION = 0x20
+VERSION = 0x21
 
 HELLO = 0x81
 RECORD = 0x82
@@ -27,6 +27,7 @@ WELCOME = 0x91
 ACK = 0x92
 DELIVERED = 0x93
 PONG = 0x97
+ENDED = 0x99
 
 RECORD_MAX = 243
 """Bytes of a record that fit into a frame DELIVERED."""
@@ -210,6 +211,8 @@ class Session:
             self._receive_welcome(body, now)
         elif kind == DELIVERED:
             self._receive_delivered(body, now)
+        elif kind == ENDED:
+            self._receive_ended(body, now)
         elif kind == PONG:
             self._receive_pong(body, now)
         elif kind == ACK:
@@ -336,7 +339,7 @@ class Session:
             self._measured(self._ping.answered(now), now)
 
     def _receive_delivered(self, body: bytes, now: float) -> None:
-        if len(body) < 7:
+        if len(body) < 8:
             self.refused["length"] += 1
             return
         tick = int.from_bytes(body[3:7], "little")
@@ -345,6 +348,12 @@ class Session:
             self._progress(now)
         elif receipt is Receipt.CHANGED:
             self.refused["changed"] += 1
+
+    def _receive_ended(self, body: bytes, now: float) -> None:
+        if len(body) != 7:
+            self.refused["length"] += 1
+        elif self._ledger.end(_from_u24(body, 0), _from_u24(body, 3), body[6], now) is Receipt.NEW:
+            self._progress(now)
 
     def _measured(self, round_trip_s: float | None, now: float) -> None:
         if round_trip_s is not None:

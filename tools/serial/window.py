@@ -14,6 +14,8 @@ SEQ_PERIOD = 1 << 24
 RTT_LIMIT_MS = 500
 """A longer round trip means a line that is backed up: the window is halved."""
 
+GIVEN_UP, SHED, OVERWRITTEN = 2, 4, 8
+
 LOSSY_MIN = 16
 """A line that loses frames does not bring the window below so many records."""
 
@@ -37,7 +39,10 @@ class Record:
     changed: bytes | None = None
     """What came back in its place."""
     returned: bool = False
-    """The board has said what became of it: it came back, or was given up."""
+    """The board has said what became of it: it came back, or ended without."""
+    not_taken: int = 0
+    """Why it ended without the sink: the bits GIVEN_UP, SHED and OVERWRITTEN that occurred in the
+    run of records that it is one of; 0: it did not, as far as the board has said."""
 
 
 class Window:

@@ -79,7 +79,8 @@ class CoDel:
     def should_drop(self, sojourn: int, now, behind: int) -> bool:
         """Whether to shed the record that leaves the queue at tick `now`. Hot.
 
-        To be asked once for each record, in their order, when it could be sent.
+        To be asked once for each record, in their order, when it could be sent;
+        while the sink has no room, again and again for the one in front.
 
         sojourn: ticks since its put.  behind: records that wait behind it. The
         last two of a queue are never shed: that could only starve the sink.

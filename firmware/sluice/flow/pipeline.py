@@ -10,6 +10,13 @@ from sluice.queue.ring import OVERWRITE
 RECORD = "record"
 BYTES = "bytes"
 
+# How a record ended. Those that the sink did not take are a bit each, so that a run of them can
+# say all that happened in it.
+TAKEN = const(1)
+GIVEN_UP = const(2)
+SHED = const(4)
+OVERWRITTEN = const(8)
+
 _MOST_TICKS = const((1 << 29) - 1)
 
 _ticks_diff = time.ticks_diff
@@ -20,8 +27,12 @@ class Pipeline:
 
     ring:    a RecordRing with the same clock as `ticks`.
     bucket:  a TokenBucket.
-    sink:    `sink.write(record, n) -> bool` is given a memoryview and the
-             record's length in bytes. False, None or an exception: not taken.
+    sink:    `sink.room() -> int` says how many records it can take now; 0 or less:
+             none. It is asked before tokens are taken, and while it says 0 the
+             pipeline waits: no attempt, nothing denied, no failure; a CoDel goes
+             on to shed. What it raises is not caught. `sink.write(record, n) ->
+             bool` is given a memoryview and the record's length in bytes. False,
+             None or an exception: not taken, a failed attempt.
     stats:   a Stats.
     cost:    "record": each attempt costs one token. "bytes": as many as the
              record has bytes.
@@ -39,6 +50,11 @@ class Pipeline:
              the loop by one write. Where each costs one token, none can be replaced
              and none is shed, their tokens are taken together, and those of
              records that were not offered are given back.
+    ends:    None, or what is told of each record's end, in the order of the ring
+             and at the moment that it happens: `ends.ended(how, n)`, n records in
+             a row that were TAKEN, GIVEN_UP, SHED or OVERWRITTEN. What was
+             overwritten is told when the pipeline passes it, as long as
+             `ring.overwritten` has not reached its end.
 
     A record stays at the front of the ring until the sink took it, so records
     leave in the order of their arrival. From an overwriting ring it is copied
@@ -63,6 +79,7 @@ class Pipeline:
         last_backoff=1000,
         shed=None,
         batch=1,
+        ends=None,
     ):
         if cost != RECORD and cost != BYTES:
             raise ValueError('cost must be "record" or "bytes", not %r' % (cost,))
@@ -73,6 +90,7 @@ class Pipeline:
         self._ring = ring
         self._bucket = bucket
         self._sink = sink
+        self._room = sink.room
         self._stats = stats
         self._by_bytes = cost == BYTES
         self._tries = tries
@@ -83,7 +101,9 @@ class Pipeline:
         self._shed = shed
         self._batch = batch
         self._copy = bytearray(ring.size if ring.overflow == OVERWRITE else 0)
+        self._overwritten = ring.overwritten if self._copy else 0  # of which `ends` was told
         self._together = batch > 1 and cost == RECORD and not self._copy and shed is None
+        self._ended = None if ends is None else ends.ended
         self._attempts = 0  # on the sink in the present batch
         self._tick = 0  # at which the present step began
         self._copied = 0  # bytes of the record in the copy, 0: none
@@ -131,32 +151,59 @@ class Pipeline:
         """Ticks for which `step` has nothing to do, unless a record is put. Hot.
 
         0: step now. k: step again in k ticks, below 2^29, and at least once a
-        second. -1: the ring is empty. A loop may sleep for so long; put records
-        do not shorten k, since what waits is the record in front.
+        second; 1 while the sink has no room. -1: the ring is empty. A loop may
+        sleep for so long; put records do not shorten k, since what waits is the
+        record in front.
         """
         wait = self._wait
         if wait:
             wait -= _ticks_diff(self._ticks(), self._wait_from)
             return wait if 0 < wait <= self._wait else 0
-        return 0 if self._copied or len(self._ring) else -1
+        if not self._copied and len(self._ring) == 0:
+            return -1
+        return 0 if self._room() > 0 else 1
 
     def _one(self):
         n = self._copied
         if n == 0:
-            if self._ring.peek() is None:
+            if self._peek() is None:
                 return 0
             n = self._ring.peek_len()
+        if self._room() <= 0:
+            return self._stalled(n)
         cost = n if self._by_bytes else 1
         if self._bucket.try_acquire(cost):
             return self._offer(n, cost)
         return self._deny(n, cost)
+
+    def _stalled(self, n):
+        """The sink has no room: a record leaves the ring only if it is to be shed."""
+        if self._shed is None or self._failures or not self._hold(n):
+            return 0
+        return 1 if self._sheds(self._shed) else 0
+
+    def _peek(self):
+        """As the ring's, and what was overwritten before the record that it gives has ended."""
+        record = self._ring.peek()
+        if self._copy and self._ended is not None and self._ring.overwritten != self._overwritten:
+            self._pass_overwritten(self._ended)
+        return record
+
+    def _pass_overwritten(self, ended):
+        before = self._overwritten
+        self._overwritten = self._ring.overwritten
+        ended(OVERWRITTEN, self._overwritten - before)
 
     def _several(self):
         """A step of records that cost one token each, cannot be replaced and are not shed."""
         ring = self._ring
         if ring.peek() is None:
             return 0
-        n = len(ring)
+        n = self._room()
+        if n <= 0:
+            return 0
+        if n > len(ring):
+            n = len(ring)
         granted = self._bucket.take_up_to(n if n < self._batch else self._batch)
         if granted == 0:
             return self._deny(ring.peek_len(), 1)
@@ -215,7 +262,7 @@ class Pipeline:
         if not codel.should_drop(_ticks_diff(now, self._put_ticks()), now, behind):
             return False
         self._stats.shed_one()
-        self._drop()
+        self._drop(SHED)
         return True
 
     def _send(self, n):
@@ -237,7 +284,7 @@ class Pipeline:
 
     def _taken(self, now):
         self._stats.admit(now, _ticks_diff(now, self._put_ticks()))
-        self._drop()
+        self._drop(TAKEN)
         return 1
 
     def _write(self, n):
@@ -250,7 +297,7 @@ class Pipeline:
         if self._degrade is not None:
             self._degrade(self._record(), n)
         self._stats.fail()
-        self._drop()
+        self._drop(GIVEN_UP)
         return 1
 
     def _backoff(self):
@@ -272,7 +319,7 @@ class Pipeline:
         if not self._copy or self._copied:
             return True
         ring = self._ring
-        record = ring.peek()
+        record = self._peek()
         if record is None or ring.peek_len() != n:
             return False
         copy = self._copy
@@ -284,13 +331,16 @@ class Pipeline:
         self._copied = n
         return True
 
-    def _drop(self):
+    def _drop(self, how):
         if self._copied:
             self._copied = 0
         else:
             self._ring.release()
         self._failures = 0
         self._denied = False
+        ended = self._ended
+        if ended is not None:
+            ended(how, 1)
 
 
 Pipeline = kernel("flow.pipeline", "Pipeline", Pipeline)

@@ -37,6 +37,8 @@ _HISTOGRAM_COUNT = const(0)
 _HISTOGRAM_LOW = const(1)
 _HISTOGRAM_END = const(2)
 
+_TAKEN = const(1)  # the pipeline's
+
 # The words of the state.
 _PIPELINE_ATTEMPTS = const(0)
 _PIPELINE_START = const(1)  # the tick of the latest write's beginning
@@ -104,6 +106,7 @@ def over(plain, name):
             h = ptr32(histogram._state)
             counts = ptr32(histogram._counts)
             ticks = self._ticks
+            ended = self._ended
             first = 1
             while mine[_PIPELINE_ATTEMPTS] < granted:
                 head = r[_RING_HEAD]
@@ -150,6 +153,8 @@ def over(plain, name):
                 r[_RING_HEAD] = head if head != r[_RING_WRAP] else 0
                 if r[_RING_RAISED] != r[_RING_LOWERED]:
                     ring._fall()
+                if ended:
+                    ended(_TAKEN, 1)
                 if now - mine[_PIPELINE_TICK] & _SMALL_MAX > 1:
                     break
             return True

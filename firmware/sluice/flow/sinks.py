@@ -1,4 +1,8 @@
-"""Where records go: each sink has `write(record, n) -> bool`."""
+"""Where records go: each sink has `room()` and `write(record, n)`, see Pipeline."""
+
+from micropython import const
+
+_SMALL_MAX = const((1 << 30) - 1)
 
 
 class LinkSink:
@@ -10,6 +14,10 @@ class LinkSink:
     def __init__(self, link, bucket):
         self._link = link
         self._bucket = bucket
+
+    def room(self) -> int:
+        """How many records the link can keep until the host has them. Hot."""
+        return self._link.room()
 
     def write(self, record, n: int) -> bool:
         """True when the link keeps it until the host has it, or the line took it. Hot."""
@@ -26,6 +34,10 @@ class UartSink:
     def __init__(self, uart):
         self._uart = uart
 
+    def room(self) -> int:
+        """2^30 - 1: what a UART can take shows when it is written to. Hot."""
+        return _SMALL_MAX
+
     def write(self, record, n: int) -> bool:
         """True when the UART took all n bytes. Hot."""
         return self._uart.write(record, n) == n
@@ -33,6 +45,10 @@ class UartSink:
 
 class NullSink:
     """Takes everything and forgets it; to measure what stands before it."""
+
+    def room(self) -> int:
+        """2^30 - 1. Hot."""
+        return _SMALL_MAX
 
     def write(self, record, n: int) -> bool:
         """True. Hot."""

@@ -4,12 +4,13 @@ docs/link.md describes the protocol byte by byte.
 """
 
 import time
+from array import array
 
 from micropython import const
 
 from sluice.link.frames import OVERHEAD, put, seal
 
-VERSION = const(0x20)
+VERSION = const(0x21)
 
 HELLO = const(0x81)
 RECORD = const(0x82)
@@ -19,12 +20,16 @@ WELCOME = const(0x91)
 ACK = const(0x92)
 DELIVERED = const(0x93)
 PONG = const(0x97)
+ENDED = const(0x99)
 
 MAX_RECORD = const(243)  # bytes; a frame DELIVERED holds no more
 
 _SEQ_MASK = const(0xFFFFFF)
 _SEQ_HALF = const(0x800000)
 _SMALL_MAX = const((1 << 30) - 1)
+_LONGEST_RTT_S = const(60)
+_MOST_TICKS = const((1 << 29) - 1)
+_SINK_TOOK = const(1)  # TAKEN of sluice.flow.pipeline
 _PAYLOAD_AT = const(10)  # of a DELIVERED in its buffer, whose content is from byte 2 on
 
 _ticks_diff = time.ticks_diff
@@ -45,13 +50,14 @@ class Session:
             the frame; what it allocates is its own affair.
 
     The host may have as many unacknowledged records under way as the last
-    acknowledgement said, so the ring never refuses one.
+    acknowledgement said, so there is a slot for each of them: it is taken also
+    when the ring's limit was lowered meanwhile, and replaces none.
 
     Read only, each stops at 2^30 - 1:
       strays      records after a gap; the host sends again from the expected one
       duplicates  records that had been taken before
       refused     records that were too long or had no room: the host broke the rules
-      repeated    deliveries that were sent again
+      repeated    deliveries, and runs of records without one, that were sent again
       unknown     frames of no known type
       malformed   frames of a known type with a wrong length
       versions    hellos of another version of the protocol
@@ -64,12 +70,14 @@ class Session:
         self._ring = ring
         self._ticks = ticks
         self._per_second = per_second
+        self._longest_rtt = min(per_second * _LONGEST_RTT_S, _MOST_TICKS)
         self._others = others
         self._hello = 0  # the number of the newest hello
         self._session = 0
         self._expected = 0  # the next sequence number to take
         self._processed = 0  # the sequence number after the last that the sink took
-        self._foreign = 0  # records in the ring from before this session
+        self._waiting = 0  # records that were put into the ring and have not ended
+        self._foreign = 0  # those of them from before this session
         self._asked_again = False  # the host was told to go back to the expected record
         self._last_stray = 0
         self._unacked = 0  # records that left the ring since the last acknowledgement
@@ -81,11 +89,20 @@ class Session:
         self._out = frames.sent  # where `deliver` builds its frame
         self._kept = [bytearray(size) for _ in range(window)]  # sealed frames
         self._kept_len = bytearray(window)
-        self._oldest = 0  # the slot of the record `_processed`
-        self._unconfirmed = 0
-        self._delivered = 0  # of the records that `processed` has not counted yet
-        self._repeat_at = 0  # the first delivery to send again, counted from the oldest
-        self._repeats = 0
+        self._oldest = 0  # the slot of the oldest delivery that is not confirmed
+        self._unconfirmed = 0  # deliveries
+        # Records that ended without a delivery, not confirmed either: before each delivery, in
+        # the slots of those, and after the newest one. Runs need no slot of their own.
+        self._runs = array("i", [0] * window)
+        self._run_how = bytearray(window)
+        self._run = 0
+        self._how = 0
+        self._told = 0  # of the run after the newest delivery
+        self._done = 0  # records in all these, from `_processed` on
+        self._repeat_at = 0  # what to send again next: twice a delivery's place, from the
+        # oldest on, is the run before it, and one more is itself
+        self._repeat_from = 0  # the records before that
+        self._repeats = 0  # the records to send again
         self.strays = 0
         self.duplicates = 0
         self.refused = 0
@@ -120,70 +137,105 @@ class Session:
             self.unknown += 1
         return True
 
-    def processed(self, n: int) -> None:
-        """Count n records that left the ring, oldest first; they are acknowledged soon. Hot.
+    def ended(self, how: int, n: int) -> None:
+        """Count n records that ended, in the ring's order, each once and when it happens. Hot.
 
-        With a window those of the session are acknowledged when the host has
-        confirmed their deliveries; one that was not delivered, but given up or
-        shed, is delivered empty.
+        how: as of Pipeline. They are acknowledged soon. With a window those of the
+        session are acknowledged when the host has confirmed how they ended: the
+        delivery if the sink took it (then n is 1, and `deliver` had it just
+        before), and a run of the others, which needs no place in the window.
         """
-        if self._ring is None or n <= 0:
+        if self._ring is None:
             return
-        foreign = self._foreign
-        if foreign:
-            self._foreign = foreign - n if foreign > n else 0
-            self._leave(foreign - self._foreign, 0)
-            n -= foreign
+        self._waiting -= n
+        if self._foreign:
+            n = self._end_foreign(n)
+        if n == 0:
+            return
         if not self._kept:
-            if n > 0:
-                self._leave(n, n)
+            self._leave(n, n)
             return
-        while self._delivered < n:
-            self.deliver(b"", 0, self._ticks())
-        self._delivered = 0
+        self._done += n
+        if how == _SINK_TOOK:
+            self._keep()
+        else:
+            self._run += n
+            self._how |= how
+
+    def _end_foreign(self, n):
+        """Count them as those of the sessions before; how many are left."""
+        foreign = self._foreign if self._foreign < n else n
+        self._foreign -= foreign
+        self._leave(foreign, 0)
+        return n - foreign
 
     def acknowledge(self, every: int, within: int) -> None:
-        """Send the acknowledgement, if one is due. Hot.
+        """Say which records ended without a delivery; send the acknowledgement, if due. Hot.
 
-        Due are `every` records, or any that waited for `within` ticks.
+        Due are `every` records, or any that waited for `within` ticks. To be
+        called at the end of each turn of the loop.
         """
+        if self._run != self._told:
+            self._tell_run()
+        if self._probe >= 0:
+            self._forget_old_probe()
         if self._unacked and (
-            self._unacked >= every or _ticks_diff(self._ticks(), self._unacked_from) >= within
+            self._unacked >= every
+            or not 0 <= _ticks_diff(self._ticks(), self._unacked_from) < within
         ):
             self._send_ack()
 
-    def ready(self) -> bool:
-        """Whether `deliver` has room for a record. Hot."""
+    def room(self) -> int:
+        """How many records `deliver` can take now; 2^30 - 1 without a window. Hot.
+
+        Records of an earlier session need no place in the window.
+        """
         kept = len(self._kept)
-        return kept == 0 or self._unconfirmed < kept or self._foreign > 0
+        return self._foreign + kept - self._unconfirmed if kept else _SMALL_MAX
 
     def deliver(self, record, n: int, granted: int) -> bool:
         """Send the host the ring's oldest record, granted at that tick. Hot.
 
         False: the window is full, or there is none and the line did not take
-        all of it. With a window it is sent again until the host has it.
+        all of it. With a window it is sent again until the host has it; it is
+        one of the session's deliveries when `ended` says that the sink took it.
         """
-        ahead = self._unconfirmed
         if self._foreign or not self._kept:
             self._out = self._frames.sent
-            ahead = -self._foreign
-        elif ahead < len(self._kept):
-            self._out = self._kept[self._slot(ahead)]
-        else:
+            self._put_head(-self._foreign, granted)
+            return self._frames.write(self._out, self._seal(record, n))
+        if self._unconfirmed == len(self._kept):
             return False
-        self._put_head(ahead, granted)
-        self._put_payload(record, n)
-        n = seal(self._out, _PAYLOAD_AT + n)
-        if self._out is self._frames.sent:
-            return self._frames.write(self._out, n)
-        self._keep(n)
+        if self._run != self._told:
+            self._tell_run()
+        self._out = self._kept[self._slot(self._unconfirmed)]
+        self._put_head(self._done, granted)
+        self._write_kept(self._seal(record, n))
         return True
 
-    def _keep(self, n):
+    def _write_kept(self, n):
         self._kept_len[self._slot(self._unconfirmed)] = n - 1  # at most 256 bytes
-        self._unconfirmed += 1
-        self._delivered += 1
         self._frames.write(self._out, n)
+
+    def _keep(self):
+        """What was delivered last is to be confirmed, and so is the run before it."""
+        slot = self._slot(self._unconfirmed)
+        self._unconfirmed += 1
+        self._runs[slot] = self._run
+        self._run_how[slot] = self._how
+        self._run = self._how = self._told = 0
+
+    def _tell_run(self):
+        self._told = self._run
+        self._send_run(self._done - self._run, self._run, self._how)
+
+    def _send_run(self, ahead, n, how):
+        out = self._frames.sent
+        out[2] = ENDED
+        put(out, 3, self._processed + ahead & _SEQ_MASK, 3)
+        put(out, 6, n & _SEQ_MASK, 3)
+        out[9] = how
+        self._frames.send(10)
 
     def _receive_hello(self, end):
         received = self._frames.received
@@ -201,19 +253,19 @@ class Session:
             self._begin(session)
         else:
             self._confirm(self._seq_at(10))
-            self._ask_repeats(self._unconfirmed)
+            self._ask_repeats(self._done)
         self._probe = -1
         self._asked_again = False
         self._send_welcome()
         self._send_ack()
 
     def _begin(self, session):
-        ring = self._ring
         self._session = session
         self._expected = self._processed = self._seq_at(7)
-        self._foreign = 0 if ring is None else len(ring)
+        self._foreign = self._waiting
         self._unacked = 0
-        self._unconfirmed = 0
+        self._unconfirmed = self._done = 0
+        self._run = self._how = self._told = 0
         self._repeats = 0
 
     def _receive_record(self, end):
@@ -231,8 +283,7 @@ class Session:
             self._expected = seq + 1 & _SEQ_MASK
             self._asked_again = False
             if seq == self._probe:
-                self._probe = -1
-                self._rtt = _ticks_diff(self._ticks(), self._probe_from)
+                self._end_probe()
         else:
             if self.refused != _SMALL_MAX:
                 self.refused += 1
@@ -250,15 +301,32 @@ class Session:
 
     def _store(self, n):
         ring = self._ring
-        if ring is None or n > ring.size:
+        if ring is None or n > ring.size or len(ring) == ring.capacity:
             return False
-        slot = ring.claim()
-        if slot is None:
-            return False
+        slot = self._claim(ring)
         received = self._frames.received
         for i in range(n):
             slot[i] = received[5 + i]
+        self._waiting += 1
         return ring.publish(n)
+
+    def _claim(self, ring):
+        # Credit was given for the record, perhaps before the limit was lowered, and nothing that
+        # waits may be replaced: whatever the limit is, a slot that is free takes it.
+        limit = ring.limit
+        ring.limit = ring.capacity
+        slot = ring.claim()
+        ring.limit = limit
+        return slot
+
+    def _end_probe(self):
+        rtt = _ticks_diff(self._ticks(), self._probe_from)
+        self._probe = -1
+        self._rtt = rtt if 0 <= rtt <= self._longest_rtt else 0
+
+    def _forget_old_probe(self):
+        if not 0 <= _ticks_diff(self._ticks(), self._probe_from) <= self._longest_rtt:
+            self._probe = -1
 
     def _ask_again(self):
         # Once for each gap: all that was under way comes as strays behind the
@@ -288,33 +356,67 @@ class Session:
         self._frames.send(4)
 
     def _confirm(self, seq):
-        """The host has all deliveries before that of seq."""
+        """The host knows how all records before seq ended."""
         n = seq - self._processed & _SEQ_MASK
         if n >= _SEQ_HALF:
             return  # said before
-        if n > self._unconfirmed:
-            n = self._unconfirmed  # it had the others before a reset
+        if n > self._done:
+            n = self._done  # it knew of the others before a reset
         if n == 0:
             return
-        self._oldest = self._slot(n)
-        self._unconfirmed -= n
-        past = n - self._repeat_at  # deliveries that need not be repeated any more
-        self._repeat_at = 0 if past > 0 else -past
-        if past > 0:
-            self._repeats = self._repeats - past if self._repeats > past else 0
+        self._done -= n
         self._leave(n, n)
+        self._forget(n)
+        ahead = self._repeat_from = self._repeat_from - n
+        if ahead < 0:  # these need not be repeated any more
+            self._repeats += ahead
+            self._repeat_from = self._repeat_at = 0
+
+    def _forget(self, n):
+        """Drop what is kept of the oldest n records; looks at the window at most."""
+        while self._unconfirmed:
+            oldest = self._oldest
+            run = self._runs[oldest]
+            if run >= n:
+                self._runs[oldest] = run - n
+                return
+            n -= run + 1
+            self._oldest = self._slot(1)
+            self._unconfirmed -= 1
+            self._repeat_at -= 2
+        self._run -= n
+        if self._run == 0:
+            self._how = 0
+        told = self._told - n
+        self._told = told if told > 0 else 0
 
     def _ask_repeats(self, n):
-        self._repeat_at = 0
-        self._repeats = n if n < self._unconfirmed else self._unconfirmed
+        self._repeat_at = self._repeat_from = 0
+        self._repeats = n if n < self._done else self._done
 
     def _repeat(self):
-        i = self._slot(self._repeat_at)
-        self._repeat_at += 1
-        self._repeats -= 1
+        """Send the next that is asked for again: a run, or a delivery."""
+        place = self._repeat_at >> 1
+        last = place >= self._unconfirmed
+        n = 0
+        if self._repeat_at & 1 == 0:
+            n = self._run if last else self._runs[self._slot(place)]
+        if n:
+            how = self._how if last else self._run_how[self._slot(place)]
+            self._send_run(self._repeat_from, n, how)
+            self._repeat_at += 1
+        elif last:
+            self._repeats = 0
+            return
+        else:
+            n = self._slot(place)
+            self._frames.write(self._kept[n], self._kept_len[n] + 1)
+            self._repeat_at = 2 * place + 2
+            n = 1
+        self._repeat_from += n
+        self._repeats -= n
         if self.repeated != _SMALL_MAX:
             self.repeated += 1
-        self._frames.write(self._kept[i], self._kept_len[i] + 1)
 
     def _slot(self, ahead):
         return (self._oldest + ahead) % len(self._kept)
@@ -350,7 +452,12 @@ class Session:
 
     def _send_ack(self):
         capacity = self._capacity()
-        if self._probe < 0 and capacity:
+        if self._expected == self._processed:
+            # The host has nothing under way: how long it will have nothing to send is no round
+            # trip, nor is what was measured before it fell silent.
+            self._probe = -1
+            self._rtt = 0
+        elif self._probe < 0 and capacity:
             self._probe = self._processed + capacity - 1 & _SEQ_MASK
             self._probe_from = self._ticks()
         self._unacked = 0
@@ -391,11 +498,14 @@ class Session:
         put(out, 3, self._processed + ahead & _SEQ_MASK, 3)
         put(out, 6, granted, 4)
 
-    def _put_payload(self, record, n):
+    def _seal(self, record, n):
+        """The bytes of the frame, behind its head the record."""
         out = self._out
+        end = _PAYLOAD_AT + n
         while n:
             n -= 1
             out[_PAYLOAD_AT + n] = record[n]
+        return seal(out, end)
 
     def _seq_at(self, at):
         received = self._frames.received

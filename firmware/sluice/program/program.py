@@ -145,9 +145,7 @@ class Program:
         self._meter.turn(self._busy)
         link = self.link
         heard = link.poll()
-        moved = self._pipeline.step() if link.ready() else 0
-        if moved:
-            link.processed(moved)
+        moved = self._pipeline.step()
         busy = heard or moved > 0
         link.acknowledge(self._ack_every if busy else 1, self._ack_within)
         now = self._ticks()
@@ -182,9 +180,9 @@ class Program:
     def _progresses(self, moved):
         """Whether the turn moved a record, or none was due that it could have moved. Hot.
 
-        A link that is not ready waits for its host, which a reset would not bring back.
+        A sink without room waits for whoever takes from it, which a reset would not bring back.
         """
-        return moved > 0 or self._pipeline.wait_ticks() != 0 or not self.link.ready()
+        return moved > 0 or self._pipeline.wait_ticks() != 0
 
     def _build(self):
         """The pipeline from ring to sink, and what controls it."""
@@ -204,6 +202,7 @@ class Program:
             second,
             shed,
             batch=_BATCH,
+            ends=self.link if config["source"] == "link" else None,
         )
         controls = Controls(
             ring,

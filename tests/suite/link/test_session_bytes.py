@@ -3,6 +3,7 @@
 from clock import LAST, Clock
 from line import Line, stuffed
 
+from sluice.flow.pipeline import TAKEN
 from sluice.link.cobs import decode
 from sluice.link.frames import Frames, seal
 from sluice.link.session import Session
@@ -46,15 +47,15 @@ class Board:
     def release(self, n):
         for _ in range(n):
             self.ring.release()
-        self.link.processed(n)
+            self.link.ended(TAKEN, 1)
 
 
-HELLO = b"\x81\x20\x09\x07\0\0\xff\xff\xff\xff\xff\xff"  # number 9, session 7, record 2^24 - 1
+HELLO = b"\x81\x21\x09\x07\0\0\xff\xff\xff\xff\xff\xff"  # number 9, session 7, record 2^24 - 1
 FIRST = b"\x82\xff\xff\xffa"
 SECOND = b"\x82\0\0\0bb"
 THIRD = b"\x82\x01\0\0ccc"
 END = b"\x10\xe8\x03\0"  # of a WELCOME: 16 bytes a record, 1000 ticks a second
-WELCOME = b"\x91\x20\x09\x07\0\0\xff\xff\xff" + END
+WELCOME = b"\x91\x21\x09\x07\0\0\xff\xff\xff" + END
 
 
 def test_hello_is_answered_by_welcome_and_credit():
@@ -82,7 +83,7 @@ def test_a_gap_is_told_once_and_nothing_behind_it_is_taken():
     board = Board()
     board.hear(HELLO, FIRST)
     fourth = b"\x82\x02\0\0d"
-    assert board.hear(THIRD, fourth) == [b"\x91\x20\x09\x07\0\0\0\0\0" + END]
+    assert board.hear(THIRD, fourth) == [b"\x91\x21\x09\x07\0\0\0\0\0" + END]
     assert (len(board.ring), board.link.strays) == (1, 2)
     assert board.hear(SECOND, THIRD) == []
     assert len(board.ring) == 3
@@ -91,7 +92,7 @@ def test_a_gap_is_told_once_and_nothing_behind_it_is_taken():
 def test_a_gap_that_stays_when_the_host_has_gone_back_is_told_again():
     board = Board()
     board.hear(HELLO, FIRST, THIRD)
-    assert board.hear(THIRD) == [b"\x91\x20\x09\x07\0\0\0\0\0" + END]
+    assert board.hear(THIRD) == [b"\x91\x21\x09\x07\0\0\0\0\0" + END]
 
 
 def test_a_record_that_came_before_is_dropped():
@@ -103,14 +104,14 @@ def test_a_record_that_came_before_is_dropped():
 
 def test_a_record_before_any_session_is_answered_by_session_zero():
     board = Board()
-    assert board.hear(FIRST) == [b"\x91\x20\0\0\0\0\0\0\0" + END]
+    assert board.hear(FIRST) == [b"\x91\x21\0\0\0\0\0\0\0" + END]
     assert len(board.ring) == 0
 
 
 def test_the_same_session_resumes():
     board = Board()
     board.hear(HELLO, FIRST, SECOND)
-    assert board.hear(HELLO)[0] == b"\x91\x20\x09\x07\0\0\x01\0\0" + END
+    assert board.hear(HELLO)[0] == b"\x91\x21\x09\x07\0\0\x01\0\0" + END
 
 
 def test_a_delivered_record_carries_its_number_and_the_tick_of_its_grant():
@@ -122,7 +123,7 @@ def test_a_delivered_record_carries_its_number_and_the_tick_of_its_grant():
 
 def deliver(board, n):
     for _ in range(n):
-        assert board.link.ready()
+        assert board.link.room() > 0
         assert board.link.deliver(board.ring.peek(), board.ring.peek_len(), 5)
         board.release(1)
 
@@ -132,7 +133,7 @@ def test_a_delivery_is_kept_until_the_host_has_it():
     board.hear(HELLO, FIRST, SECOND, THIRD)
     deliver(board, 2)
     first, second = board.said()
-    assert not board.link.ready()
+    assert board.link.room() == 0
     assert board.link.deliver(board.ring.peek(), 3, 5) is False
     board.link.acknowledge(1, 0)
     assert board.said() == []
@@ -155,7 +156,7 @@ def test_a_ping_comes_back():
 
 def test_another_version_is_told_the_boards():
     board = Board()
-    assert board.hear(b"\x81\x21" + HELLO[2:]) == [b"\x91\x20"]
+    assert board.hear(b"\x81\x22" + HELLO[2:]) == [b"\x91\x21"]
     assert board.link.versions == 1
 
 

@@ -228,6 +228,9 @@ class Sink:
     def __init__(self) -> None:
         self.given: bytes | None = None
 
+    def room(self) -> int:
+        return 1
+
     def write(self, record: memoryview, n: int) -> bool:
         self.given = bytes(record[:n])
         return True
