@@ -219,6 +219,16 @@ def test_a_feed_that_was_not_run_for_long_reads_what_came_before_it_gives_the_bo
     assert feeder.account().delivered == 100
 
 
+def test_a_log_whose_reading_fails_in_any_way_ends_the_feed(boot):
+    def arrivals():
+        yield from read_lines(BytesIO(b"a line\n"))
+        raise ValueError("not to be read")
+
+    feeder = Feeder(arrivals(), boot().url, float("inf"), print, lambda *_: None)
+    with pytest.raises(ValueError, match="not to be read"):
+        feeder.run()
+
+
 def test_lines_on_the_standard_input(boot):
     board = boot(sink="null")
     process = start_feed(board.url, "-", stdin=subprocess.PIPE)

@@ -32,7 +32,7 @@ class _Stop:
 class _End(NamedTuple):
     """There are no more arrivals."""
 
-    error: OSError | None
+    error: Exception | None
 
 
 class Feeder:
@@ -117,7 +117,7 @@ class Feeder:
                     continue
                 self._ahead.acquire()
                 self._inbox.put(arrival)
-        except OSError as caught:
+        except Exception as caught:  # whatever it is: without an end the feed would wait for ever
             error = caught
         self._inbox.put(_End(error))
 
@@ -144,8 +144,10 @@ class Feeder:
             else:
                 feed.line_lost(item.reason)
         elif isinstance(item, _End):
-            if item.error is not None:
+            if isinstance(item.error, OSError):
                 raise UserError(f"the log cannot be read: {item.error.strerror}")
+            if item.error is not None:
+                raise item.error
             feed.end()
         else:
             feed.stop(time.monotonic())
