@@ -43,6 +43,7 @@ class Feeder:
     on_line: given each line that the board prints and the account does not hold; all printable.
     on_progress: given, several times a second or more often, how many bytes of the log have been
              sent and how many records delivered (or acknowledged, if none comes back).
+    on_notice: given what the user has to know of the line; None: `on_line` is.
     bookmark: where the acknowledged records are noted; those that it has already are left out.
     """
 
@@ -54,12 +55,13 @@ class Feeder:
         on_line: Callable[[str], None],
         on_progress: Callable[[int, int], None],
         bookmark: Bookmark | None = None,
+        on_notice: Callable[[str], None] | None = None,
     ) -> None:
         self._arrivals = arrivals
         self._on_progress = on_progress
         self._bookmark = bookmark
         self._resumed = 0  # arrivals that were left out
-        self._feed = Feed(_session(bookmark), port_url, speed, on_line, self._note)
+        self._feed = Feed(_session(bookmark), port_url, speed, on_line, self._note, on_notice)
         self._inbox: SimpleQueue[_Data | State | Arrival | _Stop | _End] = SimpleQueue()
         self._url = port_url
         self._port = Port(port_url, self._on_data, self._inbox.put)
