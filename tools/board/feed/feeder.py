@@ -75,7 +75,8 @@ class Feeder:
     def run(self) -> None:
         """Sends all the arrivals and waits until the board has acknowledged them.
 
-        UserError: the port cannot be opened, the board does not answer, or the log cannot be read.
+        UserError: the port cannot be opened, the board does not answer, the log cannot be read,
+        or the bookmark is another log's.
         """
         feed = self._feed
         try:
@@ -113,12 +114,18 @@ class Feeder:
         error = None
         left_out = self._bookmark.acknowledged if self._bookmark else 0
         try:
+            first = True
             for arrival in self._arrivals:
+                if first and self._bookmark:
+                    self._bookmark.check_first(arrival.payload)
+                first = False
                 if self._resumed < left_out:
                     self._resumed += 1
                     continue
                 self._ahead.acquire()
                 self._inbox.put(arrival)
+            if self._resumed < left_out and self._bookmark:
+                self._bookmark.check_records(self._resumed)
         except Exception as caught:  # whatever it is: without an end the feed would wait for ever
             error = caught
         self._inbox.put(_End(error))
