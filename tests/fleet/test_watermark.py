@@ -213,3 +213,7 @@ def test_alerts_by_the_hundred_thousand_take_time_as_they_are_many():
         changing.resolved(f"l{number}")
     assert changing.mark.ms == MOST_MS
     assert len(changing.mark.firing) == FIRING_MOST
+
+
+def test_a_nested_value_is_no_watermark():
+    assert read(b'{"ms":' + b"[" * 100_000) == Watermark()

@@ -169,7 +169,7 @@ def read(value: bytes | None) -> Watermark:
                 for name, (level, seen_at) in fields.get("firing", {}).items()
             },
         )
-    except (ValueError, TypeError, AttributeError):
+    except (ValueError, TypeError, AttributeError, RecursionError):
         return Watermark()
     return mark
 
