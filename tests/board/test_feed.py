@@ -219,6 +219,31 @@ def test_a_feed_that_was_not_run_for_long_reads_what_came_before_it_gives_the_bo
     assert feeder.account().delivered == 100
 
 
+def test_another_log_is_not_taken_for_the_rest_of_the_one_before(boot, tmp_path):
+    board = boot(sink="null")
+    options = ["--asap", "--resume", tmp_path / "bookmark"]
+    log = tmp_path / "log.csv"
+    head = "time,name\n"
+    log.write_text(head + "".join(f"{n},old {n}\n" for n in range(5)))
+    assert feed(board.url, log, *options)[0] == 0
+    log.write_text(head + "".join(f"{n},new {n}\n" for n in range(8)))
+    status, _, errors = feed(board.url, log, *options)
+    assert (status, "the bookmark of another log, whose first record" in errors) == (1, True)
+    log.write_text(head + "".join(f"{n},old {n}\n" for n in range(3)))
+    status, _, errors = feed(board.url, log, *options)
+    assert (status, "5 records were acknowledged and this log has 3" in errors) == (1, True)
+
+
+def test_a_log_whose_reading_fails_in_any_way_ends_the_feed(boot):
+    def arrivals():
+        yield from read_lines(BytesIO(b"a line\n"))
+        raise ValueError("not to be read")
+
+    feeder = Feeder(arrivals(), boot().url, float("inf"), print, lambda *_: None)
+    with pytest.raises(ValueError, match="not to be read"):
+        feeder.run()
+
+
 def test_lines_on_the_standard_input(boot):
     board = boot(sink="null")
     process = start_feed(board.url, "-", stdin=subprocess.PIPE)

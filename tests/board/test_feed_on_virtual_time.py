@@ -11,7 +11,7 @@ from sluice_tools.board.feed.arrivals import Arrival, read_lines
 from sluice_tools.board.feed.feed import ANSWER_S, GONE_S, STOP_S, Feed
 from sluice_tools.errors import UserError
 from sluice_tools.serial.frames import FRAME_SILENCE_S, TEXT_SILENCE_S
-from sluice_tools.serial.session import RECORD, LinkError, Session
+from sluice_tools.serial.session import HELLO, LATE_S, RECORD, LinkError, Session
 
 URL = "socket://board:1"
 SLOTS = 8
@@ -181,6 +181,21 @@ def test_a_feed_that_is_stopped_waits_shortly_and_sends_nothing_more():
 
 def test_another_program_that_feeds_the_board_ends_it():
     run = answered(b"x")
+    run.now += LATE_S
     content = b"\x91\x21\x09\x01\x02\x03\0\0\0" + bytes([64]) + (1000).to_bytes(3, "little")
     with pytest.raises(LinkError, match="another program has begun to feed this board"):
         run.say(frame(content))
+
+
+def test_a_line_that_has_become_slow_is_told_once():
+    run = answered(b"x", b"y")
+    hellos = []
+    while len(hellos) < 4:
+        run.now = max(run.now + 0.01, min(run.now + 0.1, run.feed.deadline))
+        sent = contents(run.feed.poll(run.now), from_host=True)
+        hellos += [each for each in sent if each[0] == HELLO]
+    for hello in hellos[:3]:
+        place = b"\x91\x21" + hello[2:6] + b"\0\0\0"
+        run.feed.receive(frame(place + bytes([64]) + (1000).to_bytes(3, "little")), run.now)
+    (line,) = run.lines
+    assert line.startswith("the line is slow: the board's answer took ")

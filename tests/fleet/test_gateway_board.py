@@ -23,7 +23,7 @@ class Rig:
         self.now = 1000.0
         self.told = []
         self.sent = []
-        config = BoardConfig("b1", "socket://b1:1", "t", 0, stream)
+        config = BoardConfig(name="b1", port="socket://b1:1", topic="t", stream=stream)
         self.board = Board(config, self, self._write, lambda: self.now)
 
     def _write(self, data):
@@ -266,3 +266,14 @@ def test_a_stream_that_lost_its_board_is_silent_for_a_while_and_begins_anew():
     assert rig.stream.deadline == lost_at + AGAIN_S
     (anew,) = rig.poll()
     assert anew[0] == HELLO and anew[3:6] == records.session.to_bytes(3, "little")
+
+
+def test_of_a_board_that_prints_without_end_few_lines_are_logged(rig, caplog):
+    caplog.set_level("INFO")
+    rig.board.line_opened()
+    rig.board.receive(b"event=said n=1\n" * 10_000 + b"event=stats\n" * 10_000)
+    assert len(caplog.records) < 30
+    rig.wait(1)
+    rig.board.receive(b"event=said n=2\n")
+    assert caplog.records[-1].pairs["line"] == "event=said n=2"
+    assert caplog.records[-1].pairs["left_out"] > 19_900

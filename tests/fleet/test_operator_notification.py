@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from notifications import alert, body
 
 from sluice_tools.fleet.operator.notification import BadNotification, read
-from sluice_tools.fleet.watermark import Watermark
+from sluice_tools.fleet.watermark import Changing, Watermark
 
 NOW = 1_700_000_000_000
 
@@ -53,10 +53,10 @@ def test_any_other_body_is_refused_likewise(value):
 
 def levels(*alerts):
     """The watermark after each of the alerts, all at once."""
-    mark = Watermark()
+    changing = Changing(Watermark(), NOW)
     for each in read(body(*alerts)):
-        mark = each.apply(mark, NOW)
-        yield mark.ms
+        each.apply(changing)
+        yield changing.mark.ms
 
 
 def test_a_backlog_raises_by_500_ms_and_a_lag_to_itself():

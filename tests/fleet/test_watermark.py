@@ -4,8 +4,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sluice_tools.fleet.watermark import Watermark, after, backlog, lag, read, resolved, write
-from sluice_tools.fleet.watermark.rule import FORGET_MS, HOLD_MS, MOST_MS
+from sluice_tools.fleet.watermark import (
+    Changing,
+    Watermark,
+    after,
+    backlog,
+    lag,
+    read,
+    resolved,
+    write,
+)
+from sluice_tools.fleet.watermark.rule import FIRING_MOST, FORGET_MS, HOLD_MS, MOST_MS
 
 NOW = 1_700_000_000_000
 
@@ -168,3 +177,43 @@ def test_what_is_written_is_read():
 )
 def test_what_makes_no_sense_is_no_watermark(value):
     assert read(value) == Watermark()
+
+
+names = st.sampled_from("abcd")
+alerts = st.one_of(
+    st.tuples(st.just("backlog"), names),
+    st.tuples(st.just("lag"), names, st.sampled_from([0, 400, 500, 1000, 1200])),
+    st.tuples(st.just("resolved"), names),
+)
+
+
+@given(st.lists(st.tuples(st.integers(0, 3000), st.lists(alerts, max_size=6)), max_size=8))
+def test_alerts_that_come_together_are_as_one_after_the_other(batches):
+    one = {"backlog": backlog, "lag": lag, "resolved": resolved}
+    together = each = Watermark()
+    now = NOW
+    for later_ms, batch in batches:
+        now += later_ms
+        changing = Changing(together, now)
+        for kind, *alert in batch:
+            getattr(changing, kind)(*alert)
+            each = one[kind](each, *alert, now)
+        together = changing.mark
+        assert together == (each if batch else after(each, now))
+        each = together
+
+
+def test_alerts_by_the_hundred_thousand_take_time_as_they_are_many():
+    # One after the other, each on all that fire, takes minutes, longer than a test may.
+    changing = Changing(Watermark(), NOW)
+    for number in range(200_000):
+        changing.backlog(f"b{number}")
+        changing.lag(f"l{number}", number)
+    for number in range(150_000):
+        changing.resolved(f"l{number}")
+    assert changing.mark.ms == MOST_MS
+    assert len(changing.mark.firing) == FIRING_MOST
+
+
+def test_a_nested_value_is_no_watermark():
+    assert read(b'{"ms":' + b"[" * 100_000) == Watermark()

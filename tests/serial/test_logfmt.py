@@ -44,6 +44,24 @@ def test_other_text_has_no_pairs(line):
     assert parse(line) == {}
 
 
+LONG = 1 << 19
+LONG_LINES = {
+    "no pair": "x" * LONG,
+    "words": "x " * (LONG // 2),
+    "a quote that is not closed": 'a="' + "b" * LONG,
+    "the same, of escapes": 'a="' + "\\x" * (LONG // 2),
+    "a value with a quote behind": "a=" + "b" * LONG + '"',
+    "spaces": "a" + " " * LONG + "b",
+    "pairs, and something else at the end": "a=1 " * (LONG // 4) + "x",
+}
+
+
+@pytest.mark.parametrize("name", LONG_LINES)
+def test_a_long_line_takes_time_as_it_is_long(name):
+    # Read in quadratic time each of them takes minutes, longer than a test may.
+    assert parse(LONG_LINES[name]) == {}
+
+
 @given(st.dictionaries(st.from_regex(r"[a-z][a-z0-9_]*", fullmatch=True), st.text()))
 def test_values_that_are_written_come_back_in_one_printable_line(pairs):
     line = write(pairs)

@@ -1,8 +1,10 @@
 """A board's port, opened by one program and shared with others, as threads and as processes."""
 
+import errno
 import os
 import pty
 import re
+import resource
 import signal
 import socket
 import subprocess
@@ -11,7 +13,7 @@ import tempfile
 import threading
 import time
 import tty
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -20,7 +22,7 @@ import serial.rfc2217
 
 from sluice_tools.errors import UserError
 from sluice_tools.serial.port import Port, State
-from sluice_tools.serial.sharing import Rendezvous
+from sluice_tools.serial.sharing import Peer, Rendezvous
 from sluice_tools.serial.url import canonical
 
 PATIENCE_S = 120
@@ -411,6 +413,107 @@ def test_a_socket_left_behind_by_a_crash_is_no_owner(board, runtime_directory):
     with program(board.url) as one, program(board.url) as two:
         assert is_owner(one)
         assert two.states == [State(connected=True, owner=False)]
+
+
+@contextmanager
+def no_descriptors():
+    """None is left in this process, which the threads of its ports share."""
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    taken = [os.dup(0)]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(taken[0] + 64, 256), limits[1]))
+    try:
+        with suppress(OSError):
+            while True:
+                taken.append(os.dup(0))
+        yield taken
+    finally:
+        for descriptor in taken:
+            os.close(descriptor)
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+
+def until_logged(caplog, text):
+    deadline = time.monotonic() + PATIENCE_S
+    while text not in caplog.text:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_an_owner_without_descriptors_goes_on_and_welcomes_the_guest_later(
+    board, runtime_directory, caplog
+):
+    with program(board.url) as owner, closing(socket.socket(socket.AF_UNIX)) as connection:
+        board.accept()
+        (meeting,) = runtime_directory.glob("*.sock")
+        with no_descriptors():
+            connection.connect(str(meeting))
+            until_logged(caplog, "Too many open files; trying again")
+            board.send(b"on")
+            owner.until(has(b"on"))
+        guest = Peer(connection)
+        deadline = time.monotonic() + PATIENCE_S
+        while not (messages := guest.receive()):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        assert messages[0] == (b"o", b"")
+        guest.close()
+        assert caplog.text.count("trying again") == 1
+
+
+def test_a_guest_that_the_system_refuses_something_takes_over_later(board, caplog, monkeypatch):
+    refusals = [OSError(errno.EMFILE, "Too many open files"), OSError(errno.ENOLCK, "No locks")]
+    try_own = Rendezvous.try_own
+
+    def refused(self):
+        if refusals:
+            raise refusals.pop()
+        return try_own(self)
+
+    with program(board.url) as one, program(board.url) as two:
+        board.accept()
+        monkeypatch.setattr(Rendezvous, "try_own", refused)
+        one.port.close()
+        two.until(is_owner)
+        board.send(b"still here")
+        two.until(has(b"still here"))
+    assert "No locks; trying again" in caplog.text and "Too many open files" in caplog.text
+
+
+def test_an_ownership_for_which_there_is_no_socket_is_nobodys(board):
+    meeting = Rendezvous(board.url)
+    with no_descriptors() as taken:
+        os.close(taken.pop())  # the one for the lock
+        with pytest.raises(OSError, match="Too many open files"):
+            meeting.try_own()
+    listener = meeting.try_own()
+    assert listener is not None
+    meeting.leave(listener)
+
+
+def test_a_port_for_which_there_is_no_descriptor_is_told(board):
+    it = Program(board.url)
+    with no_descriptors(), pytest.raises(UserError, match="Too many open files"):
+        it.port.start()
+    with program(board.url):
+        board.accept()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_port_whose_program_raises_is_free_for_others(board):
+    states = []
+
+    def on_data(data):
+        raise ValueError(data)
+
+    broken = Port(board.url, on_data, states.append)
+    broken.start()
+    with closing(broken):
+        board.accept().send(b"x")
+        broken._thread.join(PATIENCE_S)
+        assert states[-1].reason == "its thread has ended"
+        with program(board.url) as one:
+            board.accept()
+            one.until(is_owner)
 
 
 def test_nobody_else_can_enter_the_meeting_place(board, runtime_directory):

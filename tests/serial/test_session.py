@@ -1,5 +1,7 @@
 """The host's end of the link: alone in tables, and against the firmware's end with faults."""
 
+from collections import deque
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -10,6 +12,7 @@ from sluice_tools.serial.ack_pb2 import AckRequest
 from sluice_tools.serial.roundtrip import LEAST_LOSSY_S, LEAST_S, MOST_S
 from sluice_tools.serial.session import (
     GREET_S,
+    LATE_S,
     PING_S,
     RECORD_MAX,
     LinkError,
@@ -539,11 +542,76 @@ def test_what_no_feed_can_go_on_after(content, message):
     session = begun()
     session.send(b"a", 0)
     with pytest.raises(LinkError, match=message):
-        session.receive(content, 0.1)
+        session.receive(content, LATE_S)
     assert (session.state, session.room) == (SessionState.LOST, 0)
-    session.restarted(0.2)
-    assert session.receive(ack(1), 0.2) == []
+    session.restarted(LATE_S)
+    assert session.receive(ack(1), LATE_S) == []
     assert (session.deadline, session.poll(9)) == (float("inf"), [])
+
+
+def test_a_late_answer_to_the_feed_before_is_passed_over():
+    session = begun()
+    session.send(b"a", 0)
+    assert session.receive(welcome(9, session=3), LATE_S * 0.9) == []
+    assert (session.deadline, session.poll(LATE_S * 0.9)) == (LATE_S, [])
+    assert [each.payload for each in session.receive(ack(1), LATE_S * 0.9)] == [b"a"]
+    assert session.room == 4
+    assert session.poll(LATE_S) == []
+
+
+def test_a_feed_that_another_takes_over_at_once_ends():
+    session = begun()
+    session.receive(welcome(9, session=3), LATE_S * 0.9)
+    with pytest.raises(LinkError, match="another program"):
+        session.poll(session.deadline)
+
+
+@pytest.mark.parametrize("round_trip_s", [1.2, 3.0, 12.0])
+def test_a_line_that_has_become_slow_is_waited_for(round_trip_s):
+    session = begun()
+    send_all(session, [b"a", b"b"])
+    now, answers = 0.0, []
+    while not answers or session.state is not SessionState.OPEN:
+        assert now < 5 * round_trip_s + 5
+        now = min([session.deadline, *[at for at, _ in answers[:1]]])
+        if answers and answers[0][0] == now:
+            session.receive(answers.pop(0)[1], now)
+        for content in session.poll(now):
+            if content[0] == 0x81:
+                answers.append((now + round_trip_s, welcome(0, number=content[2])))
+        if session.state is SessionState.OPEN and not answers:
+            break
+    assert session.late_s == pytest.approx(round_trip_s)
+    assert session.round_trip.timeout_s > round_trip_s
+
+
+class Distance:
+    """A line on which all takes so many calls."""
+
+    def __init__(self, calls):
+        self.calls = calls
+        self._under_way = deque()
+
+    def __call__(self, data):
+        self._under_way.append(data)
+        if len(self._under_way) <= self.calls:
+            return b""
+        out = [self._under_way.popleft() for _ in range(len(self._under_way) - self.calls)]
+        return b"".join(out)
+
+
+@pytest.mark.parametrize("away_ms", [800, 2500])
+def test_a_line_that_becomes_slow_under_way_loses_nothing(away_ms):
+    board = LinkedBoard()
+    session = Session(SESSION, 0)
+    to_board, to_host = Distance(0), Distance(0)
+
+    def slower(now_ms):
+        if now_ms == 20:
+            to_board.calls = to_host.calls = away_ms
+
+    finished = feed(session, numbered(40), board, to_board, to_host, slower, within_s=300)
+    assert [record.payload for record in finished] == board.taken == numbered(40)
 
 
 def test_a_record_size_beyond_what_frames_carry_is_not_used():

@@ -18,7 +18,8 @@ _ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n", "\r": r"\r", "\t
 def parse(line: str) -> dict[str, str]:
     """The pairs of `key=value key="quoted value"`, values unquoted, in the order of the line.
 
-    A line that is anything else, in whole or in part, has no pairs: the result is empty.
+    A line that is anything else, in whole or in part, has no pairs: the result is empty. It takes
+    time as the line is long, whatever is in it: a gateway reads what any board prints.
     """
     line = line.strip(_SPACE)
     pairs = {}
@@ -175,12 +176,17 @@ _PATTERNS = {key: re.compile(form.pattern, re.ASCII) for key, form in FORMS.item
 
 
 def read_stats(line: str) -> Stats | None:
-    """The sample in a statistics line; None for any other line. Keys it does not know pass.
+    """The sample in a statistics line; None for any other line. ValueError as `stats_of`."""
+    return stats_of(parse(line))
+
+
+def stats_of(pairs: dict[str, str]) -> Stats | None:
+    """The sample in a line with these pairs; None: it is no statistics line. Keys it does not know
+    pass.
 
     ValueError names the key when the line is a statistics line but damaged: a key is missing, or a
     value is not one that it can have; numbers have at most 15 digits.
     """
-    pairs = parse(line)
     if pairs.get("event") != "stats":
         return None
     return Stats(*[_value(pairs, key) for key in KEYS])

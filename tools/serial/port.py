@@ -6,6 +6,7 @@ even without a word, one of the guests goes on with it, and the board does not n
 """
 
 import contextlib
+import logging
 import math
 import os
 import select
@@ -26,12 +27,15 @@ _LEAVE_S = 0.5
 _SETTLE_S = 0.2  # a new owner reads nothing before the other guests have had time to come to it
 _FIRST_BACKOFF_S = 0.1
 _LAST_BACKOFF_S = 2.0
+_RESOURCE_AGAIN_S = 0.5  # until the system is asked again for what it did not have
 _CHUNK = 65536
 
 # What the owner tells its guests; DATA is also what they tell it.
 _DATA = b"d"
 _OPEN = b"o"
 _LOST = b"l"
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,9 @@ class Port:
     on_state: given each new state.
 
     Both are called from the port's own thread (`start` calls the first state itself) and must
-    return soon, because the guests get their data from the same thread.
+    return soon, because the guests get their data from the same thread. That thread goes on when
+    the system has no descriptor or memory for it: it logs that, and tries again. If it ends all the
+    same, because one of the two has raised, the port is free for others and the line lost.
     """
 
     def __init__(
@@ -71,7 +77,10 @@ class Port:
         self._meeting = Rendezvous(self.url)
         deadline = time.monotonic() + _JOIN_S
         while self._program.state is None:
-            self._role = self._join()
+            try:
+                self._role = self._join()
+            except OSError as error:
+                raise UserError(f"{self.url}: {error.strerror}") from error
             if self._role is None or not self._role.begin(deadline):
                 if time.monotonic() >= deadline:
                     raise UserError(f"{self.url}: in use by another sluice, which does not answer")
@@ -104,22 +113,32 @@ class Port:
         self._program.writes.close()
 
     def _work(self) -> None:
-        role = self._role
-        while not self._closing.is_set():
-            if role is None:
-                self._closing.wait(_JOIN_AGAIN_S)
-                role = self._join()
-            elif not role.turn():
-                role = self._join()
-        if role is not None:
-            role.leave()
-        self._program.close_line()
+        program = self._program
+        try:
+            while not self._closing.is_set():
+                try:
+                    if self._role is None:
+                        self._closing.wait(_JOIN_AGAIN_S)
+                        self._role = self._join()
+                    elif not self._role.turn():
+                        self._role = None
+                        self._role = self._join()
+                except OSError as error:
+                    program.refused(error)
+                    self._closing.wait(_RESOURCE_AGAIN_S)
+        finally:
+            if self._role is not None:
+                self._role.leave()
+            program.close_line()
+            if not self._closing.is_set():
+                program.line_lost("its thread has ended", owner=False)
 
     def _join(self) -> "_Owner | _Guest | None":
         listener = self._meeting.try_own()
+        peer = self._meeting.connect() if listener is None else None
+        self._program.served()
         if listener is not None:
             return _Owner(self._program, self._meeting, listener)
-        peer = self._meeting.connect()
         return None if peer is None else _Guest(self._program, peer)
 
 
@@ -139,6 +158,7 @@ class _Program:
         self._on_state = on_state
         self._state: State | None = None
         self._line: int | None = None
+        self._trouble = ""  # what the system has refused last
 
     @property
     def state(self) -> State | None:
@@ -169,6 +189,17 @@ class _Program:
         if self._line is not None:
             os.close(self._line)
             self._line = None
+
+    def refused(self, error: OSError) -> None:
+        """Logs what the system has refused, each trouble once."""
+        reason = error.strerror or str(error)
+        if reason != self._trouble:
+            self._trouble = reason
+            log.warning("%s: %s; trying again", self.url, reason)
+
+    def served(self) -> None:
+        """The system refuses nothing any more."""
+        self._trouble = ""
 
     def _tell(self, state: State) -> None:
         if state != self._state:
@@ -288,6 +319,7 @@ class _Owner:
         self._guests: list[Peer] = []
         self._outgoing = bytearray()
         self._backoff_s = _FIRST_BACKOFF_S
+        self._welcome_at = 0.0  # until then nobody is welcomed
         # With a line: when to begin to read it. Without: when to try to open it.
         self._act_at = time.monotonic()
         if program.line is not None:
@@ -309,7 +341,10 @@ class _Owner:
             self._try_to_open_line()
         act_in_s = self._act_at - time.monotonic()
         acting = act_in_s <= 0
-        readable = self._exchange(read_line=acting, timeout_s=None if acting else act_in_s)
+        waits = [] if acting else [act_in_s]
+        if not self._welcomes:
+            waits.append(self._welcome_at - time.monotonic())
+        readable = self._exchange(read_line=acting, timeout_s=min(waits, default=None))
         if self._listener in readable:
             self._welcome_guests()
         return True
@@ -324,6 +359,10 @@ class _Owner:
         for guest in self._guests:
             guest.close()
 
+    @property
+    def _welcomes(self) -> bool:
+        return time.monotonic() >= self._welcome_at
+
     def _pending(self) -> bool:
         return bool(self._outgoing) or any(guest.pending for guest in self._guests)
 
@@ -333,7 +372,9 @@ class _Owner:
         Returns what could be read.
         """
         line, writes = self._program.line, self._program.writes
-        readers = [self._listener, writes, *self._guests]
+        readers: list[_Source] = [writes, *self._guests]
+        if self._welcomes:
+            readers.append(self._listener)
         writers: list[Peer | int] = [guest for guest in self._guests if guest.pending]
         if line is not None and read_line:
             readers.append(line)
@@ -353,16 +394,23 @@ class _Owner:
         return readable
 
     def _welcome_guests(self) -> None:
-        with contextlib.suppress(BlockingIOError):
-            while True:
+        program = self._program
+        while True:
+            try:
                 connection, _ = self._listener.accept()
-                guest = Peer(connection)
-                self._guests.append(guest)
-                state, line = self._program.state, self._program.line
-                if line is not None:
-                    self._tell(guest, _OPEN, descriptor=line)
-                elif state is not None:
-                    self._tell(guest, _LOST, state.reason.encode())
+            except BlockingIOError:
+                return
+            except OSError as error:  # no descriptor is left: the guest waits, the board does not
+                program.refused(error)
+                self._welcome_at = time.monotonic() + _RESOURCE_AGAIN_S
+                return
+            program.served()
+            guest = Peer(connection)
+            self._guests.append(guest)
+            if program.line is not None:
+                self._tell(guest, _OPEN, descriptor=program.line)
+            elif program.state is not None:
+                self._tell(guest, _LOST, program.state.reason.encode())
 
     def _hear(self, guest: Peer) -> None:
         try:

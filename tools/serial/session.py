@@ -38,7 +38,13 @@ GREET_S = 0.5
 PING_S = 1.0
 """How often the round trip is measured while records are under way."""
 
+LATE_S = 1.0
+"""For so long after the board's first answer an answer to an earlier feed may still come. The feed
+ends if the board has said nothing to this one since."""
+
 _FIRST_HELLO = 0x20
+_HELLOS_KEPT = 32  # late answers are known for so long, in seconds or more
+_ANOTHER = "another program has begun to feed this board"
 _NEVER = float("inf")
 
 
@@ -79,6 +85,8 @@ class Session:
         """Whole frames that were passed over, by the reason: an unknown "type" or "version", a
         wrong "length" or "content", or a record that came back "changed"."""
         self.round_trip = RoundTrip()
+        self.late_s: float | None = None
+        """The last round trip for which it had not waited long enough; None: there was none."""
         self.base = base
         """The sequence number of the first record."""
         self.number = session
@@ -88,6 +96,9 @@ class Session:
         self._window = Window(base)
         self._ledger = Ledger(self._window, held)
         self._hello = Probe(_FIRST_HELLO)
+        self._hellos_before: deque[Probe] = deque(maxlen=_HELLOS_KEPT)
+        self._suspected = False  # another has been answered since the board was heard of
+        self._settled_at = _NEVER  # from then on no answer to an earlier feed is late
         self._hello_first = base  # the number of the oldest record under way when it was sent
         self._hello_at = -_NEVER  # when to say hello, unless the board is heard of before
         self._ping = Probe(0)
@@ -154,7 +165,11 @@ class Session:
     @property
     def deadline(self) -> float:
         """When `poll` has to be called again at the latest; infinity: nothing is expected."""
-        if self.state is SessionState.LOST or not self._expects():
+        if self.state is SessionState.LOST:
+            return _NEVER
+        if self._suspected:
+            return self._settled_at
+        if not self._expects():
             return _NEVER
         if self.state is not SessionState.OPEN:
             return self._hello_at
@@ -178,9 +193,16 @@ class Session:
         self._ledger.confirm(self._window.number(seq), now)
 
     def poll(self, now: float) -> list[bytes]:
-        """The contents of the frames that have to go out now, besides new records."""
+        """The contents of the frames that have to go out now, besides new records.
+
+        LinkError: the feed cannot go on.
+        """
         if self.state is SessionState.LOST:
             return []
+        if self._suspected:
+            if now < self._settled_at:
+                return []
+            raise self._lose(_ANOTHER)
         if now >= self._hello_at and self._expects():
             return [self._say_hello(now)]
         if self.state is not SessionState.OPEN:
@@ -230,6 +252,7 @@ class Session:
         self._hello_at = now + self.round_trip.timeout_s
 
     def _progress(self, now: float) -> None:
+        self._suspected = False
         self.round_trip.progress()
         self._wait_for_board(now)
 
@@ -243,6 +266,7 @@ class Session:
         else:
             self.state = SessionState.GREETING
             number = self._hello.number
+            self._hellos_before.append(self._hello)
             self._hello = Probe(number + 1 if number < 255 else _FIRST_HELLO)
             self.round_trip.back_off()
             self._wait_for_board(now)
@@ -262,13 +286,32 @@ class Session:
             return
         hello, session, expected = body[1], _from_u24(body, 2), _from_u24(body, 5)
         if session == self._session:
-            if hello == self._hello.number:  # not a late answer to an earlier one
+            self._suspected = False
+            if hello == self._hello.number:
                 self._agree(record_size=body[8], ticks_per_s=_from_u24(body, 9))
+                self._settled_at = min(self._settled_at, now + LATE_S)
                 self._go_on_from(expected, now)
+            else:
+                self._answered_late(hello, now)
         elif session and self.answered and session != self._abandoned:
-            raise self._lose("another program has begun to feed this board")
+            if self._settled_at <= now:
+                raise self._lose(_ANOTHER)
+            self._suspected = True
         elif session == 0 and self.state is SessionState.OPEN:
             self.restarted(now)
+
+    def _answered_late(self, hello: int, now: float) -> None:
+        """The answer to a hello before the last one: it says nothing but how long to wait."""
+        if self.state is not SessionState.GREETING:
+            return
+        for probe in reversed(self._hellos_before):
+            if probe.number == hello:
+                late_s = probe.answered(now)
+                if late_s is not None:
+                    self.late_s = late_s
+                    self._measured(late_s, now)
+                    self._wait_for_board(now)
+                return
 
     def _agree(self, record_size: int, ticks_per_s: int) -> None:
         if record_size == 0:

@@ -38,19 +38,24 @@ class Rendezvous:
         self._lock: int | None = None
 
     def try_own(self) -> socket.socket | None:
-        """Becomes the owner and returns the listening socket, or None: another process owns it."""
-        lock = os.open(self._lock_file, os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(lock)
-            return None
+        """Becomes the owner and returns the listening socket, or None: another process owns it.
+
+        OSError: the system has no descriptor or place for it; nobody's ownership has changed.
+        """
+        with contextlib.ExitStack() as undo:
+            lock = os.open(self._lock_file, os.O_RDWR | os.O_CREAT, 0o600)
+            undo.callback(os.close, lock)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return None
+            self._socket.unlink(missing_ok=True)
+            listener = undo.enter_context(socket.socket(socket.AF_UNIX))
+            listener.bind(str(self._socket))
+            listener.listen()
+            listener.setblocking(False)
+            undo.pop_all()
         self._lock = lock
-        self._socket.unlink(missing_ok=True)
-        listener = socket.socket(socket.AF_UNIX)
-        listener.bind(str(self._socket))
-        listener.listen()
-        listener.setblocking(False)
         return listener
 
     def leave(self, listener: socket.socket) -> None:
@@ -62,13 +67,18 @@ class Rendezvous:
         self._lock = None
 
     def connect(self) -> "Peer | None":
-        """A connection to the owner, or None: it does not listen, at this moment."""
+        """A connection to the owner, or None: it does not listen, at this moment.
+
+        OSError: the system has no descriptor for it.
+        """
         connection = socket.socket(socket.AF_UNIX)
         try:
             connection.connect(str(self._socket))
-        except (FileNotFoundError, ConnectionRefusedError):
+        except OSError as error:
             connection.close()
-            return None
+            if isinstance(error, FileNotFoundError | ConnectionRefusedError):
+                return None
+            raise
         return Peer(connection)
 
 

@@ -110,8 +110,9 @@ def _pump(line: serial.Serial) -> int:
                 ours.sendall(data)
         except OSError:
             pass  # either side is gone; the other learns it from the end of the pair
-        with contextlib.suppress(OSError):
-            ours.shutdown(socket.SHUT_RDWR)
+        finally:  # also when pyserial, which reads what any server sends, raises something else
+            with contextlib.suppress(OSError):
+                ours.shutdown(socket.SHUT_RDWR)
 
     def write() -> None:
         try:
@@ -119,7 +120,8 @@ def _pump(line: serial.Serial) -> int:
                 line.write(data)
         except OSError:
             pass
-        line.close()
+        finally:
+            line.close()
 
     for work in (read, write):
         threading.Thread(target=work, daemon=True).start()

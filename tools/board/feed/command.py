@@ -69,7 +69,8 @@ def feed(
     pace = math.inf if asap or log == "-" else speed or 1.0
     bookmark = Bookmark(resume) if resume is not None else None
     with _Display(_size(stream)) as display:
-        feeder = Feeder(arrivals, port, pace, display.show_line, display.show_progress, bookmark)
+        shows = display.show_line, display.show_progress
+        feeder = Feeder(arrivals, port, pace, *shows, bookmark, display.show_notice)
         failure = _run(feeder)
     if bookmark is not None:
         bookmark.close()
@@ -135,6 +136,9 @@ class _Display:
 
     def show_line(self, line: str) -> None:
         self._progress.console.print(f"board: {line}", markup=False, soft_wrap=True)
+
+    def show_notice(self, text: str) -> None:
+        self._progress.console.print(text, markup=False, soft_wrap=True)
 
     def show_progress(self, position: int, delivered: int) -> None:
         self._last = position, delivered

@@ -36,6 +36,7 @@ class Feed:
              board takes them.
     on_line: given each line that the board prints and the account does not hold; all printable.
     on_acknowledged: given how many more records the board has acknowledged.
+    on_notice: given what the user has to know of the line; None: `on_line` is.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class Feed:
         speed: float,
         on_line: Callable[[str], None],
         on_acknowledged: Callable[[int], None],
+        on_notice: Callable[[str], None] | None = None,
     ) -> None:
         self.position = 0
         """How many bytes of the log have been sent."""
@@ -53,6 +55,8 @@ class Feed:
         self._speed = speed
         self._on_line = on_line
         self._on_acknowledged = on_acknowledged
+        self._on_notice = on_notice or on_line
+        self._slow_s = 0.0  # the user knows of a round trip as long
         self._tally = Tally()
         self._reader = LineReader()
         self._damaged = 0  # frames of lines that were lost
@@ -200,8 +204,14 @@ class Feed:
                 if records:
                     self._on_acknowledged(len(records))
                 self._tally.add_acknowledged(records, self._session.ticks_per_s)
+                self._say_slow(self._session.late_s or 0.0)
             else:
                 self._hear_line(item.line, now)
+
+    def _say_slow(self, late_s: float) -> None:
+        if late_s >= 2 * self._slow_s and late_s > 0:
+            self._slow_s = late_s
+            self._on_notice(f"the line is slow: the board's answer took {late_s:.1f} s")
 
     def _hear_line(self, line: str, now: float) -> None:
         self._last_line = printable(line)

@@ -32,7 +32,7 @@ class _Stop:
 class _End(NamedTuple):
     """There are no more arrivals."""
 
-    error: OSError | None
+    error: Exception | None
 
 
 class Feeder:
@@ -43,6 +43,7 @@ class Feeder:
     on_line: given each line that the board prints and the account does not hold; all printable.
     on_progress: given, several times a second or more often, how many bytes of the log have been
              sent and how many records delivered (or acknowledged, if none comes back).
+    on_notice: given what the user has to know of the line; None: `on_line` is.
     bookmark: where the acknowledged records are noted; those that it has already are left out.
     """
 
@@ -54,12 +55,13 @@ class Feeder:
         on_line: Callable[[str], None],
         on_progress: Callable[[int, int], None],
         bookmark: Bookmark | None = None,
+        on_notice: Callable[[str], None] | None = None,
     ) -> None:
         self._arrivals = arrivals
         self._on_progress = on_progress
         self._bookmark = bookmark
         self._resumed = 0  # arrivals that were left out
-        self._feed = Feed(_session(bookmark), port_url, speed, on_line, self._note)
+        self._feed = Feed(_session(bookmark), port_url, speed, on_line, self._note, on_notice)
         self._inbox: SimpleQueue[_Data | State | Arrival | _Stop | _End] = SimpleQueue()
         self._url = port_url
         self._port = Port(port_url, self._on_data, self._inbox.put)
@@ -73,7 +75,8 @@ class Feeder:
     def run(self) -> None:
         """Sends all the arrivals and waits until the board has acknowledged them.
 
-        UserError: the port cannot be opened, the board does not answer, or the log cannot be read.
+        UserError: the port cannot be opened, the board does not answer, the log cannot be read,
+        or the bookmark is another log's.
         """
         feed = self._feed
         try:
@@ -111,13 +114,19 @@ class Feeder:
         error = None
         left_out = self._bookmark.acknowledged if self._bookmark else 0
         try:
+            first = True
             for arrival in self._arrivals:
+                if first and self._bookmark:
+                    self._bookmark.check_first(arrival.payload)
+                first = False
                 if self._resumed < left_out:
                     self._resumed += 1
                     continue
                 self._ahead.acquire()
                 self._inbox.put(arrival)
-        except OSError as caught:
+            if self._resumed < left_out and self._bookmark:
+                self._bookmark.check_records(self._resumed)
+        except Exception as caught:  # whatever it is: without an end the feed would wait for ever
             error = caught
         self._inbox.put(_End(error))
 
@@ -144,8 +153,10 @@ class Feeder:
             else:
                 feed.line_lost(item.reason)
         elif isinstance(item, _End):
-            if item.error is not None:
+            if isinstance(item.error, OSError):
                 raise UserError(f"the log cannot be read: {item.error.strerror}")
+            if item.error is not None:
+                raise item.error
             feed.end()
         else:
             feed.stop(time.monotonic())

@@ -85,7 +85,7 @@ def read_reservation(value: bytes) -> Reservation:
         reservation = Reservation(fields["guaranteed"], fields["gateway"], fields["epoch"])
         if _is_rate(reservation.guaranteed):
             return reservation
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, RecursionError):
         pass
     return Reservation(RATE_MAX, "", 0)
 
@@ -109,7 +109,7 @@ def read_entry(value: bytes) -> GatewayEntry:
             _is_rate(b.guaranteed) and _is_rate(b.demand) for b in boards.values()
         ):
             return GatewayEntry(fields["turn"], boards)
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         pass
     return GatewayEntry(0, {})
 

@@ -12,10 +12,10 @@ from typing import Protocol
 from ...board.console.events import printable
 from ...serial import member
 from ...serial.frames import FRAME_SILENCE_S, Frame, LineReader, Text, encode
-from ...serial.logfmt import Stats, parse, read_stats
+from ...serial.logfmt import Stats, parse, stats_of
 from ...serial.member import BoardClock, Report
 from ..budget.board import Grant
-from ..logs import event
+from ..logs import Ration, event
 from .config import BoardConfig
 from .sojourns import Sojourns
 from .stream import BoardStream
@@ -29,6 +29,7 @@ SILENT_S = 5.0
 _AGAIN_S = (0.5, 8.0)  # until a greeting is said again, doubled each time
 _WATERMARK_AGAIN_S = 0.5
 _WATERMARK_LATE_S = 5.0  # a board that has not confirmed it by then is named in the log
+_SAYS_MOST = 20  # lines of a board in a second that are logged, each of which costs some 0.1 ms
 _STEADY_S = 10.0  # a board that was in touch for so long is greeted at once
 
 log = logging.getLogger(__name__)
@@ -77,6 +78,7 @@ class Board:
         self._listener = listener
         self._write = write
         self._now = clock
+        self._says = Ration(log, _SAYS_MOST, 1.0, clock)
         self._open = False
         self._reader = LineReader()
         self._heard_at = self._met_at = 0.0
@@ -179,10 +181,11 @@ class Board:
         self._send_watermark()
 
     def _hear_line(self, line: str) -> None:
+        pairs = parse(line)
         try:
-            stats = read_stats(line)
+            stats = stats_of(pairs)
         except ValueError as error:
-            event(log, logging.WARNING, "stats_damaged", board=self.name, reason=error)
+            self._says.event(logging.WARNING, "stats_damaged", board=self.name, reason=error)
             return
         if stats is not None:
             before = self.stats if self.stats and self.stats.up_s <= stats.up_s else None
@@ -190,7 +193,7 @@ class Board:
             self.sojourns.add(stats.sojourns, reset=before is None)
             self._listener.measured(self, before, stats)
             return
-        what = parse(line).get("event")
+        what = pairs.get("event")
         if what == "start":
             self.stats = None
             if self.stream is not None:
@@ -199,7 +202,7 @@ class Board:
             self._again_s = _AGAIN_S[0]
             self._greet_at = self._now()
         if what and what != "given_up":  # that one may come with every record
-            event(log, logging.INFO, "board_says", board=self.name, line=printable(line))
+            self._says.event(logging.INFO, "board_says", board=self.name, line=printable(line))
 
     def _lose(self, reason: str) -> None:
         """The epoch is over. A board that was in touch only shortly is not greeted at once."""

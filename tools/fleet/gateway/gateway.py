@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import os
 import signal
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,8 +11,8 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 
-from ...errors import UserError
 from ..etcd import Etcd
+from ..http import serve
 from ..logs import event
 from ..stream.server import RecordsServer
 from .board import TICK_S, Board
@@ -91,15 +90,9 @@ async def _serve(stack: AsyncExitStack, config: GatewayConfig, boards: Sequence[
 
     app = web.Application()
     app.router.add_get("/metrics", metrics)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
-    await runner.setup()
-    stack.push_async_callback(runner.cleanup)
     host, port = config.listen
-    try:
-        await web.TCPSite(runner, host, port).start()
-    except OSError as error:
-        reason = os.strerror(error.errno) if error.errno else error  # asyncio's own is long
-        raise UserError(f"listen {host}:{port}: {reason}")
+    runner = await serve(app, host, port, shutdown_s=1.0)
+    stack.push_async_callback(runner.cleanup)
     address = runner.addresses[0]
     event(
         log,

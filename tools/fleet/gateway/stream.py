@@ -44,9 +44,7 @@ class BoardStream:
         try:
             self.records.receive(content)
         except LinkError as error:
-            self._paused_until = self._now() + AGAIN_S
-            event(log, logging.WARNING, "feed_lost", board=self._board, reason=error)
-            self.records.begin(new_session(held=True))
+            self._lose(error)
 
     def restarted(self) -> None:
         """The board's program has started anew."""
@@ -55,8 +53,17 @@ class BoardStream:
 
     def poll(self) -> None:
         """Does what is due."""
-        if not self._paused:
+        if self._paused:
+            return
+        try:
             self.records.poll()
+        except LinkError as error:
+            self._lose(error)
+
+    def _lose(self, error: LinkError) -> None:
+        self._paused_until = self._now() + AGAIN_S
+        event(log, logging.WARNING, "feed_lost", board=self._board, reason=error)
+        self.records.begin(new_session(held=True))
 
     @property
     def _paused(self) -> bool:

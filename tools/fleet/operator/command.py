@@ -6,11 +6,11 @@ import signal
 from pathlib import Path
 
 import click
-from aiohttp import web
 
 from ...errors import UserError
 from .. import logs
 from ..etcd import Etcd
+from ..http import serve
 from ..listen import is_loopback, parse_listen, read_token
 from .operator import Operator
 from .web import application
@@ -57,12 +57,9 @@ async def _run(endpoints: tuple[str, ...], host: str, port: int, token: str | No
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with Etcd(endpoints) as etcd:
         keeper = Operator(etcd)
-        runner = web.AppRunner(
-            application(keeper, token), access_log=None, shutdown_timeout=_SHUTDOWN_S
-        )
-        await runner.setup()
+        runner = await serve(application(keeper, token), host, port, _SHUTDOWN_S)
+        logs.event(log, logging.INFO, "listening", host=host, port=runner.addresses[0][1])
         try:
-            await _listen(runner, host, port)
             decay = asyncio.create_task(keeper.decay())
             stopped = asyncio.create_task(stop.wait())
             done, _ = await asyncio.wait({decay, stopped}, return_when=asyncio.FIRST_COMPLETED)
@@ -73,12 +70,3 @@ async def _run(endpoints: tuple[str, ...], host: str, port: int, token: str | No
         finally:
             await runner.cleanup()
     logs.event(log, logging.INFO, "stopped")
-
-
-async def _listen(runner: web.AppRunner, host: str, port: int) -> None:
-    site = web.TCPSite(runner, host, port)
-    try:
-        await site.start()
-    except OSError as error:
-        raise UserError(f"listen {host}:{port}: {error.strerror or error}")
-    logs.event(log, logging.INFO, "listening", host=host, port=runner.addresses[0][1])

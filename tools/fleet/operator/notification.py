@@ -5,7 +5,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from ..watermark import Watermark, backlog, lag, resolved
+from ..watermark import Changing
 
 KIND = "watermark"
 """The label that says what an alert asks for: `backlog` or `lag`."""
@@ -34,13 +34,14 @@ class Alert:
     firing: bool
     lag_ms: int = 0
 
-    def apply(self, mark: Watermark, now: int) -> Watermark:
-        """The watermark after this alert, at a time in wall-clock ms."""
+    def apply(self, mark: Changing) -> None:
+        """Brings this alert into the watermark."""
         if not self.firing:
-            return resolved(mark, self.fingerprint, now)
-        if self.kind == "lag":
-            return lag(mark, self.fingerprint, self.lag_ms, now)
-        return backlog(mark, self.fingerprint, now)
+            mark.resolved(self.fingerprint)
+        elif self.kind == "lag":
+            mark.lag(self.fingerprint, self.lag_ms)
+        else:
+            mark.backlog(self.fingerprint)
 
 
 def read(body: bytes) -> list[Alert]:

@@ -5,11 +5,10 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable, Iterable
-from functools import reduce
 
 from ..etcd import Etcd, EtcdError, EtcdUnavailable
 from ..logs import event
-from ..watermark import Watermark, after, change
+from ..watermark import Changing, Watermark, after, change
 from .notification import Alert
 
 PATIENCE_S = 5.0
@@ -44,8 +43,10 @@ class Operator:
         alerts = list(alerts)
 
         def rule(mark: Watermark) -> Watermark:
-            now = _wall_ms()
-            return reduce(lambda mark, alert: alert.apply(mark, now), alerts, mark)
+            changing = Changing(mark, _wall_ms())
+            for alert in alerts:
+                alert.apply(changing)
+            return changing.mark
 
         try:
             async with asyncio.timeout(PATIENCE_S), self._turn:

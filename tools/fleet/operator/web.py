@@ -21,6 +21,8 @@ BODY_MAX = 1 << 20
 BODY_S = 5.0
 """How long a notification may take to arrive."""
 
+_ALERTS_LOGGED = 100  # of a notification, each of which costs the event loop some 0.1 ms
+
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 log = logging.getLogger(__name__)
@@ -109,7 +111,7 @@ class _Pages:
             alerts = read(body)
         except BadNotification as error:
             raise web.HTTPBadRequest(text=str(error))
-        for alert in alerts:
+        for alert in alerts[:_ALERTS_LOGGED]:
             event(
                 log,
                 logging.INFO,
@@ -120,6 +122,9 @@ class _Pages:
                 lag_ms=alert.lag_ms,
                 fingerprint=alert.fingerprint,
             )
+        if len(alerts) > _ALERTS_LOGGED:
+            left_out = len(alerts) - _ALERTS_LOGGED
+            event(log, logging.INFO, "alerts_not_logged", alerts=left_out)
         try:
             mark = await self._operator.apply(alert for alert in alerts if alert.kind)
         except EtcdError as error:

@@ -105,6 +105,7 @@ class SessionRecords:
         self.poll()
 
     def poll(self) -> None:
+        """Does what is due. LinkError: the feed cannot go on."""
         contents = self._link.poll(self._clock())
         if contents:
             self._write(contents)
@@ -152,7 +153,7 @@ class SessionRecords:
 
     def confirm(self, seq: int) -> None:
         self._link.confirm(seq, self._clock())
-        self.poll()
+        self._tell()
 
     async def changed(self) -> None:
         await self._news.wait()

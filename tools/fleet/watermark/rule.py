@@ -15,6 +15,7 @@ the decay; nothing else depends on it.
 
 import json
 from dataclasses import dataclass, field, replace
+from heapq import nlargest
 
 RAISE_MS = 500
 """What a backlog adds."""
@@ -25,6 +26,9 @@ MOST_MS = 600_000
 HOLD_MS = 4000
 """What is above the firing alerts' levels stays for so long: alerts resolve one after the other,
 and one that flaps must not swing every board's limit."""
+
+FIRING_MOST = 2000
+"""So many firing alerts are kept, as etcd takes a value of some size."""
 
 FORGET_MS = 600_000
 """Alertmanager has to repeat a firing alert at least so often; half of it is a good choice."""
@@ -58,24 +62,90 @@ class Watermark:
         return max((firing.level_ms for firing in self.firing.values()), default=0)
 
 
+class Changing:
+    """A watermark while alerts change it, each in the same short time however many fire.
+
+    now: of all of them.
+    """
+
+    def __init__(self, mark: Watermark, now: int) -> None:
+        self._before = mark = after(mark, now)
+        self._now = now
+        self._ms = mark.ms
+        self._at = mark.at
+        self._firing = dict(mark.firing)
+        # Those whose level holds it up: while there is none, it decays.
+        self._holders = sum(each.level_ms >= mark.ms for each in mark.firing.values())
+        self._changed = False
+
+    @property
+    def mark(self) -> Watermark:
+        """What it is now; the same object as before if nothing has changed.
+
+        Of the alerts that fire it keeps FIRING_MOST, those with the highest levels.
+        """
+        if not self._changed:
+            return self._before
+        firing = self._firing
+        if len(firing) > FIRING_MOST:
+            highest = nlargest(FIRING_MOST, firing.items(), key=lambda item: item[1].level_ms)
+            firing = dict(highest)
+        return Watermark(self._ms, self._at, dict(firing))
+
+    def backlog(self, fingerprint: str) -> None:
+        """A backlog alert fires, or is repeated."""
+        known = self._firing.get(fingerprint)
+        self._fires(fingerprint, known, known.level_ms if known else self._ms + RAISE_MS)
+
+    def lag(self, fingerprint: str, lag_ms: int) -> None:
+        """A lag alert fires, or is repeated, with this lag, 0 ms or more."""
+        known = self._firing.get(fingerprint)
+        self._fires(fingerprint, known, max(lag_ms, known.level_ms if known else 0))
+
+    def resolved(self, fingerprint: str) -> None:
+        """An alert does not fire any more; nothing changes if it did not."""
+        known = self._firing.pop(fingerprint, None)
+        if known is None:
+            return
+        self._changed = True
+        if self._holders:
+            self._at = self._now
+        self._holders -= known.level_ms >= self._ms
+
+    def _fires(self, fingerprint: str, known: Firing | None, level_ms: int) -> None:
+        level_ms = max(0, min(level_ms, MOST_MS))
+        if known and known.level_ms == level_ms and self._now - known.seen_at < _NOTE_AGAIN_MS:
+            return
+        self._changed = True
+        self._firing[fingerprint] = Firing(level_ms, self._now)
+        if level_ms > self._ms:
+            self._ms, self._at = level_ms, self._now
+            self._holders = 1
+            return
+        self._holders += level_ms == self._ms
+        if known:
+            self._holders -= known.level_ms >= self._ms
+
+
 def backlog(mark: Watermark, fingerprint: str, now: int) -> Watermark:
-    """A backlog alert fires, or is repeated."""
-    mark = after(mark, now)
-    known = mark.firing.get(fingerprint)
-    return _fires(mark, fingerprint, known.level_ms if known else mark.ms + RAISE_MS, now)
+    """After a backlog alert that fires, or is repeated."""
+    changing = Changing(mark, now)
+    changing.backlog(fingerprint)
+    return changing.mark
 
 
 def lag(mark: Watermark, fingerprint: str, lag_ms: int, now: int) -> Watermark:
-    """A lag alert fires, or is repeated, with this lag, 0 ms or more."""
-    mark = after(mark, now)
-    known = mark.firing.get(fingerprint)
-    return _fires(mark, fingerprint, max(lag_ms, known.level_ms if known else 0), now)
+    """After a lag alert that fires, or is repeated, with this lag, 0 ms or more."""
+    changing = Changing(mark, now)
+    changing.lag(fingerprint, lag_ms)
+    return changing.mark
 
 
 def resolved(mark: Watermark, fingerprint: str, now: int) -> Watermark:
-    """An alert does not fire any more; nothing changes if it did not."""
-    mark = after(mark, now)
-    return _without(mark, {fingerprint} & mark.firing.keys(), now)
+    """After an alert that does not fire any more."""
+    changing = Changing(mark, now)
+    changing.resolved(fingerprint)
+    return changing.mark
 
 
 def after(mark: Watermark, now: int) -> Watermark:
@@ -99,7 +169,7 @@ def read(value: bytes | None) -> Watermark:
                 for name, (level, seen_at) in fields.get("firing", {}).items()
             },
         )
-    except (ValueError, TypeError, AttributeError):
+    except (ValueError, TypeError, AttributeError, RecursionError):
         return Watermark()
     return mark
 
@@ -108,17 +178,6 @@ def write(mark: Watermark) -> bytes:
     firing = {name: [each.level_ms, each.seen_at] for name, each in mark.firing.items()}
     fields = {"ms": mark.ms, "at": mark.at, "firing": firing}
     return json.dumps(fields, separators=(",", ":")).encode()
-
-
-def _fires(mark: Watermark, fingerprint: str, level_ms: int, now: int) -> Watermark:
-    level_ms = max(0, min(level_ms, MOST_MS))
-    known = mark.firing.get(fingerprint)
-    if known and known.level_ms == level_ms and now - known.seen_at < _NOTE_AGAIN_MS:
-        return mark
-    firing = mark.firing | {fingerprint: Firing(level_ms, now)}
-    if level_ms <= mark.ms:
-        return replace(mark, firing=firing)
-    return Watermark(level_ms, now, firing)
 
 
 def _without(mark: Watermark, names: set[str], now: int) -> Watermark:
