@@ -21,6 +21,7 @@ from wire import contents, frame
 
 from sluice_tools.board.feed import feeder as feeder_module
 from sluice_tools.board.feed.arrivals import read_lines
+from sluice_tools.board.feed.feed import GONE_S
 from sluice_tools.board.feed.feeder import Feeder
 from sluice_tools.errors import UserError
 from sluice_tools.serial.ack_pb2 import AckRequest
@@ -217,6 +218,18 @@ def test_a_feed_that_was_not_run_for_long_reads_what_came_before_it_gives_the_bo
     feeding.join(PATIENCE_S)
     assert errors == []
     assert feeder.account().delivered == 100
+
+
+def test_a_feed_that_was_stopped_for_longer_than_a_board_may_be_silent_goes_on(boot, tmp_path):
+    board = boot(rate=50)
+    with closing(Listener(board.url)) as listener:
+        process = start_feed(board.url, access_log(tmp_path / "log", 200), "--asap", "--json")
+        listener.until_delivered(20)
+        process.send_signal(signal.SIGSTOP)
+        time.sleep(GONE_S + 1)  # of the feed: nothing tells the test of it
+        process.send_signal(signal.SIGCONT)
+        status, account, errors = finish(process)
+    assert (status, account["lost"], account["delivered"]) == (0, 0, 200), errors
 
 
 def test_another_log_is_not_taken_for_the_rest_of_the_one_before(boot, tmp_path):

@@ -18,6 +18,8 @@ from .feed import Feed
 
 _TURN_S = 0.1
 _READ_AHEAD = 256
+_HELD_UP_S = 1.0  # a turn that takes so long
+_LOOK_S = 0.2  # within this the port has read what came meanwhile
 
 
 class _Data(NamedTuple):
@@ -64,6 +66,7 @@ class Feeder:
         self._feed = Feed(_session(bookmark), port_url, speed, on_line, self._note, on_notice)
         self._inbox: SimpleQueue[_Data | State | Arrival | _Stop | _End] = SimpleQueue()
         self._url = port_url
+        self._waited_at = 0.0  # when the last wait ended
         self._port = Port(port_url, self._on_data, self._inbox.put)
         self._ahead = threading.Semaphore(_READ_AHEAD)
 
@@ -79,6 +82,7 @@ class Feeder:
         or the bookmark is another log's.
         """
         feed = self._feed
+        self._waited_at = time.monotonic()
         try:
             self._port.start()
             feed.start(time.monotonic())
@@ -134,12 +138,19 @@ class Feeder:
         """Waits until there is something to do, and gives the feed all that has come."""
         wait_s = min(max(0.0, self._feed.deadline - time.monotonic()), _TURN_S)
         try:
-            item = next_item(self._inbox, wait_s)
-            while True:
-                self._hand_on(item)
-                item = self._inbox.get_nowait()
+            self._hand_on(next_item(self._inbox, wait_s))
+            self._hand_on_all()
         except Empty:
-            return
+            pass  # nothing has come: the feed is polled all the same
+        if time.monotonic() - self._waited_at > _HELD_UP_S:
+            # The program was stopped, wherever it was: its port's thread reads what came meanwhile.
+            time.sleep(_LOOK_S)
+            self._hand_on_all()
+        self._waited_at = time.monotonic()
+
+    def _hand_on_all(self) -> None:
+        while not self._inbox.empty():
+            self._hand_on(self._inbox.get_nowait())
 
     def _hand_on(self, item: _Data | State | Arrival | _Stop | _End) -> None:
         feed = self._feed
