@@ -19,6 +19,7 @@ import pytest
 from feeding import PATIENCE_S, SLUICE, feed, finish, start_feed
 from wire import contents, frame
 
+from sluice_tools.board.feed import feed as feed_module
 from sluice_tools.board.feed import feeder as feeder_module
 from sluice_tools.board.feed.arrivals import read_lines
 from sluice_tools.board.feed.feed import GONE_S
@@ -199,7 +200,7 @@ def test_a_feed_that_was_not_run_for_long_reads_what_came_before_it_gives_the_bo
         return Port(url, late, on_state)
 
     monkeypatch.setattr(feeder_module, "Port", slow_port)
-    monkeypatch.setattr(feeder_module, "GONE_S", 5.0)
+    monkeypatch.setattr(feed_module, "GONE_S", 5.0)
     board = boot(rate=50)
     moving, errors = threading.Event(), []
     lines = read_lines(BytesIO(b"a line\n" * 100))

@@ -10,6 +10,9 @@ from sluice.program.controls import Controls
 class Sink:
     takes = True
 
+    def room(self):
+        return 1
+
     def write(self, record, n):
         return self.takes
 
