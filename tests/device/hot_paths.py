@@ -132,7 +132,7 @@ def buckets():
                 lambda: bucket.reserve(n),
                 lambda: bucket.reserve(n, 1),
             )
-            hot("bucket.TokenBucket.take_up_to", lambda: bucket.take_up_to(n))
+            hot("bucket.TokenBucket.acquire_up_to", lambda: bucket.acquire_up_to(n))
             hot("bucket.TokenBucket.tokens", bucket.tokens)
             hot("bucket.TokenBucket.cancel", lambda: bucket.cancel(n))
             for step in (5, -3, 1 << 29, SMALL_MAX):
@@ -341,7 +341,7 @@ def tuned_buckets():
                     hot("tunable.TunableBucket.tune", lambda: bucket.tune(n * 1000))
                     if make is Pacer:
                         hot("pacer.Pacer.try_acquire", lambda: bucket.try_acquire(n))
-                        hot("pacer.Pacer.take_up_to", lambda: bucket.take_up_to(n))
+                        hot("pacer.Pacer.acquire_up_to", lambda: bucket.acquire_up_to(n))
                         hot("pacer.Pacer.wait_ticks", lambda: bucket.wait_ticks(n))
                         hot(
                             "pacer.Pacer.reserve",

@@ -81,7 +81,7 @@ def buckets():
                 changed.append(calls(bucket, "tune", (1, 70, 9000)))
             drive(
                 (kind.__name__, rate, burst, per),
-                [passing(clock), calls(bucket, "tokens"), calls(bucket, "take_up_to", some)]
+                [passing(clock), calls(bucket, "tokens"), calls(bucket, "acquire_up_to", some)]
                 + 3 * asked
                 + [calls(bucket, "reserve", some, (-1, 0, 900))]
                 + changed,

@@ -55,7 +55,7 @@ print(*{function for each in report.explored for function, _ in each.places})
     )
     assert done.returncode == 0, done.stderr
     bucket, ring = "limit.bucket_native", "queue.ring_native"
-    kernels = {f"{bucket}._acquire", f"{bucket}._take", f"{ring}._get"}
+    kernels = {f"{bucket}._acquire", f"{bucket}._acquire_up_to", f"{ring}._get"}
     assert kernels | {f"{ring}._ring.<locals>.Ring._claim"} <= set(done.stdout.split())
 
 

@@ -26,7 +26,7 @@ def calls_of(bucket, queue, records):
     yield "bucket", bucket.reserve, (3,), 0
     yield "bucket", bucket.reserve, (4, 0), 0
     yield "bucket", bucket.reserve, (9, 0), -1
-    yield "bucket", bucket.take_up_to, (5,), 0
+    yield "bucket", bucket.acquire_up_to, (5,), 0
     yield "bucket", bucket.cancel, (10,), None
     yield "bucket", bucket.tokens, (), 10
     yield "bucket", bucket.refill, (), None

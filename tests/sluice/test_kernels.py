@@ -370,7 +370,7 @@ def test_buckets(variants, rate, burst, per):
     assert type(buckets[0]) is not type(buckets[1])
     operations = [ticks_to_pass] + [
         lambda random_, name=name: (name, (random_.choice((-1, 0, 1, 2, burst, burst + 1)),))
-        for name in ("try_acquire", "take_up_to", "wait_ticks", "reserve", "cancel")
+        for name in ("try_acquire", "acquire_up_to", "wait_ticks", "reserve", "cancel")
     ]
     operations += [lambda _: ("tokens", ()), lambda _: ("refill", ())]
     operations += [lambda random_: ("set_burst", (random_.randint(1, burst + 2),))]
@@ -454,7 +454,7 @@ def test_a_bucket_whose_arithmetic_is_another_is_not_overtaken_by_the_kernel(var
         operations = [ticks_to_pass, lambda random_: ("tune", (random_.choice((1, 70, 9000)),))]
         operations += [
             lambda random_, verb=verb: (verb, (random_.choice((0, 1, 4, 5)),))
-            for verb in ("try_acquire", "take_up_to", "wait_ticks", "reserve", "cancel")
+            for verb in ("try_acquire", "acquire_up_to", "wait_ticks", "reserve", "cancel")
         ]
         drive(buckets, clocks, operations, seed=2)
 

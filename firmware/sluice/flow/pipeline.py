@@ -204,7 +204,7 @@ class Pipeline:
             return 0
         if n > len(ring):
             n = len(ring)
-        granted = self._bucket.take_up_to(n if n < self._batch else self._batch)
+        granted = self._bucket.acquire_up_to(n if n < self._batch else self._batch)
         if granted == 0:
             return self._deny(ring.peek_len(), 1)
         return self._use(granted)

@@ -29,7 +29,7 @@ _ticks_diff = time.ticks_diff
 
 _GUARDED = (
     ("try_acquire", "amount"),
-    ("take_up_to", "amount"),
+    ("acquire_up_to", "amount"),
     ("wait_ticks", "amount"),
     ("reserve", "amount, max_wait"),
     ("cancel", "amount"),
@@ -106,7 +106,7 @@ class TokenBucket:
         self.debt = debt + cost
         return True
 
-    def take_up_to(self, most: int) -> int:
+    def acquire_up_to(self, most: int) -> int:
         """Take as many tokens as are there now, at most `most`; how many were taken. Hot.
 
         An unlimited bucket gives `most`. 29 us on an RP2040, 63 in bytecode.

@@ -1,4 +1,4 @@
-"""TokenBucket in viper: `try_acquire`, `take_up_to` and `refill`."""
+"""TokenBucket in viper: `try_acquire`, `acquire_up_to` and `refill`."""
 
 import sys
 import time
@@ -73,7 +73,7 @@ def _acquire(s: ptr32, n: int, ticks) -> bool:
 
 
 @micropython.viper
-def _take(s: ptr32, most: int, ticks) -> int:
+def _acquire_up_to(s: ptr32, most: int, ticks) -> int:
     if most <= 0:
         return 0
     held = s[_BUCKET_FULL] - int(_settle(s, ticks))
@@ -125,9 +125,9 @@ def over(plain, name):
                 self.try_acquire = try_acquire
             plain.__init__(self, rate, burst, per, ticks, guard)
 
-        def take_up_to(self, most: int) -> int:
+        def acquire_up_to(self, most: int) -> int:
             """See TokenBucket. Hot."""
-            return _take(self._state, most, self._ticks)  # type: ignore[arg-type]
+            return _acquire_up_to(self._state, most, self._ticks)  # type: ignore[arg-type]
 
         def cancel(self, n: int) -> None:
             """See TokenBucket. Hot."""

@@ -63,7 +63,7 @@ class Pacer(TunableBucket):
         self.debt = debt + n * self._den
         return True
 
-    def take_up_to(self, most: int) -> int:
+    def acquire_up_to(self, most: int) -> int:
         """Take tokens one by one while a grant is due, at most `most`; how many. Hot.
 
         With slack 1 that is one at a time. An unlimited Pacer gives `most`.

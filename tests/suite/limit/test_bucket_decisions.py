@@ -35,12 +35,12 @@ def test_grants_what_is_there():
 
 def test_takes_as_many_as_there_are_and_no_more_than_asked_for():
     follow(
-        (0, "take_up_to", (0,), 0),
-        (0, "take_up_to", (2,), 2),
+        (0, "acquire_up_to", (0,), 0),
+        (0, "acquire_up_to", (2,), 2),
         (0, "tokens", (), 1),
-        (0, "take_up_to", (2,), 1),
-        (4, "take_up_to", (2,), 0),
-        (5, "take_up_to", (2,), 1),
+        (0, "acquire_up_to", (2,), 1),
+        (4, "acquire_up_to", (2,), 0),
+        (5, "acquire_up_to", (2,), 1),
     )
 
 

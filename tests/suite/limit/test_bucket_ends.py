@@ -69,11 +69,11 @@ def test_as_many_as_there_are_are_taken_however_many_are_asked_for():
         for asked in (1 << 18, 1 << 19, 1 << 20, 1 << 21, LONGEST, 1 << 29, LAST):
             clock = Clock(LAST - 7)
             bucket = TokenBucket(rate, burst, per, clock.ticks)
-            assert bucket.take_up_to(asked) == burst
-            assert bucket.take_up_to(asked) == 0
+            assert bucket.acquire_up_to(asked) == burst
+            assert bucket.acquire_up_to(asked) == 0
             ticks = (per + rate - 1) // rate
             clock.advance(ticks)
-            assert bucket.take_up_to(asked) == ticks * rate // per
+            assert bucket.acquire_up_to(asked) == ticks * rate // per
 
 
 def test_no_more_are_taken_than_a_debt_leaves():
@@ -81,13 +81,13 @@ def test_no_more_are_taken_than_a_debt_leaves():
     bucket = TokenBucket(1, 5, 4096, clock.ticks)
     for _ in range(3):
         bucket.reserve(5)
-    assert [bucket.take_up_to(n) for n in (-LAST, 0, 1, LAST)] == [0, 0, 0, 0]
+    assert [bucket.acquire_up_to(n) for n in (-LAST, 0, 1, LAST)] == [0, 0, 0, 0]
     clock.advance(11 * 4096 - 1)
-    assert bucket.take_up_to(LAST) == 0
+    assert bucket.acquire_up_to(LAST) == 0
     clock.advance(1)
-    assert bucket.take_up_to(LAST) == 1
+    assert bucket.acquire_up_to(LAST) == 1
     bucket.set_rate(None)
-    assert [bucket.take_up_to(n) for n in (-1, 0, 1, LAST)] == [0, 0, 1, LAST]
+    assert [bucket.acquire_up_to(n) for n in (-1, 0, 1, LAST)] == [0, 0, 1, LAST]
     bucket.set_rate(0)
-    assert bucket.take_up_to(LAST) == 5
-    assert bucket.take_up_to(LAST) == 0
+    assert bucket.acquire_up_to(LAST) == 5
+    assert bucket.acquire_up_to(LAST) == 0

@@ -172,5 +172,5 @@ def test_many_taken_at_once_are_those_that_would_be_granted_one_by_one():
             taken = 0
             while taken < 5 and one.try_acquire():
                 taken += 1
-            assert many.take_up_to(5) == taken, (rate, slack, step)
+            assert many.acquire_up_to(5) == taken, (rate, slack, step)
             assert one.wait_ticks() == many.wait_ticks()

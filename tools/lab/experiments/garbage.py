@@ -89,7 +89,7 @@ limiter = TokenBucket({_RATE}, {_BURST}, 1000000, ticks_us)
 _CALL = {
     NAIVE: """
         queue.put(i)
-        queue.take()
+        queue.get()
 """,
     OURS: """
         queue.try_put(i)

@@ -17,7 +17,7 @@ class NaiveQueue:
     def put(self, item):
         self.items.append((ticks_us(), item))
 
-    def take(self):
+    def get(self):
         now = ticks_us()
         self.tokens += ticks_diff(now, self.last) / 1000000 * self.rate
         self.tokens = min(self.tokens, self.burst)

@@ -130,7 +130,7 @@ class Level(NamedTuple):
 
 
 # What they answer, without a look at the clock, when nothing is asked for.
-_ASKING = {"try_acquire": True, "wait_ticks": 0, "reserve": 0, "take_up_to": 0}
+_ASKING = {"try_acquire": True, "wait_ticks": 0, "reserve": 0, "acquire_up_to": 0}
 
 
 class Bucket:
@@ -168,7 +168,7 @@ class Bucket:
             case "try_acquire":
                 granted = argument <= there
                 right, taken = result == granted, argument if granted else 0
-            case "take_up_to":
+            case "acquire_up_to":
                 taken = min(argument, max(0, floor(there)))
                 right = result == taken
             case "reserve":

@@ -169,7 +169,7 @@ def filled_in_place(ring: RecordRing, record: bytes) -> bool:
     return ring.publish(len(record))
 
 
-def take_record(world: World) -> None:
+def get_record(world: World) -> None:
     def look() -> bool:
         world.view = world.ring.peek()
         return world.view is not None
@@ -200,8 +200,8 @@ def some_backlog(world: World) -> None:
 def drain_records(world: World) -> None:
     length(world)
     while len(world.ring):
-        take_record(world)
-    take_record(world)
+        get_record(world)
+    get_record(world)
     counters(world)
 
 
@@ -273,18 +273,18 @@ def drain_pipeline(world: World) -> None:
 # TokenBucket.
 
 
-def take(n: int) -> Script:
+def acquire(n: int) -> Script:
     def try_acquire(world: World) -> None:
         world.call("try_acquire", lambda: world.bucket.try_acquire(n), n)
 
     return try_acquire
 
 
-def take_some(most: int) -> Script:
-    def take_up_to(world: World) -> None:
-        world.call("take_up_to", lambda: world.bucket.take_up_to(most), most)
+def acquire_some(most: int) -> Script:
+    def acquire_up_to(world: World) -> None:
+        world.call("acquire_up_to", lambda: world.bucket.acquire_up_to(most), most)
 
-    return take_up_to
+    return acquire_up_to
 
 
 def wait(n: int) -> Script:
@@ -588,7 +588,7 @@ SCENARIOS = (
         "records, none: main fills in place, an interrupt takes",
         of_records(2),
         publish,
-        (Interrupt(take_record),),
+        (Interrupt(get_record),),
         drain_records,
         Queue(2),
     ),
@@ -596,7 +596,7 @@ SCENARIOS = (
         "records, full: main fills in place, an interrupt takes",
         of_records(1, REJECT, publish),
         publish,
-        (Interrupt(take_record),),
+        (Interrupt(get_record),),
         drain_records,
         Queue(1),
     ),
@@ -604,7 +604,7 @@ SCENARIOS = (
         "records, none: main puts copies, an interrupt takes",
         of_records(2),
         put_record,
-        (Interrupt(take_record),),
+        (Interrupt(get_record),),
         drain_records,
         Queue(2),
     ),
@@ -612,14 +612,14 @@ SCENARIOS = (
         "records, full: main puts copies, an interrupt takes",
         of_records(1, REJECT, put_record),
         put_record,
-        (Interrupt(take_record),),
+        (Interrupt(get_record),),
         drain_records,
         Queue(1),
     ),
     Scenario(
         "records: main takes, an interrupt fills in place",
         of_records(2, REJECT, publish),
-        take_record,
+        get_record,
         (Interrupt(publish),),
         drain_records,
         Queue(2),
@@ -643,7 +643,7 @@ SCENARIOS = (
     Scenario(
         "overwriting records: main takes, an interrupt fills in place",
         of_records(2, OVERWRITE, publish, publish),
-        take_record,
+        get_record,
         (Interrupt(publish),),
         drain_records,
         Queue(2, overwrite=True),
@@ -651,7 +651,7 @@ SCENARIOS = (
     Scenario(
         "overwriting records: main takes, an interrupt fills three in place",
         of_records(2, OVERWRITE, publish, publish),
-        take_record,
+        get_record,
         (Interrupt(steps(publish, publish, publish)),),
         drain_records,
         Queue(2, overwrite=True),
@@ -660,7 +660,7 @@ SCENARIOS = (
         "overwriting records: main fills in place, an interrupt takes",
         of_records(2, OVERWRITE, publish, publish),
         overwrite_record,
-        (Interrupt(take_record),),
+        (Interrupt(get_record),),
         drain_records,
         Queue(2, overwrite=True),
     ),
@@ -669,14 +669,14 @@ SCENARIOS = (
         "pulses, none: main pulses, an interrupt takes",
         of_pulses(2, REJECT),
         pulse,
-        (Interrupt(take_record),),
+        (Interrupt(get_record),),
         drain_records,
         Queue(2),
     ),
     Scenario(
         "pulses: main takes, an interrupt pulses",
         of_pulses(1, OVERWRITE, pulse),
-        take_record,
+        get_record,
         (Interrupt(pulse),),
         drain_records,
         Queue(1, overwrite=True),
@@ -761,7 +761,7 @@ SCENARIOS = (
     Scenario(
         "guarded overwriting records: everybody puts, main takes",
         of_records(2, OVERWRITE, put_record, put_record, guarded=True),
-        take_record,
+        get_record,
         (Interrupt(put_record, LOW), Interrupt(put_record, HIGH)),
         drain_records,
         Queue(2, overwrite=True),
@@ -769,23 +769,23 @@ SCENARIOS = (
     # Buckets.
     Scenario(
         "bucket: time passes, or the clock steps back, while main takes",
-        of_bucket(take(3)),
-        take(2),
+        of_bucket(acquire(3)),
+        acquire(2),
         TIME,
         drain_bucket,
         Bucket(2, 3, 4),
     ),
     Scenario(
         "bucket: time passes, or the clock steps back, while main takes what is there",
-        of_bucket(take(3)),
-        steps(take_some(2), take_some(0)),
+        of_bucket(acquire(3)),
+        steps(acquire_some(2), acquire_some(0)),
         TIME,
         drain_bucket,
         Bucket(2, 3, 4),
     ),
     Scenario(
         "bucket: time passes, or the clock steps back, while main reserves",
-        of_bucket(take(4)),
+        of_bucket(acquire(4)),
         book(2, 3),
         TIME,
         drain_bucket,
@@ -793,7 +793,7 @@ SCENARIOS = (
     ),
     Scenario(
         "bucket: time passes, or the clock steps back, while main asks how long to wait",
-        of_bucket(take(4)),
+        of_bucket(acquire(4)),
         wait(2),
         TIME,
         drain_bucket,
@@ -801,24 +801,24 @@ SCENARIOS = (
     ),
     Scenario(
         "bucket: time passes, or the clock steps back, while main refills",
-        of_bucket(take(4), advance(1)),
-        steps(refill, take(1)),
+        of_bucket(acquire(4), advance(1)),
+        steps(refill, acquire(1)),
         TIME,
         drain_bucket,
         Bucket(2, 3, 4),
     ),
     Scenario(
         "bucket, after most of a period of the ticks: time passes while main refills and takes",
-        of_bucket(take(4), advance((1 << 29) + 7)),
-        steps(refill, take(4)),
+        of_bucket(acquire(4), advance((1 << 29) + 7)),
+        steps(refill, acquire(4)),
         TIME,
         drain_bucket,
         Bucket(2, 3, 4),
     ),
     Scenario(
         "bucket: time passes while main asks for nothing, and for more than there can ever be",
-        of_bucket(take(2)),
-        steps(take(0), take(5), wait(0), wait(5), book(0, 1), book(5, -1), give_back(0)),
+        of_bucket(acquire(2)),
+        steps(acquire(0), acquire(5), wait(0), wait(5), book(0, 1), book(5, -1), give_back(0)),
         TIME,
         drain_bucket,
         Bucket(2, 3, 4),
@@ -826,7 +826,7 @@ SCENARIOS = (
     ),
     Scenario(
         "bucket: time passes while main gives back more than was taken",
-        of_bucket(take(2)),
+        of_bucket(acquire(2)),
         steps(give_back(9), tokens, book(4, 0), book(4, 1), wait(1)),
         TIME,
         drain_bucket,
@@ -835,12 +835,20 @@ SCENARIOS = (
     ),
     Scenario(
         "guarded bucket: everybody takes",
-        of_bucket(take(1), guarded=True),
+        of_bucket(acquire(1), guarded=True),
         steps(
-            take(2), wait(2), take(1), book(2, 3), give_back(1), tokens, refill, reset, take_some(9)
+            acquire(2),
+            wait(2),
+            acquire(1),
+            book(2, 3),
+            give_back(1),
+            tokens,
+            refill,
+            reset,
+            acquire_some(9),
         ),
         (
-            Interrupt(steps(advance(1), take(1)), LOW),
+            Interrupt(steps(advance(1), acquire(1)), LOW),
             Interrupt(steps(advance(2), book(1, -1)), HIGH),
             Interrupt(steps(give_back(1), tokens), HIGH),
         ),
