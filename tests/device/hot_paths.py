@@ -340,6 +340,7 @@ def tuned_buckets():
                 for n in (1, 0, 10, 11, 1, 1):
                     hot("tunable.TunableBucket.tune", lambda: bucket.tune(n * 1000))
                     if make is Pacer:
+                        hot("pacer.Pacer.tune", lambda: bucket.tune(n * 1000))
                         hot("pacer.Pacer.try_acquire", lambda: bucket.try_acquire(n))
                         hot("pacer.Pacer.acquire_up_to", lambda: bucket.acquire_up_to(n))
                         hot("pacer.Pacer.wait_ticks", lambda: bucket.wait_ticks(n))

@@ -21,5 +21,8 @@ def names():
 
 
 class Nowhere:
+    def room(self):
+        return 1
+
     def write(self, record, n):
         return True
