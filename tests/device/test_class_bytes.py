@@ -43,7 +43,7 @@ def ended(result):
     pass
 line = Line()
 ring = RecordRing(64, 64)
-store = SegmentStore("/store", 64, batch_bytes=512)
+store = SegmentStore("/spill", 64, batch_bytes=512)
 bucket = TokenBucket(500, 10)
 tunable = TunableBucket(500, 10)
 stats = Stats()
