@@ -2,10 +2,10 @@
 
 import json
 import subprocess
-import sys
 
 import pytest
 
+from sluice_tools.itself import sluice
 from sluice_tools.lab.bench.cases import CASES, FLOAT, FLOOR, GRANTED, Kind
 from sluice_tools.lab.bench.figures import ONE_BUCKET
 from sluice_tools.lab.runtimes import Microbit
@@ -13,7 +13,7 @@ from sluice_tools.vboard import VirtualBoard
 
 
 def bench(*options: str) -> dict:
-    command = [sys.executable, "-m", "tools", "bench", "--quick", "--json", *options]
+    command = sluice("bench", "--quick", "--json", *options)
     done = subprocess.run(command, capture_output=True, text=True, timeout=280, check=False)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)["runs"][0]

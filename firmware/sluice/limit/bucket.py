@@ -27,20 +27,6 @@ _STEP_BACK = const(-65536)
 _ticks_diff = time.ticks_diff
 
 
-_GUARDED = (
-    ("try_acquire", "amount"),
-    ("acquire_up_to", "amount"),
-    ("wait_ticks", "amount"),
-    ("reserve", "amount, max_wait"),
-    ("cancel", "amount"),
-    ("tokens", ""),
-    ("refill", ""),
-    ("set_rate", "setup"),
-    ("set_burst", "setup"),
-    ("reset", ""),
-)
-
-
 class TokenBucket:
     """Grants at most `burst` tokens at once and `rate` tokens every `per` ticks.
 
@@ -86,7 +72,21 @@ class TokenBucket:
         self.settled = ticks()
         self._line = None  # of the tasks that wait
         if guard is not None:
-            guard.protect(self, _GUARDED)
+            guard.protect(
+                self,
+                (  # here, so that a board without guards keeps nothing of it
+                    ("try_acquire", "amount"),
+                    ("acquire_up_to", "amount"),
+                    ("wait_ticks", "amount"),
+                    ("reserve", "amount, max_wait"),
+                    ("cancel", "amount"),
+                    ("tokens", ""),
+                    ("refill", ""),
+                    ("set_rate", "setup"),
+                    ("set_burst", "setup"),
+                    ("reset", ""),
+                ),
+            )
 
     def try_acquire(self, n: int = 1) -> bool:
         """Take n tokens if they are there now. Hot.

@@ -26,9 +26,6 @@ _SMALL_MAX = const((1 << 30) - 1)  # the largest integer that needs no heap
 _MOST_SLOTS = const((1 << 29) - 1)
 
 
-_GUARDED = (("free", ""), ("release", ""), ("set_limit", "setup"), ("clear", ""))
-
-
 class Ring:
     """The indices and counters of a ring, for the classes that hold its slots.
 
@@ -67,7 +64,9 @@ class Ring:
         self._raised = 0  # written by the producer alone; differs from _lowered: above
         self._lowered = 0  # written by the consumer alone
         if guard is not None:
-            guard.protect(self, _GUARDED + guarded)
+            # Names stand here, so that a board without guards keeps nothing of them.
+            methods = (("free", ""), ("release", ""), ("set_limit", "setup"), ("clear", ""))
+            guard.protect(self, methods + guarded)
 
     def __len__(self) -> int:
         """Items waiting. Hot."""
@@ -245,9 +244,6 @@ class Ring:
 Ring = kernel("queue.ring", "Ring", Ring)
 
 
-_GUARDED_QUEUE = (("try_put", "item"), ("try_get", "default"), ("peek", "default"))
-
-
 class RingQueue(Ring):
     """A queue of at most `capacity` items in a fixed array.
 
@@ -272,7 +268,10 @@ class RingQueue(Ring):
         else:
             raise ValueError("typecode must be one of b B h H i l, or None, not %r" % (typecode,))
         self._clears = guard is not None and typecode is None
-        Ring.__init__(self, capacity, overflow, guard, _GUARDED_QUEUE)
+        guarded = None
+        if guard is not None:
+            guarded = (("try_put", "item"), ("try_get", "default"), ("peek", "default"))
+        Ring.__init__(self, capacity, overflow, guard, guarded)
 
     def try_put(self, item) -> bool:
         """Append item. False: full, refused and counted. Hot.

@@ -55,6 +55,8 @@ _LEFT_OUT = {
     },
     "bucket": {
         "acquire",
+        "acquire_up_to",
+        "refill",
         "wait",
         "reserve",
         "cancel",

@@ -11,7 +11,7 @@ from ...errors import UserError
 from ...itself import FIRMWARE
 from ...publish.mip.flat import sources
 from .flat import flat_files, flat_program
-from .raw_repl import RawRepl
+from .raw_repl import ProgramError, RawRepl
 from .runtime import Runtime
 
 _QEMU = "qemu-system-arm"
@@ -19,6 +19,8 @@ _IMAGE = Path("/usr/share/firmware-microbit-micropython/firmware.hex")
 _CHUNK = 32  # bytes: its UART has no flow control, and the program behind it room for 64
 _IDLE_S = 0.5  # a board that reads is idle before
 _BOOT_S = 20
+_TRIES = 4
+_NO_ROOM = "parser could not allocate enough memory"
 _LIBRARY = sources(FIRMWARE)
 
 
@@ -53,6 +55,17 @@ class Microbit(Runtime):
             self._repl.write_file(name, text.encode())
 
     def run(self, program: str, timeout_s: float = 60) -> list[str]:
+        # Its collector takes what it finds on the C stack for addresses, so what a program finds
+        # free hangs on chance: one that just fits is given further tries.
+        for _ in range(_TRIES - 1):
+            try:
+                return self._run(program, timeout_s)
+            except ProgramError as error:
+                if _NO_ROOM not in str(error):
+                    raise
+        return self._run(program, timeout_s)
+
+    def _run(self, program: str, timeout_s: float) -> list[str]:
         assert self._repl
         self._repl.soft_reset()
         self._repl.run("import gc\ngc.threshold(512)")
