@@ -18,7 +18,12 @@ _INK = "#222222"
 _WIDTH, _BAR, _MARGIN = 9.0, 0.34, 1.25  # inches
 _DPI = 150
 # With it and without a date the same figures give the same file.
-_STYLE: Any = {"svg.hashsalt": "sluice", "font.size": 10, "font.family": "DejaVu Sans"}
+_STYLE: Any = {
+    "svg.fonttype": "none",  # text, which a reader can select
+    "svg.hashsalt": "sluice",
+    "font.size": 10,
+    "font.family": "DejaVu Sans",
+}
 
 
 def draw(run: Run, paths: Iterable[Path]) -> None:
