@@ -1,30 +1,14 @@
 """Each record's end is told once: the program, the pipeline and the link joined to a real host."""
 
 import pytest
-from board_twin import BoardTwin
+from board_twin import start
 from joined_board import Joined
 from wire import contents
 from wire import to_board as frame
 
-from host_sim import TickClock
-from sluice.program.config import check
-from sluice.program.program import Program
 from sluice_tools.serial.ack_pb2 import AckRequest
 from sluice_tools.serial.session import Session
 from sluice_tools.serial.window import SHED
-
-
-@pytest.fixture
-def rig(tmp_path):
-    with TickClock(start=(1 << 30) - 500) as clock:
-        yield BoardTwin(clock, tmp_path)
-
-
-def start(board, **values):
-    program = Program(check(values, 1000), board, board.line)
-    program.start()
-    board.line.sent.clear()
-    return program
 
 
 def hello(session, base):

@@ -5,7 +5,7 @@ import itertools
 import json
 
 import pytest
-from board_twin import BoardTwin, SleepingBoardTwin
+from board_twin import SleepingBoardTwin, start
 from wire import contents
 from wire import to_board as frame
 
@@ -14,19 +14,6 @@ from sluice import kernels
 from sluice.program.config import check, load
 from sluice.program.program import Program, main
 from sluice_tools.serial.ack_pb2 import AckRequest
-
-
-@pytest.fixture
-def rig(tmp_path):
-    with TickClock(start=(1 << 30) - 500) as clock:
-        yield BoardTwin(clock, tmp_path)
-
-
-def start(board, **values):
-    program = Program(check(values, 1000), board, board.line)
-    program.start()
-    board.line.sent.clear()  # that it has started
-    return program
 
 
 def run(board, program, ms):

@@ -3,6 +3,9 @@
 import machine
 from wire import MemoryLine
 
+from sluice.program.config import check
+from sluice.program.program import Program
+
 
 class Watchdog:
     """A board's watchdog: whether it has bitten by now."""
@@ -81,3 +84,11 @@ class SleepingBoardTwin(BoardTwin):
         left = ms if due is None else max(0, min(ms, (due - before) // 1000))
         self.clock.advance(left)
         self.slept.append(left)
+
+
+def start(board, **values):
+    """The program with this configuration, started on the board; its line has nothing sent."""
+    program = Program(check(values, 1000), board, board.line)
+    program.start()
+    board.line.sent.clear()
+    return program

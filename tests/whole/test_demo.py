@@ -1,16 +1,16 @@
 """The whole way of a record: what `make demo` shows, and the board's own side of the line."""
 
 import subprocess
-import sys
 
 from remote import mpremote
 
+from sluice_tools import itself
 from sluice_tools.vboard import VirtualBoard
 
 
 def sluice(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "tools", *arguments],
+        itself.sluice(*arguments),
         capture_output=True,
         text=True,
         timeout=120,
