@@ -21,7 +21,7 @@ def timed_board(**settings: object) -> Iterator[VirtualBoard]:
 @asynccontextmanager
 async def connected(visit: Visit, board: VirtualBoard) -> AsyncIterator[SerialPlug]:
     """The page is open, and the board in its port."""
-    plug = SerialPlug(visit.page, board.url)
+    plug = SerialPlug(visit, board.url)
     await plug.fit()
     await visit.open("console.html")
     await visit.page.get_by_role("button", name="Connect a board").click()

@@ -147,7 +147,7 @@ async def test_unplugging_is_one_line_and_the_board_is_back_when_it_is_plugged_i
 @pytest.mark.asyncio
 async def test_a_board_without_sluice_is_said_in_one_line(visit):
     with VirtualBoard() as empty:
-        await SerialPlug(visit.page, empty.url).fit()
+        await SerialPlug(visit, empty.url).fit()
         await visit.open("console.html")
         await visit.page.get_by_role("button", name="Connect a board").click()
         await visit.shows("#answer", "No answer for 5 s: is Sluice running on the board?")

@@ -102,7 +102,7 @@ async def test_the_keyboard_reaches_all_of_the_playground(visit):
 async def test_the_console_with_the_keyboard_alone(visit):
     press = visit.page.keyboard.press
     with timed_board() as board:
-        await SerialPlug(visit.page, board.url).fit()
+        await SerialPlug(visit, board.url).fit()
         page = await visit.open("console.html")
         await reaches_all(visit)
         await page.locator(".skip").focus()

@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 from playwright.async_api import Browser, ConsoleMessage, Page, Request, expect
@@ -25,6 +25,7 @@ class Visit:
         self.page = page
         self.site = site
         self.complaints: list[str] = []
+        self.plugs: list[SerialPlug] = []
         self._expected: re.Pattern[str] | None = None
         page.on("console", self._console)
         page.on("pageerror", lambda error: self._complain(f"exception: {error}"))
@@ -43,7 +44,10 @@ class Visit:
         context = await browser.new_context(**options)  # type: ignore[arg-type]
         page = await context.new_page()
         page.set_default_timeout(PATIENCE_MS)
-        yield cls(page, site)
+        visit = cls(page, site)
+        yield visit
+        for plug in visit.plugs:  # none of them calls a page that is gone
+            await plug.close()
         await context.close()
 
     async def open(self, name: str) -> Page:
@@ -70,11 +74,13 @@ class Visit:
 class SerialPlug:
     """Web Serial in a page, with a virtual board at the other end of its one port.
 
-    url: the board's, `socket://HOST:PORT`. It is there from `insert` to `pull`.
+    url: the board's, `socket://HOST:PORT`. It is there from `insert` to `pull`, and is closed
+    before the visit's page is.
     """
 
-    def __init__(self, page: Page, url: str) -> None:
-        self._page = page
+    def __init__(self, visit: Visit, url: str) -> None:
+        visit.plugs.append(self)
+        self._page = visit.page
         host, _, port = url.removeprefix("socket://").partition(":")
         self._address = (host, int(port))
         self._writer: asyncio.StreamWriter | None = None
@@ -86,13 +92,13 @@ class SerialPlug:
         """Before the page is opened: it has the port, and a board in it."""
         await self._page.expose_function("plugOpen", self._open)
         await self._page.expose_function("plugWrite", self._write)
-        await self._page.expose_function("plugClose", self._close)
+        await self._page.expose_function("plugClose", self.close)
         await self._page.add_init_script(_FAKE_SERIAL)
 
     async def pull(self) -> None:
         """Unplug the board."""
         await self._page.evaluate("fakeSerial.pull()")
-        await self._close()
+        await self.close()
 
     async def insert(self) -> None:
         """Plug it in again."""
@@ -112,11 +118,13 @@ class SerialPlug:
             self._writer.write(bytes(data))
             await self._writer.drain()
 
-    async def _close(self) -> None:
+    async def close(self) -> None:
         pump, writer = self._pump, self._writer
         self._pump = self._writer = None  # before it waits: the next one may be opened meanwhile
         if pump:
             pump.cancel()
+            with suppress(asyncio.CancelledError):
+                await pump
         if writer:
             writer.close()
             await writer.wait_closed()
