@@ -3,6 +3,7 @@
 import hashlib
 import math
 import random
+import re
 import signal
 import tempfile
 import traceback
@@ -17,9 +18,10 @@ from sluice.program.watermark import depth, per_second
 from ...errors import UserError
 from ...serial.session import LinkError
 from .device import TAKE, Device
+from .flash import Flash, PowerCut
 from .host import FeedProgram, GatewayProgram, Program, Settings, seed_chance
 from .line import Way
-from .scenario import Faults, Scenario
+from .scenario import TICK_PERIOD, Faults, Scenario
 from .violation import Violation
 from .witness import Witness, payload
 
@@ -41,6 +43,8 @@ _QUIET_MS = 5_000
 _TURN_CPU_S = 10
 """Processor time after which a turn of the loop never ends."""
 
+_ROOT = "/flash"
+_BAD_CONFIG = re.compile(rb"event=config_error key=(?!light_sleep_ms)")
 _NEVER = float("inf")
 _SHOWN = 25
 
@@ -69,19 +73,17 @@ class Board(Protocol):
     ) -> tuple[bytes, int, list[bytes], list[str], dict[str, int] | None]: ...
 
 
-def make_device(root: str, scenario: Scenario) -> Board:
-    """A board in this process, with its flash in that folder."""
+def make_device(scenario: Scenario) -> Board:
+    """A board in this process, whose files are those of the flash that is mounted."""
     sleeps = scenario.config.get("light_sleep_ms") is not None
-    return Device(root, scenario.tick, scenario.turns_per_ms, sleeps)
+    return Device(_ROOT, scenario.tick, scenario.turns_per_ms, sleeps)
 
 
-def run(scenario: Scenario, make_board: Callable[[str, Scenario], Board] = make_device) -> Outcome:
+def run(scenario: Scenario, make_board: Callable[[Scenario], Board] = make_device) -> Outcome:
     """Lets it happen. Violation: a promise was broken."""
     seed_chance(scenario.seed)
-    with tempfile.TemporaryDirectory(prefix="simulate") as folder:
-        flash = Path(folder, "flash")
-        flash.mkdir()
-        world = World(scenario, make_board(str(flash), scenario), Path(folder))
+    with tempfile.TemporaryDirectory(prefix="simulate") as folder, Flash(_ROOT) as flash:
+        world = World(scenario, make_board(scenario), Path(folder), flash)
         try:
             world.run()
         except Violation as violation:
@@ -98,7 +100,8 @@ def run(scenario: Scenario, make_board: Callable[[str, Scenario], Board] = make_
 class World:
     """All parts of a scenario. now: ms since its begin."""
 
-    def __init__(self, scenario: Scenario, board: Board, folder: Path) -> None:
+    def __init__(self, scenario: Scenario, board: Board, folder: Path, flash: Flash) -> None:
+        self._flash = flash
         self.now = 0
         self._scenario = scenario
         self._chance = random.Random(scenario.seed)
@@ -118,6 +121,8 @@ class World:
         self._calm_from = 0
         self._board_ms = 0  # how far the board is
         self._last_pulse = -1
+        self._off_ms = 0  # how long the power will be away
+        self._flash_fails = any(event.what == "full" for event in scenario.events)
         self._never_refuses = scenario.config["sink"] != "uart" and not any(
             event.what == "stuck" for event in scenario.events
         )
@@ -257,8 +262,15 @@ class World:
             self._suspended_until = int(self._next_due_ms()) - _QUIET_MS // 2
             self._board.idle_ms = _JUMP_MS
         received = self._to_board.take(self.now)
-        sent, wake, taken, wrong, self._state = self._board.run(self.now - self._board_ms, received)
+        ms = self.now - self._board_ms
+        try:
+            sent, wake, taken, wrong, self._state = self._board.run(ms, received)
+        except PowerCut:
+            self._lose_power()
+            return
         self._board_ms = self.now
+        if _BAD_CONFIG.search(sent) and not self._flash_fails:
+            raise Violation("the board cannot read its configuration")
         if wrong:
             raise Violation(wrong[0])
         if sent and self._plugged and self._state is not None:
@@ -455,7 +467,30 @@ class World:
     def _power_on(self) -> None:
         if not self._powered:
             self._powered = True
-            self._board.power_on()
+            try:
+                self._board.power_on()
+            except PowerCut:
+                self._lose_power()
+
+    def _lose_power(self) -> None:
+        """The flash has lost it in the middle of a step."""
+        self._note("the power goes")
+        self._flash.reset()
+        self._flash.cut_at(None)
+        self._board_ms, self._wake_at = self.now, _NEVER
+        self._do_reset(self._off_ms)
+
+    def _do_power(self, steps: int, ms: int) -> None:
+        """The power will go at so many steps of the flash from now on, for so long."""
+        self._off_ms = ms
+        self._flash.cut_at(steps)
+
+    def _do_full(self, ms: int) -> None:
+        self._flash.room = 0
+        self._after(ms, self._empty)
+
+    def _empty(self) -> None:
+        self._flash.room = None
 
     def _do_unplug(self, ms: int) -> None:
         if not self._plugged:
@@ -506,7 +541,8 @@ class World:
         until = self._fleet.grant(guaranteed, extra, lease_ms)
         if until is not None:
             self._guaranteed.append(guaranteed)
-            self._grants.append((guaranteed + extra, until - self._scenario.tick))
+            until_ms = (until - self._scenario.tick) % TICK_PERIOD
+            self._grants.append((guaranteed + extra, until_ms))
 
     def _do_pulses(self, n: int) -> None:
         for _ in range(n):
@@ -522,6 +558,8 @@ class World:
             way.faults = Faults(faults.delay_ms)
             way.stalled_until = 0
         self._suspended_until = 0
+        self._flash.heal()
+        self._flash.cut_at(None)
         self._unstick()
         self._mend_sink()
         self._power_on()
