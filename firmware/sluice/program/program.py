@@ -53,7 +53,7 @@ class Program:
     board:  the module of boards/<name>/board.py, or whatever has its names.
     line:   the console's line, see Frames.
 
-    Read only: ring, bucket, stats, link and controls, the parts that it is made of.
+    Read only: ring, bucket, stats, link, pipeline and controls, the parts that it is made of.
 
     Ownership: the main loop alone, but for the interrupts of the source.
     """
@@ -76,7 +76,7 @@ class Program:
         adopt_limit(self.ring, config)
         self.stats = Stats(ticks, second)
         self.link = self._open_link()
-        self._pipeline, self.controls = self._build()
+        self.pipeline, self.controls = self._build()
         self._member = Member(
             self._frames, self._share, self.ring, self.controls.set_watermark, ticks, second
         )
@@ -93,7 +93,7 @@ class Program:
         )
         self._stats_line = StatsLine(
             self.controls,
-            self._pipeline,
+            self.pipeline,
             self.link,
             self._frames,
             self._log,
@@ -145,7 +145,7 @@ class Program:
         self._meter.turn(self._busy)
         link = self.link
         heard = link.poll()
-        moved = self._pipeline.step()
+        moved = self.pipeline.step()
         busy = heard or moved > 0
         link.acknowledge(self._ack_every if busy else 1, self._ack_within)
         now = self._ticks()
@@ -164,7 +164,7 @@ class Program:
         """
         ms = self._sleep_most
         if ms:
-            wait = self._pipeline.wait_ticks()
+            wait = self.pipeline.wait_ticks()
             left = time.ticks_diff(self._ticks(), self._reported)
             left = (self._report_every - left) // self._per_ms
             if left < ms:
@@ -182,7 +182,7 @@ class Program:
 
         A sink without room waits for whoever takes from it, which a reset would not bring back.
         """
-        return moved > 0 or self._pipeline.wait_ticks() != 0
+        return moved > 0 or self.pipeline.wait_ticks() != 0
 
     def _build(self):
         """The pipeline from ring to sink, and what controls it."""
@@ -342,14 +342,9 @@ def main(board):
     What is wrong with the configuration is said on the console.
     """
     line = board.open_line()
-
-    def report(key, value, allowed):
-        values = printable(key), shown(value), allowed
-        say(line, 'event=config_error key=%s value=%s allowed="%s"' % values)
-
     micropython.kbd_intr(-1)
     try:
-        program = _stand(board, line, report)
+        program = stand(board, line)
         if program is not None:
             program.run()
     except KeyboardInterrupt:
@@ -358,9 +353,17 @@ def main(board):
         micropython.kbd_intr(3)
 
 
-def _stand(board, line, report):
+def stand(board, line):
     """The program of config.json, which is then kept as the last good one; where that is bad, or
-    the memory not enough for it, of the last good one, or of the defaults; None: of none."""
+    the memory not enough for it, of the last good one, or of the defaults; None: of none.
+
+    What is wrong with the configuration is said on the line.
+    """
+
+    def report(key, value, allowed):
+        values = printable(key), shown(value), allowed
+        say(line, 'event=config_error key=%s value=%s allowed="%s"' % values)
+
     second, root = board.TICKS_PER_S, board.FLASH
     config = load(second, report, root)
     program = _build(config, board, line, report)

@@ -67,8 +67,9 @@ class Feed:
         self._waiting: deque[Arrival] = deque()
         self._ended = False
         self._stop_by: float | None = None  # None: it was not stopped
-        self._begun_at = 0.0  # the time of the first arrival,
-        self._from_s: float | None = None  # and when that was in the log; None: there was none
+        self.begun_at = 0.0
+        """The time of the first arrival."""
+        self._from_s: float | None = None  # when it was in the log; None: there was none
         self._heard_at = 0.0  # when the board last sent a frame, or had no reason to
         self._data_at = 0.0
 
@@ -89,7 +90,7 @@ class Feed:
 
     def start(self, now: float) -> None:
         """From now on the board has to answer."""
-        self._begun_at = self._heard_at = self._data_at = now
+        self.begun_at = self._heard_at = self._data_at = now
 
     def add(self, arrival: Arrival) -> None:
         """Adds the next arrival."""
@@ -200,7 +201,7 @@ class Feed:
             if isinstance(item, Frame):
                 self._heard_at = now
                 if not self._session.answered:
-                    self._begun_at = now
+                    self.begun_at = now
                 records = self._session.receive(item.content, now)
                 if records:
                     self._on_acknowledged(len(records))
@@ -228,4 +229,4 @@ class Feed:
         if not self._waiting or not self._session.room:
             return _NEVER
         after_s = self._waiting[0].at_s - (self._from_s or 0)
-        return self._begun_at + after_s / self._speed
+        return self.begun_at + after_s / self._speed

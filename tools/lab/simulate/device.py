@@ -1,0 +1,300 @@
+"""A board with the program on it, on a clock that its simulation moves.
+
+In the MicroPython subset: it runs in the simulation's process, or in one of MicroPython.
+"""
+
+import json
+
+from sluice.program.program import stand
+
+_PERIOD = 1 << 30
+
+TAKE = "take"
+REFUSE = "refuse"
+PART = "part"
+RAISE = "raise"
+SLOW = "slow"
+
+
+class Line:
+    """The board's end of its serial line."""
+
+    def __init__(self):
+        self.incoming = bytearray()
+        self.sent = bytearray()
+        self.stuck = False  # whether it takes nothing more
+
+    def readinto(self, buffer):
+        n = min(len(buffer), len(self.incoming))
+        buffer[:n] = self.incoming[:n]
+        self.incoming = self.incoming[n:]
+        return n or None
+
+    def write(self, buffer, n):
+        if self.stuck:
+            return None
+        self.sent.extend(memoryview(buffer)[:n])
+        return n
+
+
+class Uart:
+    """What the sink "uart" writes to: takes each record, or does not, as it is told.
+
+    taken: the records that it took since they were fetched, each in one piece.
+    """
+
+    def __init__(self, device):
+        self._device = device
+        self.mode = TAKE
+        self.ms = 0
+        self.taken = []
+
+    def write(self, record, n):
+        if self.mode == REFUSE:
+            return None
+        if self.mode == PART:
+            return n // 2
+        if self.mode == RAISE:
+            raise OSError(5)
+        if self.mode == SLOW:
+            self._device.spend(self.ms)
+        self.taken.append(bytes(memoryview(record)[:n]))
+        return n
+
+    def txdone(self):
+        return True
+
+
+class Watchdog:
+    """Bites when it was not fed for `timeout` ms."""
+
+    def __init__(self, device, timeout):
+        self._device = device
+        self.timeout = timeout
+        self.feed()
+
+    def feed(self):
+        self._fed = self._device.ms
+
+    def bites(self):
+        return self._device.ms - self._fed > self.timeout
+
+
+class Allowance:
+    """What a bucket may have granted at most: as a token bucket, in units of 1/per token.
+
+    A turn's grants are counted at its end, so the burst is larger by what `late` ms are worth.
+    """
+
+    def __init__(self):
+        self._terms = None
+        self._left = 0
+        self._at = 0
+
+    def spend(self, n, ms, late, rate, per, burst):
+        """n tokens more were spent by `ms`; False: that is too many."""
+        if self._terms is not None and self._terms[0] is not None:
+            self._left += (ms - self._at) * self._terms[0]
+            self._left = min(self._left, self._most(self._terms, late))
+        self._at = ms
+        terms = rate, per, burst
+        if terms != self._terms:
+            self._change(terms, late)
+        if rate is None:
+            return True
+        self._left -= n * per
+        return self._left >= 0
+
+    def _change(self, terms, late):
+        before, self._terms = self._terms, terms
+        if terms[0] is None:
+            return
+        most = self._most(terms, late)
+        if before is None or before[0] is None:
+            self._left = most
+            return
+        self._left = min(self._left * terms[1] // before[1] + 1, most + late * terms[0])
+
+    def _most(self, terms, late):
+        rate, per, burst = terms
+        return burst * per + (late + 2) * rate
+
+
+class Device:
+    """A board with the names of boards/<name>/board.py.
+
+    root: the path of its files.  tick: of its clock at the start, 0 to 2^30 - 1.
+    ms: since then.  program: None while it is off, or has ended.
+    """
+
+    NAME = "simulated"
+    TICKS_PER_S = 1000
+
+    def __init__(self, root, tick, turns_per_ms=4, sleeps=False):
+        self.FLASH = root
+        self.SLEEPS_WITH = ("timer",) if sleeps else ()
+        self.ms = 0
+        self.program = None
+        self.wrong = []  # what the board found to be wrong itself
+        self._offset = tick
+        self._turns_per_ms = turns_per_ms
+        self._by_bytes = False
+        self._ahead = 0  # ms by which its own clock is ahead of the simulation's
+        self.power_off()
+
+    # What the program uses.
+
+    def ticks(self):
+        return self.ms + self._offset & _PERIOD - 1
+
+    def open_line(self):
+        return self.line
+
+    def open_uart(self):
+        return self.uart
+
+    def open_led(self):
+        return None
+
+    def WDT(self, timeout):
+        self.watchdog = Watchdog(self, timeout)
+        return self.watchdog
+
+    def start_timer(self, period_ms, callback):
+        self._timer = period_ms, callback
+        self._timer_at = self.ms + period_ms
+
+    def pulse_irq(self, handler):
+        self._pin = handler
+
+    def lightsleep(self, ms):
+        self._slept = ms
+
+    def idle(self):
+        self._slept = 1
+
+    # What the simulation does.
+
+    def spend(self, ms):
+        """The program takes so long."""
+        self._ahead += ms
+        self._let_pass(ms)
+
+    def power_off(self):
+        """Nothing but the flash is left."""
+        self.program = None
+        self.line = Line()
+        mode = getattr(self, "uart", None)
+        self.uart = Uart(self)
+        if mode is not None:
+            self.uart.mode, self.uart.ms = mode.mode, mode.ms
+        self.watchdog = None
+        self._timer = None
+        self._pin = None
+        self._slept = 0
+        self.idles = False
+        self._admitted = 0
+        self._allowance = Allowance()
+
+    def power_on(self):
+        """Start the program that the flash configures."""
+        self.power_off()
+        self.program = stand(self, self.line)
+        if self.program is not None:
+            self.program.start()
+
+    def configure(self, values):
+        """Write config.json."""
+        self._by_bytes = values.get("cost") == "bytes"
+        with open(self.FLASH + "/config.json", "w") as file:
+            json.dump(values, file)
+
+    def pulse(self):
+        """Its pin sees an edge."""
+        if self._pin is not None:
+            self._pin(None)
+
+    def run(self, ms, received):
+        """Let so many ms pass, then turn the loop on what has come, until it rests or the ms is
+        over; returns what it has sent, and the ms after which it has to turn again."""
+        passed = min(ms, self._ahead)
+        self._ahead -= passed
+        self._let_pass(ms - passed)
+        self.line.incoming.extend(received)
+        wake = 1
+        if self.program is not None and self._ahead == 0:
+            wake = self._turn()
+        sent = bytes(self.line.sent)
+        self.line.sent = bytearray()
+        return sent, wake
+
+    def fetch_taken(self):
+        """What the UART took since it was asked last."""
+        taken = self.uart.taken
+        self.uart.taken = []
+        return taken
+
+    def state(self):
+        """What the simulation compares: figures of the program by name."""
+        program = self.program
+        if program is None:
+            return None
+        stats, ring, bucket = program.stats, program.ring, program.bucket
+        return {
+            "admitted": stats.admitted,
+            "failed": stats.failed,
+            "shed": stats.shed,
+            "retried": stats.retried,
+            "overwritten": ring.overwritten,
+            "rejected": ring.rejected,
+            "depth": len(ring),
+            "limit": ring.limit,
+            "rate": bucket.rate,
+            "refused": program.link.refused,
+            "malformed": program.link.malformed,
+            "unknown": program.link.unknown,
+            "watermark_ms": program.controls.watermark_ms,
+            "wait": program.pipeline.wait_ticks(),
+        }
+
+    def _turn(self):
+        program = self.program
+        turns = 0
+        self.idles = False
+        try:
+            while program.turn():
+                turns += 1
+                self._account()
+                if turns >= self._turns_per_ms:
+                    return 1
+            self._account()
+            self.idles = True
+            self._slept = 1
+            program.rest()
+        except KeyboardInterrupt:
+            self.program = None
+            return 1 << 20
+        if self.watchdog is not None and self.watchdog.bites():
+            self.wrong.append("the watchdog bites")
+        return self._slept
+
+    def _account(self):
+        program = self.program
+        bucket, admitted = program.bucket, program.stats.admitted
+        n = admitted - self._admitted
+        self._admitted = admitted
+        if self._by_bytes:
+            return
+        slack = getattr(bucket, "slack", 0)
+        burst = bucket.burst
+        late = self._ahead + slack
+        if not self._allowance.spend(n, self.ms, late, bucket.rate, bucket.per, burst):
+            self.wrong.append("%d records at %d ms are above the bucket's bound" % (n, self.ms))
+
+    def _let_pass(self, ms):
+        end = self.ms + ms
+        while self._timer is not None and self._timer_at <= end:
+            self.ms = self._timer_at
+            self._timer_at += self._timer[0]
+            self._timer[1](None)
+        self.ms = end

@@ -1,0 +1,374 @@
+"""The programs at the host's end of a line: a feed, a gateway, and a request for settings."""
+
+import random
+from collections import deque
+from pathlib import Path
+from typing import Protocol
+
+from sluice.program.config import ConfigError, check
+
+from ...board.feed.arrivals import Arrival
+from ...board.feed.bookmark import Bookmark
+from ...board.feed.feed import Feed
+from ...fleet.budget.board import Grant
+from ...fleet.gateway.board import TICK_S, Board
+from ...fleet.gateway.config import BoardConfig
+from ...serial.frames import Frame, LineReader, encode
+from ...serial.logfmt import Stats
+from ...serial.member import Report
+from ...serial.session import Session, new_session
+from ...serial.settings import Change, Refused
+from ...serial.window import SEQ_PERIOD, Record
+from .scenario import Scenario
+from .violation import Violation
+from .witness import Witness
+
+_NEVER = float("inf")
+_AGAIN_S = 0.5
+_ANSWER_S = 5.0
+
+
+class Program(Protocol):
+    """A program that has the port, perhaps with others. Times are seconds."""
+
+    @property
+    def deadline(self) -> float: ...
+    def receive(self, data: bytes, now: float) -> None: ...
+    def poll(self, now: float) -> bytes: ...
+    def line_opened(self, now: float) -> None: ...
+    def line_lost(self) -> None: ...
+
+
+class Sender(Program, Protocol):
+    """One that sends the log's records."""
+
+    @property
+    def over(self) -> bool:
+        """Whether all is sent and acknowledged."""
+        ...
+
+
+class _Followed:
+    """A session's records by their place in the log: whoever is acknowledged, the witness knows."""
+
+    def __init__(self, session: Session, first: int, witness: Witness, sink: str) -> None:
+        self.session = session
+        self._next = first  # the place of the oldest record under way
+        self._seen = 0  # records sent
+        self._under_way: deque[Record] = deque()
+        self._witness = witness
+        self._sink = sink
+
+    @property
+    def sent(self) -> int:
+        """The place of the next record to be sent."""
+        return self._next + len(self._under_way)
+
+    def look(self) -> None:
+        """To be called after each call that sends, and after each that receives."""
+        session = self.session
+        new = session.sent - self._seen
+        if new:
+            self._seen += new
+            under_way = session.under_way
+            self._under_way.extend(under_way[at - new] for at in range(new))
+        while self._under_way and self._under_way[0].acked_at is not None:
+            self._witness.acknowledge(self._next, self._under_way.popleft(), self._sink)
+            self._next += 1
+
+
+class FeedProgram:
+    """`sluice feed --resume`: from its start to its end, or until it is killed."""
+
+    def __init__(self, scenario: Scenario, witness: Witness, path: Path, now: float) -> None:
+        self._bookmark = Bookmark(str(path))
+        first = self._bookmark.acknowledged
+        if self._bookmark.base is None:
+            session = new_session()
+            self._bookmark.begin(session.base)
+        else:
+            session = new_session((self._bookmark.base + first) % SEQ_PERIOD)
+        sink = str(scenario.config["sink"])
+        self._followed = _Followed(session, first, witness, sink)
+        self.session = session
+        self.feed = Feed(session, "board", 1.0, _ignore, self._bookmark.add)
+        self._now = now
+        self._records, self._first = scenario.records, first
+        self.feed.start(now)
+        for place in range(first, len(scenario.records)):
+            at_ms = scenario.records[place][0]
+            self.feed.add(Arrival(at_ms / 1000, witness.payloads[place], place + 1))
+        self.feed.end()
+
+    @property
+    def deadline(self) -> float:
+        return self.feed.deadline
+
+    @property
+    def over(self) -> bool:
+        return self.feed.over(self._now)
+
+    def receive(self, data: bytes, now: float) -> None:
+        self._now = now
+        self.feed.receive(data, now)
+        self._followed.look()
+
+    def poll(self, now: float) -> bytes:
+        self._now = now
+        data = self.feed.poll(now)
+        self._followed.look()
+        return data
+
+    def line_opened(self, now: float) -> None:
+        self.feed.line_opened(now)
+
+    def line_lost(self) -> None:
+        self.feed.line_lost("board: unplugged")
+
+    @property
+    def under_way(self) -> bool:
+        """Whether records are sent and not acknowledged."""
+        return bool(self.session.under_way)
+
+    @property
+    def sent(self) -> int:
+        """The place in the log of the next record to be sent."""
+        return self._followed.sent
+
+    def due_ms(self, place: int) -> float:
+        """When this record of the log arrives."""
+        first_ms = self._records[self._first][0]
+        return 1000 * self.feed.begun_at + self._records[place][0] - first_ms
+
+    def close(self) -> None:
+        self._bookmark.close()
+
+
+class GatewayProgram:
+    """A gateway's board: watermark and grants, and with `streams` the log, as over gRPC."""
+
+    def __init__(self, scenario: Scenario, witness: Witness, now: float, first: int) -> None:
+        self.watermark: int | None = None
+        """That of the fleet, in ms; None: none was ever set."""
+        self._now = now
+        self._out: list[bytes] = []
+        self._streams = scenario.host == "gateway"
+        config = BoardConfig(name="b1", port="board", stream=self._streams)
+        self.board = Board(config, self, self._out.append, lambda: self._now)
+        self._tick_at = now
+        self._grants = 0
+        self._payloads = witness.payloads
+        self._records = scenario.records
+        self._begun = now
+        self._first = first
+        self._followed: _Followed | None = None
+        if self.board.stream is not None:
+            session = self.board.stream.records._link
+            sink = str(scenario.config["sink"])
+            self._followed = _Followed(session, first, witness, sink)
+
+    @property
+    def deadline(self) -> float:
+        if self.board.stream is None:
+            return self._tick_at
+        at_s = self._due_at(self._followed.sent) if self._followed else _NEVER
+        room = self.board.stream.records.room
+        return min(self._tick_at, self.board.stream.deadline, at_s if room else _NEVER)
+
+    @property
+    def over(self) -> bool:
+        followed = self._followed
+        if followed is None:
+            return True
+        return followed.sent == len(self._payloads) and not followed.session.under_way
+
+    def receive(self, data: bytes, now: float) -> None:
+        self._now = now
+        self.board.receive(data)
+        self._look()
+
+    def poll(self, now: float) -> bytes:
+        self._now = now
+        if now >= self._tick_at:
+            self._tick_at = now + TICK_S
+            self.board.tick()
+        if self.board.stream is not None:
+            self.board.stream.poll()
+            self._look()
+            self._produce(now)
+            self._consume()
+        data = b"".join(self._out)
+        self._out.clear()
+        return data
+
+    def line_opened(self, now: float) -> None:
+        self._now = now
+        self.board.line_opened()
+
+    def line_lost(self) -> None:
+        self.board.line_lost("board: unplugged")
+
+    @property
+    def under_way(self) -> bool:
+        """Whether records are sent and not acknowledged."""
+        return self._followed is not None and bool(self._followed.session.under_way)
+
+    @property
+    def sent(self) -> int:
+        """The place in the log of the next record to be sent."""
+        return 0 if self._followed is None else self._followed.sent
+
+    def due_ms(self, place: int) -> float:
+        """When this record of the log arrives."""
+        return 1000 * self._due_at(place)
+
+    def set_watermark(self, ms: int) -> None:
+        self.watermark = ms
+        self.board.set_watermark(ms)
+
+    def grant(self, guaranteed: int, extra: int, lease_ms: int) -> None:
+        """Sends a grant, if the board is in touch."""
+        report = self.board.report
+        if report is not None:
+            self._grants += 1
+            until = self.board.clock.ms(report.tick) + lease_ms
+            number = report.number + self._grants
+            self.board.tell(Grant("b1", report.epoch, number, guaranteed, extra, until))
+
+    def met(self, board: Board, report: Report) -> None:
+        """See Listener."""
+
+    def reported(self, board: Board, report: Report) -> None:
+        """See Listener."""
+
+    def lost(self, board: Board) -> None:
+        """See Listener."""
+
+    def measured(self, board: Board, before: Stats | None, stats: Stats) -> None:
+        """See Listener."""
+
+    def _due_at(self, place: int) -> float:
+        if place >= len(self._records):
+            return _NEVER
+        return self._begun + (self._records[place][0] - self._records[self._first][0]) / 1000
+
+    def _look(self) -> None:
+        followed = self._followed
+        if followed is None or self.board.stream is None:
+            return
+        followed.look()
+        if self.board.stream.records._link is not followed.session:
+            raise Violation("the gateway has lost its feed, and there is no other")
+
+    def _produce(self, now: float) -> None:
+        followed = self._followed
+        assert followed is not None and self.board.stream is not None
+        records = self.board.stream.records
+        while records.room and self._due_at(followed.sent) <= now:
+            records.send(self._payloads[followed.sent][: records.record_size])
+            followed.look()
+
+    def _consume(self) -> None:
+        assert self.board.stream is not None
+        records = self.board.stream.records
+        while records.delivery(records.confirmed) is not None:
+            records.confirm((records.confirmed + 1) % SEQ_PERIOD)
+            self._look()
+
+
+class Settings:
+    """`sluice set`, one request after another; each is sent until it is answered."""
+
+    def __init__(self, config: dict[str, object]) -> None:
+        self._values = check(config, 1000)  # in force, as far as the board has said
+        self._sure = True
+        self._waiting: deque[str] = deque()
+        self._request: Change | None = None
+        self._pairs = ""
+        self._send_at = self._until = _NEVER
+        self._reader = LineReader()
+
+    @property
+    def over(self) -> bool:
+        return self._request is None and not self._waiting
+
+    @property
+    def deadline(self) -> float:
+        return self._send_at if self._request or not self._waiting else 0
+
+    def add(self, pairs: str) -> None:
+        self._waiting.append(pairs)
+
+    def forget(self) -> None:
+        """What is in force on the board is not known any more."""
+        self._sure = False
+
+    def receive(self, data: bytes, now: float) -> None:
+        for item in self._reader.feed(data):
+            if self._request is not None and isinstance(item, Frame):
+                self._hear(item.content)
+
+    def poll(self, now: float) -> bytes:
+        if self._request is not None and now >= self._until:
+            self._request = None
+            self._sure = False
+        if self._request is None and self._waiting:
+            self._pairs = self._waiting.popleft()
+            self._request = Change("who=sim " + self._pairs)
+            self._send_at, self._until = now, now + _ANSWER_S
+        if self._request is None:
+            self._send_at = _NEVER
+        elif now >= self._send_at:
+            self._send_at = now + _AGAIN_S
+            return encode(self._request.content)
+        return b""
+
+    def line_opened(self, now: float) -> None:
+        self._reader = LineReader()
+
+    def line_lost(self) -> None:
+        """What is asked is asked again."""
+
+    def _hear(self, content: bytes) -> None:
+        request = self._request
+        assert request is not None
+        try:
+            request.receive(content)
+        except Refused as refusal:
+            self._judge(refusal)
+            self._request = None
+            return
+        if request.done:
+            self._values |= request.values
+            self._sure = "trial_s" not in self._pairs
+            self._request = None
+
+    def _judge(self, refusal: Refused) -> None:
+        """A value that is allowed is refused at no instant."""
+        key = str(refusal).split(" is ", 1)[0]
+        if not self._sure or key in ("keep", "trial_s"):
+            return
+        pairs = dict(pair.split("=") for pair in self._pairs.split(" "))
+        values = {key: _read(value) for key, value in pairs.items() if key in self._values}
+        try:
+            check(self._values | values, 1000)
+        except ConfigError:
+            return
+        raise Violation(f"set {self._pairs}: refused, though it is allowed: {refusal}")
+
+
+def _read(text: str) -> object:
+    if text == "none":
+        return None
+    if "," in text:
+        return [int(part) for part in text.split(",")]
+    return int(text) if text.lstrip("-").isdigit() else text
+
+
+def _ignore(line: str) -> None:
+    """What a board prints is not shown."""
+
+
+def seed_chance(seed: int) -> None:
+    """The numbers that programs draw for their sessions come from the seed, too."""
+    random.seed(seed)

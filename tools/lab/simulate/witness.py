@@ -1,0 +1,81 @@
+"""What became of each record, as all sides tell it, and what must never differ."""
+
+from collections.abc import Iterable
+
+from ...serial.window import Record
+from .violation import Violation
+
+_NUMBERED = 4
+"""Records of so many bytes are known by their content."""
+
+
+def payload(index: int, size: int) -> bytes:
+    """The bytes of the record `index` of the log: its number as far as it fits, and more."""
+    number = index.to_bytes(_NUMBERED, "little")
+    return (number + bytes((index * 7 + at * 3) % 256 for at in range(size)))[:size]
+
+
+class Witness:
+    """Keeps what is known of the records of one log.
+
+    taken: how often the UART took each.  acknowledged: so many records from the log's first on.
+    """
+
+    def __init__(self, payloads: list[bytes]) -> None:
+        self.payloads = payloads
+        self.acknowledged = 0
+        self.delivered: set[int] = set()
+        self.told: set[int] = set()
+        """Those of which their sender was told that the sink did not take them."""
+        self.taken: dict[int, int] = {}
+        self.interrupted = False
+        """A host was killed, or a board reset: what was not acknowledged may come twice."""
+        self._order = -1  # of the last record that the UART took
+        self._by_content = {
+            payload: index for index, payload in enumerate(payloads) if len(payload) >= _NUMBERED
+        }
+        self._known = len(self._by_content) == len(payloads)
+
+    def acknowledge(self, index: int, record: Record, sink: str) -> None:
+        """The host was told that this record of the log ended."""
+        if index < self.acknowledged and not self.interrupted:
+            raise Violation(f"record {index} is acknowledged twice")
+        self.acknowledged = max(self.acknowledged, index + 1)
+        if record.payload != self.payloads[index]:
+            raise Violation(f"record {index} was sent with the bytes of another")
+        if record.tick is not None:
+            self.delivered.add(index)
+        elif record.not_taken:
+            self.told.add(index)
+        elif sink == "link" and record.changed is None:
+            raise Violation(f"record {index} is acknowledged, and nobody says what became of it")
+
+    def take(self, records: Iterable[bytes]) -> None:
+        """The UART took these."""
+        for data in records:
+            index = self._by_content.get(data)
+            if index is None:
+                if len(data) >= _NUMBERED and self._known:
+                    raise Violation(f"the UART took {data.hex()}, which was never sent")
+                continue
+            self._take(index)
+
+    def _take(self, index: int) -> None:
+        self.taken[index] = self.taken.get(index, 0) + 1
+        if not self.interrupted:
+            if self.taken[index] > 1:
+                raise Violation(f"the UART took record {index} twice")
+            if index <= self._order:
+                raise Violation(f"the UART took record {index} after {self._order}")
+        self._order = index
+
+    def settle(self, sink: str, not_taken: int) -> None:
+        """All is over. not_taken: records of which the host was told so, if the sink is no link."""
+        if sink != "uart" or not self._known:
+            return
+        missing = self.acknowledged - len(self.taken)
+        if missing > not_taken or (missing != not_taken and not self.interrupted):
+            raise Violation(
+                f"{self.acknowledged} records are acknowledged, the UART took {len(self.taken)} of "
+                f"them, and the host was told of {not_taken} that it did not take"
+            )

@@ -1,0 +1,468 @@
+"""A scenario, run: the board and its host on one clock, with all that happens to them."""
+
+import hashlib
+import math
+import random
+import signal
+import tempfile
+import traceback
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ...errors import UserError
+from ...serial.session import LinkError
+from .device import TAKE, Device
+from .host import FeedProgram, GatewayProgram, Program, Settings, seed_chance
+from .line import Way
+from .scenario import Event, Faults, Scenario
+from .violation import Violation
+from .witness import Witness, payload
+
+_IDLE_MS = 20
+"""A loop that has nothing to do turns so often: what it does by the clock is that late at most."""
+
+_STILL_MS = 30_000
+"""When all is well something moves within so long, and the time that a token takes."""
+
+_LONGEST_MS = 120_000
+"""Of a calm at the end, in which what is left moves on."""
+
+_JUMP_MS = 1 << 26
+"""A board with nothing to do turns at least so often; it is 18 hours."""
+
+_QUIET_MS = 5_000
+"""Time may jump when for so long nothing is due."""
+
+_TURN_CPU_S = 10
+"""Processor time after which a turn of the loop never ends."""
+
+_NEVER = float("inf")
+_SHOWN = 25
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A run without a violation. ms: how long it lasted.  digest: of all that was sent."""
+
+    ms: int
+    digest: str
+
+
+def run(scenario: Scenario) -> Outcome:
+    """Lets it happen. Violation: a promise was broken."""
+    seed_chance(scenario.seed)
+    with tempfile.TemporaryDirectory(prefix="simulate") as folder:
+        world = World(scenario, Path(folder))
+        try:
+            world.run()
+        except Violation as violation:
+            raise Violation(world.story(str(violation))) from None
+        except Exception as error:
+            where = traceback.extract_tb(error.__traceback__)[-1]
+            text = f"{type(error).__name__} in {where.name}, {Path(where.filename).name}: {error}"
+            raise Violation(world.story(text)) from error
+        finally:
+            world.close()
+        return Outcome(world.now, world.digest)
+
+
+class World:
+    """All parts of a scenario. now: ms since its begin."""
+
+    def __init__(self, scenario: Scenario, folder: Path) -> None:
+        self.now = 0
+        self._scenario = scenario
+        self._chance = random.Random(scenario.seed)
+        self._bookmark = folder / "bookmark"
+        flash = folder / "flash"
+        flash.mkdir()
+        sleeps = scenario.config.get("light_sleep_ms") is not None
+        self.device = Device(str(flash), scenario.tick, scenario.turns_per_ms, sleeps)
+        self.device.configure(scenario.config)
+        self.device.power_on()
+        self._to_board = Way(scenario.to_board, self._chance)
+        self._to_host = Way(scenario.to_host, self._chance)
+        sizes = scenario.records
+        self.witness = Witness([payload(at, size) for at, (_, size) in enumerate(sizes)])
+        self._events = deque(scenario.events)
+        self._later: list[tuple[int, int, Callable[[], None]]] = []
+        self._calm = False
+        self._wake_at = 0.0
+        self._plugged = True
+        self._suspended_until = 0
+        self._gateway_first = 0
+        self._settings = Settings(scenario.config)
+        self._fleet: GatewayProgram | None = None
+        self._feed: FeedProgram | None = None
+        self._told = 0
+        self._history: deque[str] = deque(maxlen=_SHOWN)
+        self._hash = hashlib.sha256()
+        self._moved_at = 0
+        self._still: object = None
+        self._feeds = scenario.config.get("source", "link") == "link" and bool(scenario.records)
+        self._start_host()
+        if self._fleet is None and any(e.what in ("watermark", "grant") for e in scenario.events):
+            self._fleet = GatewayProgram(
+                replace(scenario, host="feed"), self.witness, 0, 0
+            )
+            self._fleet.line_opened(0)
+
+    @property
+    def digest(self) -> str:
+        return self._hash.hexdigest()
+
+    def close(self) -> None:
+        if self._feed is not None:
+            self._feed.close()
+
+    def story(self, what: str) -> str:
+        """What is wrong, and what came before it."""
+        state = self.device.state()
+        return "\n".join(
+            [f"{what}, {self.now} ms after the start", *self._history, f"the board: {state}"]
+        )
+
+    def run(self) -> None:
+        """Violation: a promise was broken."""
+        watch = signal.signal(signal.SIGVTALRM, _never_ends)
+        try:
+            while not self._over():
+                signal.setitimer(signal.ITIMER_VIRTUAL, _TURN_CPU_S)
+                self._happen()
+                self._turn_host()
+                self._turn_board()
+                self._check()
+                self._advance()
+        finally:
+            signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+            signal.signal(signal.SIGVTALRM, watch)
+        self._settle()
+
+    # Time.
+
+    def _advance(self) -> None:
+        times = [self._wake_at, self._to_board.next_ms]
+        if self._events:
+            times.append(self._events[0].at_ms)
+        if self._later:
+            times.append(min(self._later)[0])
+        if not self._calm:
+            times.append(self._scenario.calm_ms)
+        if self._plugged:
+            deadline = min(program.deadline for program in self._programs())
+            times.append(max(min(deadline * 1000, self._to_host.next_ms), self._suspended_until))
+        self.now = max(self.now + 1, math.ceil(min(times)))
+
+    def _happen(self) -> None:
+        due = sorted(entry for entry in self._later if entry[0] <= self.now)
+        for entry in due:
+            self._later.remove(entry)
+            entry[2]()
+        while self._events and self._events[0].at_ms <= self.now:
+            event = self._events.popleft()
+            self._note(str(event))
+            getattr(self, "_do_" + event.what)(*event.value)
+        if not self._calm and self.now >= self._scenario.calm_ms:
+            self._become_calm()
+
+    def _after(self, ms: int, do: Callable[[], None]) -> None:
+        self._later.append((self.now + ms, len(self._later), do))
+
+    # The two ends.
+
+    def _programs(self) -> list[Program]:
+        """Those that have the port, the senders first."""
+        programs = [self._feed, self._fleet, self._settings]
+        return [program for program in programs if program is not None]
+
+    def _turn_host(self) -> None:
+        if self.now < self._suspended_until or not self._plugged:
+            return
+        now = self.now / 1000
+        data = self._to_host.take(self.now)
+        if data:
+            self._hash.update(data)
+            for program in self._programs():
+                self._call(lambda each=program: each.receive(data, now))
+        out = b""
+        for program in self._programs():
+            out += self._call(lambda each=program: each.poll(now)) or b""
+        if out:
+            self._hash.update(out)
+            self._to_board.put(out, self.now)
+
+    def _call(self, do: Callable[[], bytes | None]) -> bytes | None:
+        try:
+            return do()
+        except LinkError as error:
+            raise Violation(f"the feed ends: {error}") from error
+        except UserError as error:
+            if self._calm or not self._silenced:
+                raise Violation(f"the feed ends: {error}") from error
+            self._do_kill(500)
+            return b""
+
+    @property
+    def _silenced(self) -> bool:
+        """Whether something keeps board and host apart for as long as a feed waits."""
+        return any(event.what in ("suspend", "stall", "stuck", "reset", "unplug")
+                   for event in self._scenario.events)
+
+    def _turn_board(self) -> None:
+        received = self._to_board.take(self.now)
+        sent, wake = self.device.run(self.now - self.device_ms, received)
+        self.device_ms = self.now
+        if self.device.program is None:
+            sent = b""
+        if sent and self._plugged:
+            self._to_host.put(sent, self.now)
+        self._wake_at = self.now + self._rest(wake)
+        self.witness.take(self.device.fetch_taken())
+
+    device_ms = 0
+
+    def _rest(self, wake: int) -> float:
+        """How long the board's loop may stand still when it has nothing to do."""
+        program = self.device.program
+        if program is None:
+            return _NEVER
+        if wake == 1 and self.device.idles:
+            wait = program.pipeline.wait_ticks()
+            if wait == 0:
+                return 1
+            idle = _IDLE_MS
+            if self._may_jump():
+                # The host sleeps, too, and wakes a little before.
+                self._suspended_until = int(self._next_due_ms()) - _QUIET_MS // 2
+                idle = _JUMP_MS
+            return idle if wait < 0 else min(wait, idle)
+        return wake
+
+    def _may_jump(self) -> bool:
+        """Whether all that is going on is that time passes."""
+        sender = self._feed or self._fleet
+        return (
+            self._calm
+            and self._settings.over
+            and sender is not None
+            and not sender.under_way
+            and self._watermark_told()
+            and self.now + _QUIET_MS < self._next_due_ms() < _NEVER
+        )
+
+    # What is checked all the time.
+
+    def _check(self) -> None:
+        if self.device.wrong:
+            raise Violation(self.device.wrong[0])
+        program = self.device.program
+        if program is None:
+            return
+        if program.link.refused:
+            raise Violation("the board has refused a record for which it had given credit")
+        if self._calm:
+            self._check_progress()
+
+    def _check_progress(self) -> None:
+        device = self.device
+        program = device.program
+        state = (self.witness.acknowledged, self.witness.taken.__len__(),
+                 program.stats.admitted, program.stats.failed, program.stats.shed,
+                 len(program.ring), self._sent())
+        if state != self._still:
+            self._still, self._moved_at = state, self.now
+            return
+        wait = program.pipeline.wait_ticks()
+        waiting = len(program.ring) > 0
+        due = self._next_due_ms()
+        if not self._sender_over() and due > self.now:
+            self._moved_at = self.now
+        if waiting and program.bucket.rate == 0:
+            self._moved_at = self.now
+        if self.now - self._moved_at > _STILL_MS + max(0, wait):
+            raise Violation(f"nothing moves any more: {state}")
+
+    def _sent(self) -> int:
+        sender = self._feed or self._fleet
+        return 0 if sender is None else sender.sent
+
+    def _next_due_ms(self) -> float:
+        """When the next record arrives; 0: it has."""
+        sent, records = self._sent(), self._scenario.records
+        if not self._feeds or sent >= len(records):
+            return 0
+        sender = self._feed or self._fleet
+        return sender.due_ms(sent)
+
+    # Its end.
+
+    def _sender_over(self) -> bool:
+        if not self._feeds:
+            return True
+        sender = self._feed or self._fleet
+        return sender is not None and sender.over
+
+    def _over(self) -> bool:
+        if not self._calm:
+            return False
+        if self._next_due_ms() <= self.now and (self._overdue() or self._stands()):
+            return True
+        if not self._sender_over() or not self._settings.over or not self._watermark_told():
+            return False
+        program = self.device.program
+        return len(program.ring) == 0 or self._stands() or self._overdue()
+
+    def _stands(self) -> bool:
+        """Whether the board has been told to let nothing through."""
+        rate = self.device.program.bucket.rate
+        return rate == 0 and self.now > self._calm_from + _QUIET_MS
+
+    def _watermark_told(self) -> bool:
+        """Whether the fleet's watermark is in force; it has to be in time."""
+        program = self.device.program
+        wanted = None if self._fleet is None else self._fleet.watermark
+        if wanted in (None, program.controls.watermark_ms):
+            return True
+        if self.now > self._calm_from + _STILL_MS:
+            raise Violation(f"the watermark is {program.controls.watermark_ms}, not {wanted} ms")
+        return False
+
+    def _overdue(self) -> bool:
+        return self.now > self._calm_from + _LONGEST_MS
+
+    def _settle(self) -> None:
+        """All is over: the sums of all sides."""
+        if self._sender_over() and self._feeds:
+            self._settle_records()
+
+    def _settle_records(self) -> None:
+        witness = self.witness
+        if witness.acknowledged != len(witness.payloads):
+            raise Violation(f"{witness.acknowledged} of {len(witness.payloads)} are acknowledged")
+        feed = self._feed
+        if feed is not None:
+            session = feed.session
+            if session.out_of_order:
+                raise Violation(f"{session.out_of_order} records came out of order")
+
+    # What may happen.
+
+    def _note(self, text: str) -> None:
+        self._history.append(f"  {self.now} ms: {text}")
+
+    def _start_host(self) -> None:
+        if not self._feeds:
+            return
+        now = self.now / 1000
+        if self._scenario.host == "feed":
+            self._feed = FeedProgram(self._scenario, self.witness, self._bookmark, now)
+            self._feed.line_opened(now)
+        else:
+            first = self.witness.acknowledged
+            self._fleet = GatewayProgram(self._scenario, self.witness, now, first)
+            self._fleet.line_opened(now)
+
+    def _do_kill(self, ms: int) -> None:
+        self.witness.interrupted = True
+        if self._feed is not None:
+            self._feed.close()
+            self._feed = None
+        elif self._scenario.host == "gateway" and self._fleet is not None:
+            self._fleet = None
+        else:
+            return
+        if self._chance.random() < 0.5:
+            self._to_host.clear()
+        self._after(ms, self._resume)
+
+    def _resume(self) -> None:
+        if self._feed is None and (self._fleet is None or self._scenario.host == "feed"):
+            self._start_host()
+
+    def _do_suspend(self, ms: int) -> None:
+        self._suspended_until = max(self._suspended_until, self.now + ms)
+
+    def _do_reset(self, ms: int) -> None:
+        self.witness.interrupted = True
+        self.device.power_off()
+        self._settings.forget()
+        self._after(ms, self._power_on)
+
+    def _power_on(self) -> None:
+        if self.device.program is None:
+            self.device.power_on()
+
+    def _do_unplug(self, ms: int) -> None:
+        if not self._plugged:
+            return
+        self._plugged = False
+        self._to_board.clear()
+        self._to_host.clear()
+        for program in self._programs():
+            program.line_lost()
+        self._after(ms, self._plug)
+
+    def _plug(self) -> None:
+        if not self._plugged:
+            self._plugged = True
+            self._to_board.clear()
+            for program in self._programs():
+                program.line_opened(self.now / 1000)
+
+    def _do_stall(self, which: str, ms: int) -> None:
+        way = self._to_board if which == "board" else self._to_host
+        way.stalled_until = max(way.stalled_until, self.now + ms)
+
+    def _do_stuck(self, ms: int) -> None:
+        self.device.line.stuck = True
+        self._after(ms, self._unstick)
+
+    def _unstick(self) -> None:
+        self.device.line.stuck = False
+
+    def _do_sink(self, mode: str, ms: int, span_ms: int) -> None:
+        self.device.uart.mode, self.device.uart.ms = mode, ms
+        self._after(span_ms, self._mend_sink)
+
+    def _mend_sink(self) -> None:
+        self.device.uart.mode = TAKE
+
+    def _do_set(self, pairs: str) -> None:
+        self._settings.add(pairs)
+
+    def _do_watermark(self, ms: int) -> None:
+        if self._fleet is not None:
+            self._fleet.set_watermark(ms)
+
+    def _do_grant(self, guaranteed: int, extra: int, lease_ms: int) -> None:
+        if self._fleet is not None:
+            self._fleet.grant(guaranteed, extra, lease_ms)
+
+    def _do_pulses(self, n: int) -> None:
+        for _ in range(n):
+            self.device.pulse()
+
+    def _become_calm(self) -> None:
+        """From now on nothing fails."""
+        self._note("calm")
+        self._calm = True
+        self._calm_from = self._moved_at = self.now
+        scenario = self._scenario
+        for way, faults in ((self._to_board, scenario.to_board), (self._to_host, scenario.to_host)):
+            way.faults = Faults(faults.delay_ms)
+            way.stalled_until = 0
+        self._suspended_until = 0
+        self._unstick()
+        self._mend_sink()
+        self._power_on()
+        self._plug()
+        self._later.clear()
+        self._resume()
+
+    _calm_from = 0
+
+
+def _never_ends(number: int, frame: object) -> None:
+    raise Violation("a turn never ends")
