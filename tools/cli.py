@@ -60,6 +60,10 @@ _COMMANDS = {  # where it is, and the first sentence of its help
         ".board.settings.command:change",
         "Change settings of a running board, and print those in force.",
     ),
+    "simulate": (
+        ".lab.simulate.command:simulate",
+        "Run the whole system on virtual time, with faults, from one seed after another.",
+    ),
     "vboard": (
         ".vboard.command:vboard",
         "Run a virtual board: real MicroPython on a serial line.",

@@ -2,12 +2,10 @@
 
 import itertools
 import json
-import os
 from unittest.mock import Mock
 
 import pytest
 
-import sluice.program.config as configuration
 from host_sim import FIRMWARE, TickClock
 from sluice.link.session import MAX_RECORD
 from sluice.program.config import (
@@ -25,6 +23,7 @@ from sluice.program.config import (
 )
 from sluice.program.keys import ROWS, default, fits, names
 from sluice.program.settings import KEY_MAX
+from sluice_tools.lab.simulate.flash import EIO, Flash, PowerCut
 
 ADOPTERS = ("bucket", "limit", "control", "trial")
 
@@ -240,78 +239,53 @@ def test_an_unchanged_one_is_not_written_again(flash):
     assert (flash / "config.good.json").stat().st_mtime_ns == before
 
 
-class Failing:
-    """The flash under sluice.program.config, which fails after so many bytes and renames."""
-
-    def __init__(self, monkeypatch, left, error):
-        self.left, self.error = left, error
-        monkeypatch.setattr(configuration, "open", self.open, raising=False)
-        monkeypatch.setattr(configuration, "os", self)
-
-    def spend(self):
-        if self.left == 0:
-            raise self.error
-        self.left -= 1
-
-    def open(self, path, mode="r"):
-        file = open(path, mode)  # noqa: SIM115
-        if mode == "w":
-            write = file.write
-
-            def byte_by_byte(text):
-                for char in text:
-                    self.spend()
-                    write(char)
-                    file.flush()
-
-            file.write = byte_by_byte
-        return file
-
-    def rename(self, old, new):
-        self.spend()
-        os.rename(old, new)
-
-    def remove(self, path):
-        os.remove(path)
-
-
-class PowerCut(BaseException):
-    """The power went."""
-
-
 @pytest.mark.parametrize("there", [False, True])
-def test_cut_off_at_any_byte_the_file_is_the_old_one_or_the_new(flash, monkeypatch, there):
-    path = flash / "config.good.json"
-    for steps in itertools.count():
+def test_cut_off_at_any_step_the_file_is_the_old_one_or_the_new(there):
+    for cut in itertools.count():
+        flash = Flash()
         if there:
-            path.write_text('{"rate": 1}')
+            flash.files["/config.good.json"] = b'{"rate": 1}'
+        old = dict(flash.files)
+        flash.cut_at(cut)
         try:
-            with monkeypatch.context() as patch:
-                Failing(patch, steps, PowerCut())
-                keep({"rate": 23}, str(path))
+            with flash:
+                keep({"rate": 23}, "/config.good.json")
         except PowerCut:
-            if there:
-                assert json.loads(path.read_text()) == {"rate": 1}
-            else:
-                assert not path.exists()
+            flash.files.pop("/config.good.json.new", None)
+            assert flash.files == old
         else:
             break
-    assert steps == len('{"rate": 23}') + 1
-    assert json.loads(path.read_text()) == {"rate": 23}
+    assert cut == len('{"rate": 23}') + 3  # made, closed, renamed
+    assert flash.files == {"/config.good.json": b'{"rate": 23}'}
 
 
-def test_a_flash_that_is_full_is_reported_and_keeps_what_it_had(flash, monkeypatch):
-    keep_as_good(flash, {"rate": 9})
-    for steps in (0, 5):
+@pytest.mark.parametrize("fat", [False, True])
+@pytest.mark.parametrize("room", range(4))
+def test_a_flash_that_is_full_is_reported_and_keeps_what_it_had(room, fat):
+    flash = Flash("/flash-1", fat)
+    with flash:
+        keep_as_good(flash.root, {"rate": 9})
+        old = dict(flash.files)
+        flash.room = flash.used() + room
         report = Mock()
-        with monkeypatch.context() as patch:
-            Failing(patch, steps, OSError(28, "full"))
-            keep_good(check({}, 1000), report, str(flash))
+        keep_good(check({}, 1000), report, flash.root)
         report.assert_called_once_with(
             "config.good.json", "errno 28", "a flash that can be written"
         )
-        assert [file.name for file in flash.iterdir()] == ["config.good.json"]
-        assert load_good(1000, str(flash))["rate"] == 9
+        assert (flash.files, flash.open_files) == (old, 0)
+        assert load_good(1000, flash.root)["rate"] == 9
+
+
+@pytest.mark.parametrize("operation", ["open w", "write", "close"])
+def test_a_flash_that_fails_is_reported_and_keeps_what_it_had(operation):
+    with Flash("/flash-1") as flash:
+        keep_as_good(flash.root, {"rate": 9})
+        old = dict(flash.files)
+        flash.fails = lambda done, path: EIO if done == operation else 0
+        report = Mock()
+        keep_good(check({}, 1000), report, flash.root)
+        report.assert_called_once_with("config.good.json", "errno 5", "a flash that can be written")
+        assert flash.files == old
 
 
 def test_a_budget_may_grant_every_rate_up_to_the_one_that_is_configured():

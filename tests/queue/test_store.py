@@ -4,10 +4,10 @@ import binascii
 import struct
 
 import pytest
-from flash_twin import EIO, ENOENT, ENOSPC, Flash
 
 from host_sim import TickClock
 from sluice import OVERWRITE, REJECT, RecordRing, SegmentStore
+from sluice_tools.lab.simulate.flash import EIO, ENOENT, ENOSPC, Flash
 
 SIZE = 10
 FOLDER = "/spill"
@@ -23,6 +23,7 @@ class Bench:
         self.clock = TickClock(start, strict=True)
         # Of the records below, 14 bytes each, a batch holds 3 and a segment 6.
         options = {"segments": 3, "segment_bytes": 92, "batch_bytes": 42} | options
+        self.flash.reset()
         with self.flash:
             self.store = SegmentStore(
                 FOLDER, size, overflow=store_overflow, ticks=self.clock.ticks, **options
@@ -107,6 +108,7 @@ def test_a_folder_is_that_of_one_store_until_it_is_closed():
     bench.put(*records(*range(7)))
     bench.write()
     content = dict(bench.flash.files)
+    bench.flash.reset()
     with bench.flash:
         first = SegmentStore(FOLDER, SIZE, batch_bytes=42)
         for same in (FOLDER, FOLDER + "/", FOLDER[1:]):
@@ -120,11 +122,12 @@ def test_a_folder_is_that_of_one_store_until_it_is_closed():
 
 def test_a_store_that_could_not_be_made_does_not_hold_its_folder():
     flash = Flash()
+    flash.reset()
     with flash:
         flash.fails = lambda operation, path: EIO if operation == "listdir" else 0
         with pytest.raises(OSError):
             SegmentStore(FOLDER, SIZE, batch_bytes=42)
-        flash.power_on()
+        flash.heal()
         SegmentStore(FOLDER, SIZE, batch_bytes=42)
 
 
@@ -205,10 +208,10 @@ def test_a_batch_of_which_a_part_was_loaded_is_read_on_from_flash_where_that_end
     assert bench.drain() == records(4, 5)
 
 
-@pytest.mark.parametrize("at_close", [False, True])
+@pytest.mark.parametrize("fat", [False, True])
 @pytest.mark.parametrize("room", range(50))
-def test_a_segment_that_could_not_be_begun_leaves_nothing_behind(room, at_close):
-    bench = Bench(Flash(at_close))
+def test_a_segment_that_could_not_be_begun_leaves_nothing_behind(room, fat):
+    bench = Bench(Flash(fat=fat))
     bench.put(*records(0, 1, 2))
     bench.flash.room = room
     assert not bench.write()
@@ -453,9 +456,9 @@ def test_the_number_of_a_record_starts_again_after_the_largest_small_integer():
 
 
 @pytest.mark.parametrize("operation", ["open wb", "write", "close"])
-@pytest.mark.parametrize("at_close", [False, True])
-def test_a_write_that_fails_is_counted_and_tried_again_and_costs_no_record(operation, at_close):
-    bench = Bench(Flash(at_close))
+@pytest.mark.parametrize("fat", [False, True])
+def test_a_write_that_fails_is_counted_and_tried_again_and_costs_no_record(operation, fat):
+    bench = Bench(Flash(fat=fat))
     bench.put(*records(0, 1, 2))
     bench.flash.fails = lambda done, path: EIO if done == operation else 0
     assert not bench.write()
@@ -467,7 +470,7 @@ def test_a_write_that_fails_is_counted_and_tried_again_and_costs_no_record(opera
     assert not bench.write()
     assert bench.store.errors == 2
     bench.clock.advance(1)
-    bench.flash.power_on()
+    bench.flash.heal()
     assert bench.write()
     assert (bench.store.errors, bench.flash.open_files) == (2, 0)
     assert bench.drain() == records(0, 1, 2)
@@ -482,7 +485,7 @@ def test_a_failure_a_period_after_another_is_tried_again_at_once_too():
         tried = bench.store.writes
         assert not bench.write() and not bench.write() and not bench.write()
         assert bench.store.writes == tried + 2  # and once more at once
-        bench.flash.power_on()
+        bench.flash.heal()
         bench.clock.advance(60_000)
         assert bench.write()
         bench.put(*records(1))
@@ -501,9 +504,9 @@ def test_records_that_cannot_be_written_can_be_taken():
 
 
 @pytest.mark.parametrize("room", range(51, 92))
-@pytest.mark.parametrize("at_close", [False, True])
-def test_after_a_write_that_ended_half_way_the_next_begins_a_segment(room, at_close):
-    bench = Bench(Flash(at_close))
+@pytest.mark.parametrize("fat", [False, True])
+def test_after_a_write_that_ended_half_way_the_next_begins_a_segment(room, fat):
+    bench = Bench(Flash(fat=fat))
     bench.put(*records(0, 1, 2))
     bench.write()
     bench.put(*records(3, 4, 5))
@@ -512,11 +515,11 @@ def test_after_a_write_that_ended_half_way_the_next_begins_a_segment(room, at_cl
     assert (bench.store.errors, bench.store.last_error) == (1, ENOSPC)
 
     after_a_reset = Bench(bench.flash.copy())
-    whole, torn = divmod(0 if at_close else room - 50, 14)
+    whole, torn = divmod(room - 50 if fat else 0, 14)
     assert after_a_reset.drain() == records(*range(3 + whole))
     assert (after_a_reset.store.torn, after_a_reset.store.lost) == (1 if torn else 0, 0)
 
-    bench.flash.power_on()
+    bench.flash.heal()
     assert bench.write()
     bench.put(*records(6))
     bench.write()
@@ -532,7 +535,7 @@ def test_a_read_that_fails_is_tried_again_and_costs_no_record():
     bench.flash.fails = lambda done, path: EIO if done == "read" else 0
     assert [bench.load() for _ in range(4)] == [[]] * 4
     assert (bench.store.errors, bench.store.last_error, bench.store.lost) == (2, EIO, 0)
-    bench.flash.power_on()
+    bench.flash.heal()
     bench.clock.advance(1000)
     assert bench.drain() == records(*range(7))
     assert (bench.store.errors, bench.store.lost) == (2, 0)
@@ -580,7 +583,7 @@ def test_a_segment_that_cannot_be_deleted_keeps_its_place_but_is_not_read_again(
     bench.put(*records(*range(13, 20)))
     bench.write()
     assert not bench.write() or bench.store.used() == 3
-    bench.flash.power_on()
+    bench.flash.heal()
     bench.clock.advance(1000)
     assert bench.drain() == records(*range(13, 20))
     assert (bench.names(), bench.store.lost) == ([], 0)
@@ -593,7 +596,7 @@ def test_segments_are_deleted_in_order_so_that_none_seems_lost_after_a_reset():
     first = bench.segment(0)
     bench.flash.fails = lambda done, path: EIO if (done, path) == ("remove", first) else 0
     bench.drain(patience=0)
-    bench.flash.power_on()
+    bench.flash.heal()
     again = Bench(bench.flash)
     assert again.drain() == records(*range(13))
     assert again.store.lost == 0
@@ -605,7 +608,7 @@ def test_an_overwriting_store_whose_oldest_segment_cannot_be_deleted_loses_nothi
     bench.flash.fails = lambda done, path: EIO if done == "remove" else 0
     assert bench.put(*records(*range(18, 30))) == 3
     assert (bench.store.overwritten, bench.store.errors) == (0, 1)
-    bench.flash.power_on()
+    bench.flash.heal()
     assert bench.put() == 9
     assert bench.store.overwritten == 12
     assert bench.drain() == records(*range(12, 30))

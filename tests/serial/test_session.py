@@ -564,6 +564,13 @@ def test_strange_frames_are_counted_by_the_reason_and_change_nothing(reason, con
     assert len(session.under_way) == 1
 
 
+@pytest.mark.parametrize("kind", [0x94, 0x95, 0x96, 0x98])
+def test_answers_to_other_programs_at_the_port_are_no_damage(kind):
+    session = begun()
+    assert session.receive(bytes([kind]) + b"for another", 0.1) == []
+    assert not session.refused
+
+
 @pytest.mark.parametrize("answer", [b"\x91\x1f", b"\x91\x23" + welcome(0)[2:]])
 def test_a_board_with_another_version_is_told_in_one_line(answer):
     session = Session(SESSION, 0)

@@ -14,6 +14,7 @@ from google.protobuf.message import DecodeError
 from .ack_pb2 import AckRequest
 from .frames import obeyed_by_a_repl
 from .ledger import Ledger, Receipt
+from .member import REPORT
 from .roundtrip import Probe, RoundTrip
 from .settings import ANSWERS
 from .window import GIVEN_UP, OVERWRITTEN, SEQ_PERIOD, SHED, Record, Window, distance
@@ -43,6 +44,7 @@ LATE_S = 1.0
 """For so long after the board's first answer an answer to an earlier feed may still come. The feed
 ends if the board has said nothing to this one since."""
 
+_OF_OTHERS = (*ANSWERS, REPORT)  # they come when other programs share the port
 _FIRST_HELLO = 0x20
 _HELLOS_KEPT = 32  # late answers are known for so long, in seconds or more
 _ANOTHER = "another program has begun to feed this board"
@@ -255,7 +257,7 @@ class Session:
             self._receive_pong(body, now)
         elif kind == ACK:
             return self._receive_ack(body, now)
-        elif kind not in ANSWERS:  # those are another program's
+        elif kind not in _OF_OTHERS:
             self.refused["type"] += 1
         return []
 

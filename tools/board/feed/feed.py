@@ -129,6 +129,10 @@ class Feed:
         self._data_at = now
         self._hear(self._reader.feed(data), now)
 
+    def woke(self, now: float) -> None:
+        """The program itself was stopped until now: the board has its whole time once more."""
+        self._heard_at = now
+
     def over(self, now: float) -> bool:
         """Whether all is sent and acknowledged, or it was stopped."""
         under_way = bool(self._session.under_way)

@@ -147,6 +147,7 @@ class Feeder:
             # The program was stopped, wherever it was: its port's thread reads what came meanwhile.
             time.sleep(_LOOK_S)
             self._hand_on_all()
+            self._feed.woke(time.monotonic())
         self._waited_at = time.monotonic()
 
     def _hand_on_all(self) -> None:

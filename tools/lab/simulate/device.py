@@ -20,9 +20,12 @@ class Line:
     """The board's end of its serial line."""
 
     def __init__(self):
+        self.stuck = False  # whether it takes nothing more
+        self.clear()
+
+    def clear(self):
         self.incoming = bytearray()
         self.sent = bytearray()
-        self.stuck = False  # whether it takes nothing more
 
     def readinto(self, buffer):
         n = min(len(buffer), len(self.incoming))
@@ -48,6 +51,7 @@ class Uart:
         self.mode = TAKE
         self.ms = 0
         self.taken = []
+        self.bytes = 0
 
     def write(self, record, n):
         if self.mode == REFUSE:
@@ -59,6 +63,7 @@ class Uart:
         if self.mode == SLOW:
             self._device.spend(self.ms)
         self.taken.append(bytes(memoryview(record)[:n]))
+        self.bytes += n
         return n
 
     def txdone(self):
@@ -124,7 +129,8 @@ class Device:
     """A board with the names of boards/<name>/board.py.
 
     root: the path of its files.  tick: of its clock at the start, 0 to 2^30 - 1.
-    ms: since then.  program: None while it is off, or has ended.
+    ms: since then.  idle_ms: how long its loop stands still at most when it has nothing to do.
+    program: None while it is off, or has ended.
     """
 
     NAME = "simulated"
@@ -139,6 +145,9 @@ class Device:
         self._offset = tick
         self._turns_per_ms = turns_per_ms
         self._by_bytes = False
+        self.line = Line()
+        self.uart = Uart(self)
+        self.idle_ms = 20
         self._ahead = 0  # ms by which its own clock is ahead of the simulation's
         self.power_off()
 
@@ -181,19 +190,14 @@ class Device:
         self._let_pass(ms)
 
     def power_off(self):
-        """Nothing but the flash is left."""
+        """Nothing but the flash is left, and what its line and its UART lead to."""
         self.program = None
-        self.line = Line()
-        mode = getattr(self, "uart", None)
-        self.uart = Uart(self)
-        if mode is not None:
-            self.uart.mode, self.uart.ms = mode.mode, mode.ms
+        self.line.clear()
         self.watchdog = None
         self._timer = None
         self._pin = None
         self._slept = 0
-        self.idles = False
-        self._admitted = 0
+        self._admitted = self._bytes = 0
         self._allowance = Allowance()
 
     def power_on(self):
@@ -214,53 +218,58 @@ class Device:
         if self._pin is not None:
             self._pin(None)
 
+    def set_uart(self, mode, ms):
+        """What its UART does with a record from now on, and how long it takes."""
+        self.uart.mode, self.uart.ms = mode, ms
+
+    def set_stuck(self, stuck):
+        """Whether its line takes nothing more."""
+        self.line.stuck = stuck
+
     def run(self, ms, received):
         """Let so many ms pass, then turn the loop on what has come, until it rests or the ms is
-        over; returns what it has sent, and the ms after which it has to turn again."""
+        over; returns what it has sent, the ms after which it has to turn again (0: never), the
+        records that its UART took, what is wrong, and its state."""
         passed = min(ms, self._ahead)
         self._ahead -= passed
         self._let_pass(ms - passed)
         self.line.incoming.extend(received)
-        wake = 1
-        if self.program is not None and self._ahead == 0:
-            wake = self._turn()
+        wake = 0
+        if self.program is not None:
+            wake = self._turn() if self._ahead == 0 else 1
         sent = bytes(self.line.sent)
         self.line.sent = bytearray()
-        return sent, wake
-
-    def fetch_taken(self):
-        """What the UART took since it was asked last."""
         taken = self.uart.taken
         self.uart.taken = []
-        return taken
+        return sent, wake, taken, self.wrong, self.state()
 
     def state(self):
-        """What the simulation compares: figures of the program by name."""
+        """Figures of the program by name; None: it does not run."""
         program = self.program
         if program is None:
             return None
         stats, ring, bucket = program.stats, program.ring, program.bucket
         return {
+            "ms": self.ms,
             "admitted": stats.admitted,
             "failed": stats.failed,
             "shed": stats.shed,
             "retried": stats.retried,
             "overwritten": ring.overwritten,
-            "rejected": ring.rejected,
             "depth": len(ring),
             "limit": ring.limit,
+            "capacity": ring.capacity,
             "rate": bucket.rate,
+            "per": bucket.per,
             "refused": program.link.refused,
-            "malformed": program.link.malformed,
-            "unknown": program.link.unknown,
             "watermark_ms": program.controls.watermark_ms,
             "wait": program.pipeline.wait_ticks(),
         }
 
     def _turn(self):
         program = self.program
+        assert program is not None
         turns = 0
-        self.idles = False
         try:
             while program.turn():
                 turns += 1
@@ -268,28 +277,40 @@ class Device:
                 if turns >= self._turns_per_ms:
                     return 1
             self._account()
-            self.idles = True
             self._slept = 1
             program.rest()
+            rest = self._rest(program.pipeline.wait_ticks())
         except KeyboardInterrupt:
             self.program = None
-            return 1 << 20
+            return 0
         if self.watchdog is not None and self.watchdog.bites():
             self.wrong.append("the watchdog bites")
-        return self._slept
+        return rest
+
+    def _rest(self, wait):
+        """ms for which a loop that has nothing to do may stand still here.
+
+        What it does by the clock comes later by that: a slow loop, as there may be one.
+        """
+        if self._slept > 1 or wait == 0:
+            return self._slept
+        return self.idle_ms if wait < 0 else min(wait, self.idle_ms)
 
     def _account(self):
         program = self.program
+        assert program is not None
         bucket, admitted = program.bucket, program.stats.admitted
         n = admitted - self._admitted
         self._admitted = admitted
         if self._by_bytes:
-            return
+            n = self.uart.bytes - self._bytes  # 0 with another sink
+            self._bytes = self.uart.bytes
         slack = getattr(bucket, "slack", 0)
         burst = bucket.burst
         late = self._ahead + slack
         if not self._allowance.spend(n, self.ms, late, bucket.rate, bucket.per, burst):
-            self.wrong.append("%d records at %d ms are above the bucket's bound" % (n, self.ms))
+            text = "%d tokens at %d ms are above the bucket's bound"
+            self.wrong.append(text % (n, self.ms))
 
     def _let_pass(self, ms):
         end = self.ms + ms

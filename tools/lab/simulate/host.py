@@ -37,6 +37,8 @@ class Program(Protocol):
     def poll(self, now: float) -> bytes: ...
     def line_opened(self, now: float) -> None: ...
     def line_lost(self) -> None: ...
+    def woke(self, now: float) -> None:
+        """The host was suspended until now, and has handed on what came meanwhile."""
 
 
 class Sender(Program, Protocol):
@@ -55,6 +57,8 @@ class _Followed:
         self.session = session
         self._next = first  # the place of the oldest record under way
         self._seen = 0  # records sent
+        self.delivered = 0
+        """Records that were acknowledged and had come back."""
         self._under_way: deque[Record] = deque()
         self._witness = witness
         self._sink = sink
@@ -73,7 +77,9 @@ class _Followed:
             under_way = session.under_way
             self._under_way.extend(under_way[at - new] for at in range(new))
         while self._under_way and self._under_way[0].acked_at is not None:
-            self._witness.acknowledge(self._next, self._under_way.popleft(), self._sink)
+            record = self._under_way.popleft()
+            self._witness.acknowledge(self._next, record, self._sink)
+            self.delivered += record.tick is not None
             self._next += 1
 
 
@@ -94,6 +100,8 @@ class FeedProgram:
         self.feed = Feed(session, "board", 1.0, _ignore, self._bookmark.add)
         self._now = now
         self._records, self._first = scenario.records, first
+        self._quick = scenario.quick and not scenario.events
+        self._whole = not (scenario.to_board.corrupt or scenario.to_host.corrupt)
         self.feed.start(now)
         for place in range(first, len(scenario.records)):
             at_ms = scenario.records[place][0]
@@ -125,6 +133,21 @@ class FeedProgram:
     def line_lost(self) -> None:
         self.feed.line_lost("board: unplugged")
 
+    def woke(self, now: float) -> None:
+        self.feed.woke(now)
+
+    def settle(self) -> None:
+        """All is acknowledged. Violation: the feed has not counted right."""
+        session, delivered = self.session, self._followed.delivered
+        if self._quick and session._window.limited:
+            raise Violation("the window is halved on a quick line")
+        if self._whole and session.refused:
+            raise Violation(f"a whole line has brought what was refused: {session.refused}")
+        if session.delivered != delivered:
+            raise Violation(f"{delivered} records came back, the feed says {session.delivered}")
+        if session.out_of_order:
+            raise Violation(f"{session.out_of_order} records came out of order")
+
     @property
     def under_way(self) -> bool:
         """Whether records are sent and not acknowledged."""
@@ -153,7 +176,9 @@ class GatewayProgram:
         self._now = now
         self._out: list[bytes] = []
         self._streams = scenario.host == "gateway"
-        config = BoardConfig(name="b1", port="board", stream=self._streams)
+        config = BoardConfig.model_validate(
+            {"name": "b1", "port": "board", "stream": self._streams}
+        )
         self.board = Board(config, self, self._out.append, lambda: self._now)
         self._tick_at = now
         self._grants = 0
@@ -226,14 +251,19 @@ class GatewayProgram:
         self.watermark = ms
         self.board.set_watermark(ms)
 
-    def grant(self, guaranteed: int, extra: int, lease_ms: int) -> None:
-        """Sends a grant, if the board is in touch."""
+    def woke(self, now: float) -> None:
+        """It finds out by itself."""
+
+    def grant(self, guaranteed: int, extra: int, lease_ms: int) -> int | None:
+        """Sends a grant, if the board is in touch; its end in ms of the board's clock."""
         report = self.board.report
-        if report is not None:
-            self._grants += 1
-            until = self.board.clock.ms(report.tick) + lease_ms
-            number = report.number + self._grants
-            self.board.tell(Grant("b1", report.epoch, number, guaranteed, extra, until))
+        if report is None:
+            return None
+        self._grants += 1
+        until = self.board.clock.ms(report.tick) + lease_ms
+        number = report.number + self._grants
+        self.board.tell(Grant("b1", report.epoch, number, guaranteed, extra, until))
+        return until
 
     def met(self, board: Board, report: Report) -> None:
         """See Listener."""
@@ -280,7 +310,10 @@ class Settings:
     """`sluice set`, one request after another; each is sent until it is answered."""
 
     def __init__(self, config: dict[str, object]) -> None:
-        self._values = check(config, 1000)  # in force, as far as the board has said
+        self.values = check(config, 1000)
+        """In force, as far as the board has said."""
+        self.calm = False
+        """Whether the board has to answer."""
         self._sure = True
         self._waiting: deque[str] = deque()
         self._request: Change | None = None
@@ -310,11 +343,13 @@ class Settings:
 
     def poll(self, now: float) -> bytes:
         if self._request is not None and now >= self._until:
+            if self.calm:
+                raise Violation(f"the board does not answer to set {self._pairs}")
             self._request = None
             self._sure = False
         if self._request is None and self._waiting:
             self._pairs = self._waiting.popleft()
-            self._request = Change("who=sim " + self._pairs)
+            self._request = Change(f"who=sim {self._pairs}".rstrip())
             self._send_at, self._until = now, now + _ANSWER_S
         if self._request is None:
             self._send_at = _NEVER
@@ -329,6 +364,9 @@ class Settings:
     def line_lost(self) -> None:
         """What is asked is asked again."""
 
+    def woke(self, now: float) -> None:
+        self._until = now + _ANSWER_S
+
     def _hear(self, content: bytes) -> None:
         request = self._request
         assert request is not None
@@ -339,7 +377,7 @@ class Settings:
             self._request = None
             return
         if request.done:
-            self._values |= request.values
+            self.values |= request.values
             self._sure = "trial_s" not in self._pairs
             self._request = None
 
@@ -349,9 +387,9 @@ class Settings:
         if not self._sure or key in ("keep", "trial_s"):
             return
         pairs = dict(pair.split("=") for pair in self._pairs.split(" "))
-        values = {key: _read(value) for key, value in pairs.items() if key in self._values}
+        values = {key: _read(value) for key, value in pairs.items() if key in self.values}
         try:
-            check(self._values | values, 1000)
+            check(self.values | values, 1000)
         except ConfigError:
             return
         raise Violation(f"set {self._pairs}: refused, though it is allowed: {refusal}")

@@ -27,11 +27,10 @@ class Way:
         return max(self._pieces[0][0], self.stalled_until) if self._pieces else _NEVER
 
     def put(self, data: bytes, now: int) -> None:
-        for piece in self._split(data):
+        for whole in self._split(data):
             if self._strikes(self.faults.drop):
                 continue
-            if self._strikes(self.faults.corrupt):
-                piece = self._corrupted(piece)
+            piece = self._corrupted(whole) if self._strikes(self.faults.corrupt) else whole
             at = now + self.faults.delay_ms
             if self.faults.jitter_ms:
                 at += self._chance.randint(0, self.faults.jitter_ms)

@@ -10,13 +10,16 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
+
+from sluice.program.watermark import depth, per_second
 
 from ...errors import UserError
 from ...serial.session import LinkError
 from .device import TAKE, Device
 from .host import FeedProgram, GatewayProgram, Program, Settings, seed_chance
 from .line import Way
-from .scenario import Event, Faults, Scenario
+from .scenario import Faults, Scenario
 from .violation import Violation
 from .witness import Witness, payload
 
@@ -50,11 +53,35 @@ class Outcome:
     digest: str
 
 
-def run(scenario: Scenario) -> Outcome:
+class Board(Protocol):
+    """A Device, or what stands for one in another process."""
+
+    idle_ms: int
+
+    def configure(self, values: dict[str, object]) -> None: ...
+    def power_on(self) -> None: ...
+    def power_off(self) -> None: ...
+    def pulse(self) -> None: ...
+    def set_uart(self, mode: str, ms: int) -> None: ...
+    def set_stuck(self, stuck: bool) -> None: ...
+    def run(
+        self, ms: int, received: bytes
+    ) -> tuple[bytes, int, list[bytes], list[str], dict[str, int] | None]: ...
+
+
+def make_device(root: str, scenario: Scenario) -> Board:
+    """A board in this process, with its flash in that folder."""
+    sleeps = scenario.config.get("light_sleep_ms") is not None
+    return Device(root, scenario.tick, scenario.turns_per_ms, sleeps)
+
+
+def run(scenario: Scenario, make_board: Callable[[str, Scenario], Board] = make_device) -> Outcome:
     """Lets it happen. Violation: a promise was broken."""
     seed_chance(scenario.seed)
     with tempfile.TemporaryDirectory(prefix="simulate") as folder:
-        world = World(scenario, Path(folder))
+        flash = Path(folder, "flash")
+        flash.mkdir()
+        world = World(scenario, make_board(str(flash), scenario), Path(folder))
         try:
             world.run()
         except Violation as violation:
@@ -71,17 +98,16 @@ def run(scenario: Scenario) -> Outcome:
 class World:
     """All parts of a scenario. now: ms since its begin."""
 
-    def __init__(self, scenario: Scenario, folder: Path) -> None:
+    def __init__(self, scenario: Scenario, board: Board, folder: Path) -> None:
         self.now = 0
         self._scenario = scenario
         self._chance = random.Random(scenario.seed)
         self._bookmark = folder / "bookmark"
-        flash = folder / "flash"
-        flash.mkdir()
-        sleeps = scenario.config.get("light_sleep_ms") is not None
-        self.device = Device(str(flash), scenario.tick, scenario.turns_per_ms, sleeps)
-        self.device.configure(scenario.config)
-        self.device.power_on()
+        self._board = board
+        self._board.configure(scenario.config)
+        self._board.power_on()
+        self._powered = True
+        self._state: dict[str, int] | None = None
         self._to_board = Way(scenario.to_board, self._chance)
         self._to_host = Way(scenario.to_host, self._chance)
         sizes = scenario.records
@@ -89,24 +115,30 @@ class World:
         self._events = deque(scenario.events)
         self._later: list[tuple[int, int, Callable[[], None]]] = []
         self._calm = False
+        self._calm_from = 0
+        self._board_ms = 0  # how far the board is
+        self._last_pulse = -1
+        self._never_refuses = scenario.config["sink"] != "uart" and not any(
+            event.what == "stuck" for event in scenario.events
+        )
         self._wake_at = 0.0
         self._plugged = True
         self._suspended_until = 0
-        self._gateway_first = 0
+        self._suspended = False
         self._settings = Settings(scenario.config)
         self._fleet: GatewayProgram | None = None
         self._feed: FeedProgram | None = None
-        self._told = 0
+        self._grants: list[tuple[int, int]] = []  # rates, and until when, by the board's clock
+        self._guaranteed: list[int] = []
         self._history: deque[str] = deque(maxlen=_SHOWN)
         self._hash = hashlib.sha256()
         self._moved_at = 0
         self._still: object = None
-        self._feeds = scenario.config.get("source", "link") == "link" and bool(scenario.records)
+        self._longest_wait = 0
+        self._feeds = scenario.config["source"] == "link" and bool(scenario.records)
         self._start_host()
         if self._fleet is None and any(e.what in ("watermark", "grant") for e in scenario.events):
-            self._fleet = GatewayProgram(
-                replace(scenario, host="feed"), self.witness, 0, 0
-            )
+            self._fleet = GatewayProgram(replace(scenario, host="feed"), self.witness, 0, 0)
             self._fleet.line_opened(0)
 
     @property
@@ -119,9 +151,8 @@ class World:
 
     def story(self, what: str) -> str:
         """What is wrong, and what came before it."""
-        state = self.device.state()
         return "\n".join(
-            [f"{what}, {self.now} ms after the start", *self._history, f"the board: {state}"]
+            [f"{what}, {self.now} ms after the start", *self._history, f"the board: {self._state}"]
         )
 
     def run(self) -> None:
@@ -178,7 +209,10 @@ class World:
         return [program for program in programs if program is not None]
 
     def _turn_host(self) -> None:
-        if self.now < self._suspended_until or not self._plugged:
+        if self.now < self._suspended_until:
+            self._suspended = True
+            return
+        if not self._plugged:
             return
         now = self.now / 1000
         data = self._to_host.take(self.now)
@@ -186,6 +220,10 @@ class World:
             self._hash.update(data)
             for program in self._programs():
                 self._call(lambda each=program: each.receive(data, now))
+        if self._suspended:
+            self._suspended = False
+            for program in self._programs():
+                program.woke(now)
         out = b""
         for program in self._programs():
             out += self._call(lambda each=program: each.poll(now)) or b""
@@ -207,38 +245,37 @@ class World:
     @property
     def _silenced(self) -> bool:
         """Whether something keeps board and host apart for as long as a feed waits."""
-        return any(event.what in ("suspend", "stall", "stuck", "reset", "unplug")
-                   for event in self._scenario.events)
+        return any(
+            event.what in ("suspend", "stall", "stuck", "reset", "unplug")
+            for event in self._scenario.events
+        )
 
     def _turn_board(self) -> None:
+        self._board.idle_ms = _IDLE_MS
+        if self._may_jump():
+            # The host sleeps, too, and wakes a little before.
+            self._suspended_until = int(self._next_due_ms()) - _QUIET_MS // 2
+            self._board.idle_ms = _JUMP_MS
         received = self._to_board.take(self.now)
-        sent, wake = self.device.run(self.now - self.device_ms, received)
-        self.device_ms = self.now
-        if self.device.program is None:
-            sent = b""
-        if sent and self._plugged:
+        sent, wake, taken, wrong, self._state = self._board.run(self.now - self._board_ms, received)
+        self._board_ms = self.now
+        if wrong:
+            raise Violation(wrong[0])
+        if sent and self._plugged and self._state is not None:
             self._to_host.put(sent, self.now)
-        self._wake_at = self.now + self._rest(wake)
-        self.witness.take(self.device.fetch_taken())
+        self._wake_at = self.now + wake if wake else _NEVER
+        if self._scenario.config["source"] == "link":
+            self.witness.take(taken)
+        else:
+            self._take_pulses(taken)
 
-    device_ms = 0
-
-    def _rest(self, wake: int) -> float:
-        """How long the board's loop may stand still when it has nothing to do."""
-        program = self.device.program
-        if program is None:
-            return _NEVER
-        if wake == 1 and self.device.idles:
-            wait = program.pipeline.wait_ticks()
-            if wait == 0:
-                return 1
-            idle = _IDLE_MS
-            if self._may_jump():
-                # The host sleeps, too, and wakes a little before.
-                self._suspended_until = int(self._next_due_ms()) - _QUIET_MS // 2
-                idle = _JUMP_MS
-            return idle if wait < 0 else min(wait, idle)
-        return wake
+    def _take_pulses(self, taken: list[bytes]) -> None:
+        """Each pulse has a number and a tick; the numbers rise, until the board is reset."""
+        for data in taken:
+            number = int.from_bytes(data[:4], "little")
+            if number <= self._last_pulse:
+                raise Violation(f"pulse {number} came after {self._last_pulse}")
+            self._last_pulse = number
 
     def _may_jump(self) -> bool:
         """Whether all that is going on is that time passes."""
@@ -248,6 +285,7 @@ class World:
             and self._settings.over
             and sender is not None
             and not sender.under_way
+            and self._state is not None
             and self._watermark_told()
             and self.now + _QUIET_MS < self._next_due_ms() < _NEVER
         )
@@ -255,34 +293,39 @@ class World:
     # What is checked all the time.
 
     def _check(self) -> None:
-        if self.device.wrong:
-            raise Violation(self.device.wrong[0])
-        program = self.device.program
-        if program is None:
+        state = self._state
+        if state is None:
             return
-        if program.link.refused:
+        if self._scenario.config.get("rate_from") == "budget":
+            self._check_budget(state)
+        if self._never_refuses and state["retried"] + state["failed"]:
+            raise Violation("an attempt on a sink that refuses nothing has failed")
+        if state["refused"]:
             raise Violation("the board has refused a record for which it had given credit")
         if self._calm:
-            self._check_progress()
+            self._check_progress(state)
 
-    def _check_progress(self) -> None:
-        device = self.device
-        program = device.program
-        state = (self.witness.acknowledged, self.witness.taken.__len__(),
-                 program.stats.admitted, program.stats.failed, program.stats.shed,
-                 len(program.ring), self._sent())
-        if state != self._still:
-            self._still, self._moved_at = state, self.now
+    def _check_budget(self, state: dict[str, int]) -> None:
+        """The rate is at most what a grant that is in force has said."""
+        ms, rate = state["ms"] - _IDLE_MS, state["rate"]
+        granted = [total for total, until in self._grants if ms < until]
+        if rate > max([*granted, *self._guaranteed, 0]):
+            raise Violation(f"the rate is {rate}, and no grant says that")
+
+    def _check_progress(self, state: dict[str, int]) -> None:
+        """Something moves, unless a token takes so long, or nothing is to be done."""
+        figures = ("admitted", "failed", "shed", "depth")
+        still = (self.witness.acknowledged, self._sent(), *(state[name] for name in figures))
+        if still != self._still:
+            self._still, self._moved_at, self._longest_wait = still, self.now, 0
             return
-        wait = program.pipeline.wait_ticks()
-        waiting = len(program.ring) > 0
-        due = self._next_due_ms()
-        if not self._sender_over() and due > self.now:
+        self._longest_wait = max(self._longest_wait, state["wait"])
+        if (not self._sender_over() and self._next_due_ms() > self.now) or (
+            state["depth"] and state["rate"] == 0
+        ):
             self._moved_at = self.now
-        if waiting and program.bucket.rate == 0:
-            self._moved_at = self.now
-        if self.now - self._moved_at > _STILL_MS + max(0, wait):
-            raise Violation(f"nothing moves any more: {state}")
+        if self.now - self._moved_at > _STILL_MS + self._longest_wait:
+            raise Violation(f"nothing moves any more: {still}")
 
     def _sent(self) -> int:
         sender = self._feed or self._fleet
@@ -294,7 +337,7 @@ class World:
         if not self._feeds or sent >= len(records):
             return 0
         sender = self._feed or self._fleet
-        return sender.due_ms(sent)
+        return 0 if sender is None else sender.due_ms(sent)
 
     # Its end.
 
@@ -311,23 +354,26 @@ class World:
             return True
         if not self._sender_over() or not self._settings.over or not self._watermark_told():
             return False
-        program = self.device.program
-        return len(program.ring) == 0 or self._stands() or self._overdue()
+        return self._figure("depth") == 0 or self._stands() or self._overdue()
 
     def _stands(self) -> bool:
         """Whether the board has been told to let nothing through."""
-        rate = self.device.program.bucket.rate
-        return rate == 0 and self.now > self._calm_from + _QUIET_MS
+        return self._figure("rate") == 0 and self.now > self._calm_from + _QUIET_MS
 
     def _watermark_told(self) -> bool:
         """Whether the fleet's watermark is in force; it has to be in time."""
-        program = self.device.program
         wanted = None if self._fleet is None else self._fleet.watermark
-        if wanted in (None, program.controls.watermark_ms):
+        there = self._figure("watermark_ms")
+        if wanted in (None, there):
             return True
         if self.now > self._calm_from + _STILL_MS:
-            raise Violation(f"the watermark is {program.controls.watermark_ms}, not {wanted} ms")
+            raise Violation(f"the watermark is {there}, not {wanted} ms")
         return False
+
+    def _figure(self, name: str) -> int:
+        """One of the board, which runs."""
+        assert self._state is not None
+        return self._state[name]
 
     def _overdue(self) -> bool:
         return self.now > self._calm_from + _LONGEST_MS
@@ -336,16 +382,30 @@ class World:
         """All is over: the sums of all sides."""
         if self._sender_over() and self._feeds:
             self._settle_records()
+        self._settle_board()
 
     def _settle_records(self) -> None:
         witness = self.witness
         if witness.acknowledged != len(witness.payloads):
             raise Violation(f"{witness.acknowledged} of {len(witness.payloads)} are acknowledged")
-        feed = self._feed
-        if feed is not None:
-            session = feed.session
-            if session.out_of_order:
-                raise Violation(f"{session.out_of_order} records came out of order")
+        if self._feed is not None:
+            self._feed.settle()
+
+    def _settle_board(self) -> None:
+        """What the board says of its settings is in force."""
+        state, values = self._state, self._settings.values
+        assert state is not None
+        rate, per = state["rate"], state["per"]
+        if values["control"] is None and values["rate_from"] == "config":
+            told = values["rate"], values["per_ms"]
+            if (rate, per) != told:
+                raise Violation(f"the rate is {rate} every {per} ms, the board says {told}")
+        if values["control"] != "pid":
+            cost = values["slot_size"] if values["cost"] == "bytes" else 1
+            most = depth(per_second(rate, per, cost), state["watermark_ms"], state["capacity"])
+            limit = min(values["limit"] or state["capacity"], most)
+            if state["limit"] != limit:
+                raise Violation(f"the queue's limit is {state['limit']}, not {limit}")
 
     # What may happen.
 
@@ -386,13 +446,16 @@ class World:
 
     def _do_reset(self, ms: int) -> None:
         self.witness.interrupted = True
-        self.device.power_off()
+        self._board.power_off()
+        self._powered = False
+        self._last_pulse = -1
         self._settings.forget()
         self._after(ms, self._power_on)
 
     def _power_on(self) -> None:
-        if self.device.program is None:
-            self.device.power_on()
+        if not self._powered:
+            self._powered = True
+            self._board.power_on()
 
     def _do_unplug(self, ms: int) -> None:
         if not self._plugged:
@@ -416,18 +479,18 @@ class World:
         way.stalled_until = max(way.stalled_until, self.now + ms)
 
     def _do_stuck(self, ms: int) -> None:
-        self.device.line.stuck = True
+        self._board.set_stuck(True)
         self._after(ms, self._unstick)
 
     def _unstick(self) -> None:
-        self.device.line.stuck = False
+        self._board.set_stuck(False)
 
     def _do_sink(self, mode: str, ms: int, span_ms: int) -> None:
-        self.device.uart.mode, self.device.uart.ms = mode, ms
+        self._board.set_uart(mode, ms)
         self._after(span_ms, self._mend_sink)
 
     def _mend_sink(self) -> None:
-        self.device.uart.mode = TAKE
+        self._board.set_uart(TAKE, 0)
 
     def _do_set(self, pairs: str) -> None:
         self._settings.add(pairs)
@@ -437,12 +500,17 @@ class World:
             self._fleet.set_watermark(ms)
 
     def _do_grant(self, guaranteed: int, extra: int, lease_ms: int) -> None:
-        if self._fleet is not None:
-            self._fleet.grant(guaranteed, extra, lease_ms)
+        if self._fleet is None:
+            return
+        # A grant that is on its way, and one that is late, may be in force as soon as it is sent.
+        until = self._fleet.grant(guaranteed, extra, lease_ms)
+        if until is not None:
+            self._guaranteed.append(guaranteed)
+            self._grants.append((guaranteed + extra, until - self._scenario.tick))
 
     def _do_pulses(self, n: int) -> None:
         for _ in range(n):
-            self.device.pulse()
+            self._board.pulse()
 
     def _become_calm(self) -> None:
         """From now on nothing fails."""
@@ -460,8 +528,8 @@ class World:
         self._plug()
         self._later.clear()
         self._resume()
-
-    _calm_from = 0
+        self._settings.calm = True
+        self._settings.add("")  # says what is in force
 
 
 def _never_ends(number: int, frame: object) -> None:

@@ -1,0 +1,367 @@
+"""Realistic mistakes, each of which the simulator has to find.
+
+The list was written before the simulator was tuned on it. `seed` is the first seed that finds it.
+A defect is planted by changing a module's source before it is imported.
+"""
+
+from typing import NamedTuple
+
+
+class Defect(NamedTuple):
+    """One mistake: in `module`, `old`, which stands there once, becomes `new`."""
+
+    name: str
+    module: str
+    old: str
+    new: str
+    seed: int | None = None
+
+
+DEFECTS = [
+    # Rows 1 to 7 and 20 of what was found by hand, as far as today's code can have them.
+    Defect(
+        "the records of the feed before count as the new one's",
+        "sluice.link.session",
+        "        self._foreign = self._waiting\n",
+        "        self._foreign = 0\n",
+    ),
+    Defect(
+        "a run without a delivery is told as long as there is room for none",
+        "sluice.link.session",
+        "        if self._run != self._told:\n            self._tell_run()\n        if self._probe",
+        "        while self._run != self._told or self._unconfirmed == 4:\n"
+        "            self._tell_run()\n        if self._probe",
+    ),
+    Defect(
+        "a delivery has the number of the record that was shed before it",
+        "sluice.link.session",
+        "self._put_head(self._done, granted)",
+        "self._put_head(self._done - self._run, granted)",
+    ),
+    Defect(
+        "a full window counts as a failed attempt",
+        "sluice.flow.pipeline",
+        "        if self._room() <= 0:\n            return self._stalled(n)\n",
+        "",
+    ),
+    Defect(
+        "a full window counts as a failed attempt, of several",
+        "sluice.flow.pipeline",
+        "        if n <= 0:\n            return 0\n",
+        "        n = max(n, 1)\n",
+    ),
+    Defect(
+        "the record in the pipeline's copy is not of the feed before",
+        "sluice.link.session",
+        "        self._foreign = self._waiting\n",
+        "        self._foreign = len(self._ring)\n",
+    ),
+    Defect(
+        "an idle time counts as a round trip",
+        "sluice.link.session",
+        "            self._probe = -1\n            self._rtt = 0\n",
+        "            pass\n",
+    ),
+    Defect(
+        "a negative difference of ticks is a round trip",
+        "sluice.link.session",
+        "rtt if 0 <= rtt <= self._longest_rtt else 0",
+        "rtt",
+    ),
+    Defect(
+        "a lowered limit refuses what was promised",
+        "sluice.link.session",
+        "len(ring) == ring.capacity:",
+        "len(ring) >= ring.limit:",
+    ),
+    # The board's link.
+    Defect(
+        "a record that came twice is taken twice",
+        "sluice.link.session",
+        "        elif ahead:\n",
+        "        elif ahead == 0xFFFFFF + 1:\n",
+    ),
+    Defect(
+        "a late confirmation is taken for a new one",
+        "sluice.link.session",
+        "        if n >= _SEQ_HALF:\n            return  # said before\n",
+        "",
+    ),
+    Defect(
+        "a confirmed run leaves its delivery behind",
+        "sluice.link.session",
+        "            n -= run + 1\n",
+        "            n -= run or 1\n",
+    ),
+    Defect(
+        "each hello begins a session",
+        "sluice.link.session",
+        "        if session != self._session:\n            self._begin(session)",
+        "        if session:\n            self._begin(session)",
+    ),
+    Defect(
+        "a new session keeps the deliveries of the one before",
+        "sluice.link.session",
+        "        self._unconfirmed = self._done = 0\n        self._run",
+        "        self._run",
+    ),
+    Defect(
+        "credit is given for the slots of the feed before",
+        "sluice.link.session",
+        "        capacity = ring.limit - self._foreign\n",
+        "        capacity = ring.limit\n",
+    ),
+    Defect(
+        "a full window keeps one delivery more",
+        "sluice.link.session",
+        "        if self._unconfirmed == len(self._kept):\n            return False\n",
+        "",
+    ),
+    Defect(
+        "a varint of 128 has one byte",
+        "sluice.link.session",
+        "        while value > 127:\n",
+        "        while value > 128:\n",
+    ),
+    Defect(
+        "a confirmation of the session before counts",
+        "sluice.link.session",
+        "self._session and self._seq_at(2) == self._session",
+        "self._session",
+    ),
+    Defect(
+        "what is asked for again begins behind the oldest",
+        "sluice.link.session",
+        "        self._repeat_at = self._repeat_from = 0\n        self._repeats = n",
+        "        self._repeat_at = 2\n        self._repeat_from = 1\n        self._repeats = n",
+    ),
+    Defect(
+        "how a run ended is forgotten when it is repeated",
+        "sluice.link.session",
+        "            self._send_run(self._repeat_from, n, how)\n",
+        "            self._send_run(self._repeat_from, n, 0)\n",
+    ),
+    Defect(
+        "acknowledgements of what left last wait for more",
+        "sluice.program.program",
+        "self._ack_every if busy else 1, self._ack_within",
+        "self._ack_every, 1 << 29",
+    ),
+    # The pipeline.
+    Defect(
+        "one token too many is given back",
+        "sluice.flow.pipeline",
+        "self._bucket.cancel(granted - self._attempts)",
+        "self._bucket.cancel(granted - self._attempts + 1)",
+    ),
+    Defect(
+        "nobody is told of a record that is given up",
+        "sluice.flow.pipeline",
+        "        self._stats.fail()\n        self._drop(GIVEN_UP)\n",
+        "        self._stats.fail()\n        self._ring.release()\n        self._failures = 0\n",
+    ),
+    Defect(
+        "nobody is told of what was overwritten",
+        "sluice.flow.pipeline",
+        "        ended(OVERWRITTEN, self._overwritten - before)\n",
+        "        pass\n",
+    ),
+    Defect(
+        "a step that ends early leaves the record that it sent",
+        "sluice.flow.pipeline",
+        "            if not self._in_time():\n                break\n        return",
+        "            if not self._in_time():\n                return granted - 1\n        return",
+    ),
+    Defect(
+        "a refused record is left out",
+        "sluice.flow.pipeline",
+        "        self._wait = self._backoff()\n        return 0\n",
+        "        self._wait = self._backoff()\n        self._ring.release()\n        return 0\n",
+    ),
+    Defect(
+        "each record costs one byte",
+        "sluice.flow.pipeline",
+        "cost = n if self._by_bytes else 1",
+        "cost = 1",
+    ),
+    Defect(
+        "a wait goes on after a change of the rate",
+        "sluice.flow.pipeline",
+        "        self._wait = 0\n\n    def lag",
+        "        pass\n\n    def lag",
+    ),
+    # Frames.
+    Defect(
+        "the board does not look at a frame's checksum",
+        "sluice.link.frames",
+        "if crc16(frame, 1, n) == frame[n] | frame[n + 1] << 8:",
+        "if n:",
+    ),
+    Defect(
+        "the host does not look at a frame's checksum",
+        "sluice_tools.serial.frames",
+        'crc == crc_hqx(content, 0xFFFF).to_bytes(2, "little")',
+        "crc",
+    ),
+    Defect(
+        "a frame without an end swallows the next ones",
+        "sluice.link.frames",
+        "        self._in_frame = False\n        self._fill = 0\n        stop",
+        "        stop",
+    ),
+    # The board's program.
+    Defect(
+        "a board that has nothing to do makes no progress",
+        "sluice.program.program",
+        "return moved > 0 or self.pipeline.wait_ticks() != 0",
+        "return moved > 0",
+    ),
+    Defect(
+        "a new limit passes the watermark",
+        "sluice.program.controls",
+        "        self._own_limit = self.ring.limit\n        self._keep_below_watermark()\n",
+        "        self._own_limit = self.ring.limit\n",
+    ),
+    Defect(
+        "a lifted watermark leaves its limit",
+        "sluice.program.controls",
+        "        ring.adapt_limit(most if most < own else own)\n",
+        "        ring.adapt_limit(min(most, own, ring.limit))\n",
+    ),
+    Defect(
+        "a rolled back change stays in force",
+        "sluice.program.settings",
+        "        self._adopt(self._before, changed)\n        self._config = self._before\n",
+        "        self._config = self._before\n",
+    ),
+    Defect(
+        "a change is confirmed and not made",
+        "sluice.program.settings",
+        "        if changed:\n            self._adopt(config, changed)\n        if keeps:",
+        "        if keeps:",
+    ),
+    Defect(
+        "a request that is sent again is another one",
+        "sluice.program.settings",
+        "            if not self._audit.knows(request):\n",
+        "            if request:\n",
+    ),
+    Defect(
+        "an extra has no end",
+        "sluice.program.share",
+        "        if self.extra and _ticks_diff(self._until, now) <= 0:\n",
+        "        if self.extra and _ticks_diff(self._until, now) <= -5000:\n",
+    ),
+    Defect(
+        "an older grant replaces a newer one",
+        "sluice.program.share",
+        "        if number <= self.number or ",
+        "        if ",
+    ),
+    Defect(
+        "a watermark is reported and not in force",
+        "sluice.program.member",
+        "            self._set_watermark(self.watermark_ms)\n",
+        "",
+    ),
+    # The bucket.
+    Defect(
+        "several tokens cost as much as one",
+        "sluice.limit.bucket",
+        "        self.debt = debt + n * den\n",
+        "        self.debt = debt + den\n",
+    ),
+    # The host's session.
+    Defect(
+        "nothing goes out again after a gap",
+        "sluice_tools.serial.window",
+        "        self._resend_from = number\n        self._gap_at",
+        "        self._gap_at",
+    ),
+    Defect(
+        "a late acknowledgement is taken for a new one",
+        "sluice_tools.serial.session",
+        "        if until < window.first:\n            return []  # late\n",
+        "",
+    ),
+    Defect(
+        "a delivery that came twice counts twice",
+        "sluice_tools.serial.ledger",
+        "        if record.returned:\n            self.delivered_again += 1\n",
+        "        if record.returned and number < 0:\n            self.delivered_again += 1\n",
+    ),
+    Defect(
+        "it is forgotten that the sink did not take a record",
+        "sluice_tools.serial.ledger",
+        "                record.not_taken = how\n",
+        "",
+    ),
+    Defect(
+        "the board is told that it may forget what has not come",
+        "sluice_tools.serial.session",
+        "self.first_seq, self.confirmed_seq)",
+        "self.first_seq, self.next_seq)",
+    ),
+    Defect(
+        "a delivery counts as come when a later one has",
+        "sluice_tools.serial.ledger",
+        "return record is not None and record.returned",
+        "return record is not None and (record.returned or self._newest > number)",
+    ),
+    Defect(
+        "deliveries after a reset are compared with those before",
+        "sluice_tools.serial.ledger",
+        "            and last.boot == record.boot\n",
+        "",
+    ),
+    Defect(
+        "a hello's timeout never grows",
+        "sluice_tools.serial.roundtrip",
+        "        if self.timeout_s < MOST_S:\n            self._doubled += 1\n",
+        "        pass\n",
+    ),
+    Defect(
+        "a hello that was late is no measure of the line",
+        "sluice_tools.serial.session",
+        "                    self._measured(late_s, now)\n",
+        "",
+    ),
+    Defect(
+        "an answer to the feed before ends this one",
+        "sluice_tools.serial.session",
+        "            if self._settled_at <= now:\n                raise self._lose(_ANOTHER)\n"
+        "            self._suspected = True\n",
+        "            raise self._lose(_ANOTHER)\n",
+    ),
+    Defect(
+        "more records are under way than the board has room for",
+        "sluice_tools.serial.window",
+        "return max(0, self.allowed - len(self.records))",
+        "return max(0, self.allowed + 1 - len(self.records))",
+    ),
+    # Feed and bookmark.
+    Defect(
+        "a feed that has nothing to send gives up the board",
+        "sluice_tools.board.feed.feed",
+        "        if answered and self._session.deadline == _NEVER:\n",
+        "        if not answered and self._session.deadline == _NEVER:\n",
+    ),
+    Defect(
+        "a feed that was suspended gives up the board",
+        "sluice_tools.board.feed.feed",
+        "        self._heard_at = now\n\n    def over",
+        "        pass\n\n    def over",
+    ),
+    Defect(
+        "a bookmark is a record ahead",
+        "sluice_tools.board.feed.bookmark",
+        "        self.acknowledged += records\n",
+        "        self.acknowledged += records + (self.acknowledged == 0 < records)\n",
+    ),
+    Defect(
+        "what an old line left unfinished is part of the new one",
+        "sluice_tools.board.feed.feed",
+        "            self._reader = LineReader()\n        self._connected",
+        "        self._connected",
+    ),
+]
