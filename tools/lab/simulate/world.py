@@ -133,6 +133,7 @@ class World:
         self._settings = Settings(scenario.config)
         self._fleet: GatewayProgram | None = None
         self._feed: FeedProgram | None = None
+        self._told = 0  # records of which hosts that were killed were told that they were not taken
         self._grants: list[tuple[int, int]] = []  # rates, and until when, by the board's clock
         self._guaranteed: list[int] = []
         self._history: deque[str] = deque(maxlen=_SHOWN)
@@ -400,6 +401,9 @@ class World:
         witness = self.witness
         if witness.acknowledged != len(witness.payloads):
             raise Violation(f"{witness.acknowledged} of {len(witness.payloads)} are acknowledged")
+        sender = self._feed or self._fleet
+        assert sender is not None
+        witness.settle(str(self._scenario.config["sink"]), self._told + sender.told)
         if self._feed is not None:
             self._feed.settle()
 
@@ -439,9 +443,11 @@ class World:
     def _do_kill(self, ms: int) -> None:
         self.witness.interrupted = True
         if self._feed is not None:
+            self._told += self._feed.told
             self._feed.close()
             self._feed = None
         elif self._scenario.host == "gateway" and self._fleet is not None:
+            self._told += self._fleet.told
             self._fleet = None
         else:
             return
