@@ -63,10 +63,10 @@ DEFECTS = [
         "            pass\n",
     ),
     Defect(
-        "a negative difference of ticks is a round trip",
+        "the link has room for more deliveries than it keeps",
         "sluice.link.session",
-        "rtt if 0 <= rtt <= self._longest_rtt else 0",
-        "rtt",
+        "return self._foreign + kept - self._unconfirmed if kept",
+        "return self._foreign + kept + 1 - self._unconfirmed if kept",
     ),
     Defect(
         "a lowered limit refuses what was promised",

@@ -54,6 +54,7 @@ class _Followed:
     """A session's records by their place in the log: whoever is acknowledged, the witness knows."""
 
     def __init__(self, session: Session, first: int, witness: Witness, sink: str) -> None:
+        self._told_before = witness.told_before
         self.session = session
         self._next = first  # the place of the oldest record under way
         self._seen = 0  # records sent
@@ -87,6 +88,7 @@ class _Followed:
             self._witness.acknowledge(self._next, record, self._sink)
             self.delivered += record.tick is not None
             self._next += 1
+        self._witness.check_told(self._told_before + self.told)
 
 
 class FeedProgram:
@@ -126,6 +128,8 @@ class FeedProgram:
         self._now = now
         self.feed.receive(data, now)
         self._followed.look()
+        if self._quick and self.session._window.limited:
+            raise Violation("the window is halved on a quick line")
 
     def poll(self, now: float) -> bytes:
         self._now = now
@@ -150,8 +154,6 @@ class FeedProgram:
     def settle(self) -> None:
         """All is acknowledged. Violation: the feed has not counted right."""
         session, delivered = self.session, self._followed.delivered
-        if self._quick and session._window.limited:
-            raise Violation("the window is halved on a quick line")
         if self._whole and session.refused:
             raise Violation(f"a whole line has brought what was refused: {session.refused}")
         if session.delivered != delivered:

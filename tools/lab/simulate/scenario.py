@@ -114,8 +114,8 @@ def _draw_config(chance: random.Random) -> dict[str, object]:
     values: dict[str, object] = {"source": "link", "sink": chance.choice(["link", "uart", "null"])}
     if chance.random() < 0.05:
         values["source"] = chance.choice(["timer", "pin"])
-    for name, drawn in chance.choice(_THEMES).items():
-        values[name] = chance.choice(drawn)
+    for name, theme in chance.choice(_THEMES).items():
+        values[name] = chance.choice(theme)
     share = chance.choice([0.02, 0.1, 0.4])
     for name in _VALUES:
         if chance.random() < share:
@@ -202,10 +202,11 @@ def _draw_records(
     records = []
     at = 0
     gap = chance.choice([0, 1, 10, 100])
+    pauses = chance.choice([0, 0, 0.03, 0.1])
     sizes = sorted({1, size_most, chance.randint(1, size_most)})
     for _ in range(chance.choice([0, 1, 5, 40, 120, 300])):
-        if chance.random() < 0.1:
-            at += chance.choice([0, 0, 200, 2000])
+        if chance.random() < pauses:
+            at += chance.choice([200, 700, 2000])
         at += int(chance.expovariate(1 / gap)) if gap else 0
         records.append((at, chance.choice(sizes)))
     if records and chance.random() < 0.1:
@@ -226,6 +227,11 @@ def _draw_faults(chance: random.Random, clean: bool) -> Faults:
 
 def _draw_events(chance: random.Random, config: dict[str, object], calm_ms: int) -> list[Event]:
     events = []
+    if config["sink"] == "uart" and chance.random() < 0.3:
+        # The sink takes nothing while its feed is killed and resumed.
+        begin = chance.randrange(calm_ms)
+        events.append(Event(begin, "sink", (device.REFUSE, 1, 3000)))
+        events.append(Event(begin + chance.choice([1, 50, 500]), "kill", (1,)))
     kinds = chance.sample(list(_EVENTS), chance.randint(0, 4))
     for what in kinds:
         for _ in range(chance.choice([1, 2, 5])):

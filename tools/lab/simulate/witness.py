@@ -28,8 +28,11 @@ class Witness:
         self.told: set[int] = set()
         """Those of which their sender was told that the sink did not take them."""
         self.taken: dict[int, int] = {}
+        self.told_before = 0
+        """Records of which hosts that were killed were told that the sink did not take them."""
         self.interrupted = False
         """A host was killed, or a board reset: what was not acknowledged may come twice."""
+        self._early = 0  # records that were acknowledged before the UART took them
         self._order = -1  # of the last record that the UART took
         self._by_content = {
             payload: index for index, payload in enumerate(payloads) if len(payload) >= _NUMBERED
@@ -49,6 +52,16 @@ class Witness:
             self.told.add(index)
         elif sink == "link" and record.changed is None:
             raise Violation(f"record {index} is acknowledged, and nobody says what became of it")
+        if sink == "uart" and index not in self.taken:
+            self._early += 1
+
+    def check_told(self, not_taken: int) -> None:
+        """The host was told of so many records that the UART did not take them."""
+        if self._known and self._early > not_taken:
+            raise Violation(
+                f"{self._early} records are acknowledged that the UART has not taken, "
+                f"and the host was told of {not_taken}"
+            )
 
     def take(self, records: Iterable[bytes]) -> None:
         """The UART took these."""

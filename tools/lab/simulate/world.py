@@ -134,7 +134,6 @@ class World:
         self._settings = Settings(scenario.config)
         self._fleet: GatewayProgram | None = None
         self._feed: FeedProgram | None = None
-        self._told = 0  # records of which hosts that were killed were told that they were not taken
         self._grants: list[tuple[int, int]] = []  # rates, and until when, by the board's clock
         self._guaranteed: list[int] = []
         self._history: deque[str] = deque(maxlen=_SHOWN)
@@ -262,6 +261,7 @@ class World:
         if self._may_jump():
             # The host sleeps, too, and wakes a little before.
             self._suspended_until = int(self._next_due_ms()) - _QUIET_MS // 2
+            self._calm_from = self._suspended_until
             self._board.idle_ms = _JUMP_MS
         received = self._to_board.take(self.now)
         ms = self.now - self._board_ms
@@ -364,7 +364,7 @@ class World:
     def _over(self) -> bool:
         if not self._calm:
             return False
-        if self._next_due_ms() <= self.now and (self._overdue() or self._stands()):
+        if self._overdue() or self._stands():
             return True
         if not self._sender_over() or not self._settings.over or not self._watermark_told():
             return False
@@ -404,7 +404,7 @@ class World:
             raise Violation(f"{witness.acknowledged} of {len(witness.payloads)} are acknowledged")
         sender = self._feed or self._fleet
         assert sender is not None
-        witness.settle(str(self._scenario.config["sink"]), self._told + sender.told)
+        witness.settle(str(self._scenario.config["sink"]), witness.told_before + sender.told)
         if self._feed is not None:
             self._feed.settle()
 
@@ -444,11 +444,11 @@ class World:
     def _do_kill(self, ms: int) -> None:
         self.witness.interrupted = True
         if self._feed is not None:
-            self._told += self._feed.told
+            self.witness.told_before += self._feed.told
             self._feed.close()
             self._feed = None
         elif self._scenario.host == "gateway" and self._fleet is not None:
-            self._told += self._fleet.told
+            self.witness.told_before += self._fleet.told
             self._fleet = None
         else:
             return
