@@ -23,7 +23,7 @@ class Told:
         self.tally = Tally()
         self.session = Session(1, 0)
         self.session.poll(0)
-        place = b"\x91\x21\x20\x01\0\0" + bytes(3)
+        place = b"\x91\x22\x20\x01\0\0" + bytes(3)
         self.hear(place + b"\x20" + (1000).to_bytes(3, "little"), 0)
         self.acknowledge(0, 0)
         for payload in self.payloads:
@@ -37,8 +37,8 @@ class Told:
         header = b"\x93" + number.to_bytes(3, "little") + (tick % (1 << 30)).to_bytes(4, "little")
         self.hear(header + self.payloads[number], now)
 
-    def acknowledge(self, processed, now):
-        ack = AckRequest(processed_count=processed, available_capacity=5000)
+    def acknowledge(self, processed, now, **not_taken):
+        ack = AckRequest(processed_count=processed, available_capacity=5000, session=1, **not_taken)
         self.hear(b"\x92" + ack.SerializeToString(), now)
 
     def account(self, interrupted=False, resumed=0):
@@ -103,45 +103,25 @@ def test_a_link_sink_that_delivered_nothing_lost_everything():
 
 
 def test_failures_of_a_silent_sink_are_lost_records():
-    told = Told(5)
-    lines = [
-        "event=stats up_s=3 failed=7",
-        "event=given_up bytes=1",
-        "event=stats up_s=4 failed=9",
-        "event=stats up_s=5 failed=broken",
-        START + "uart",
-        "event=stats up_s=1 failed=1",
-        "text",
-    ]
-    for line in lines:
+    told = Told(9)
+    for line in (START + "uart", "event=stats failed=7 shed=8", "event=given_up bytes=1", "text"):
         told.tally.add_line(line)
-    told.acknowledge(5, 1)
-    account = told.account()
-    assert (account.delivered, account.lost) == (2, 3)
+    told.acknowledge(5, 1, given_up=1)
+    told.acknowledge(8, 1, given_up=2, shed=1, overwritten=3)
+    account = told.account(interrupted=True)
+    assert (account.delivered, account.lost, account.under_way) == (2, 6, 1)
+    assert (account.given_up, account.shed, account.overwritten) == (2, 1, 3)
+    text = account.as_text().splitlines()
+    assert "lost                    6  2 given up, 1 shed, 3 overwritten" in text
 
 
-def test_what_the_board_shed_is_lost_too():
-    told = Told(5)
-    for line in (START + "uart", "event=stats failed=1 shed=1", "event=stats failed=1 shed=2"):
-        told.tally.add_line(line)
-    told.acknowledge(5, 1)
-    account = told.account()
-    assert (account.delivered, account.lost) == (2, 3)
-
-
-def test_a_failure_in_a_damaged_line_is_none():
-    told = Told(2)
-    for failed in ("0", "7", "0", "1", "71", "1", "1"):
-        told.tally.add_line(f"event=stats failed={failed}")
-    told.acknowledge(2, 1)
-    assert told.account().lost == 1
-
-
-def test_failures_are_told_by_lines_when_the_statistics_line_has_not_come():
-    told = Told(2)
-    told.tally.add_line("event=given_up bytes=1")
-    told.acknowledge(2, 1)
-    assert told.account().lost == 1
+def test_what_ended_without_a_delivery_is_lost_and_not_under_way():
+    told = Told(4)
+    told.deliver(0, 1, 0.1)
+    told.hear(b"\x99\x01\0\0\x02\0\0\x04", 0.1)
+    account = told.account(interrupted=True)
+    assert (account.delivered, account.lost, account.under_way) == (1, 2, 1)
+    assert "lost                    2  2 shed" in account.as_text().splitlines()
 
 
 def test_rates_leave_out_the_time_of_a_reset():

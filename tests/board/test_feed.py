@@ -302,6 +302,7 @@ class MadeUpBoard:
     def greet(self, capacity=8):
         """Answers the first HELLO; the sequence number of the first record."""
         hello = self.accept()
+        self._session = int.from_bytes(hello[3:6], "little")
         self._expected = base = int.from_bytes(hello[6:9], "little")
         self._welcome(hello)
         self.acknowledge(base, capacity)
@@ -345,9 +346,14 @@ class MadeUpBoard:
     def print(self, text):
         self._line.sendall(text.encode())
 
-    def acknowledge(self, processed, capacity=8):
-        self._acknowledged = processed, capacity
-        ack = AckRequest(processed_count=processed % (1 << 24), available_capacity=capacity)
+    def acknowledge(self, processed, capacity=8, given_up=0):
+        self._acknowledged = processed, capacity, given_up
+        ack = AckRequest(
+            processed_count=processed % (1 << 24),
+            available_capacity=capacity,
+            given_up=given_up,
+            session=self._session,
+        )
         self.say(b"\x92" + ack.SerializeToString())
 
     def deliver(self, record, tick=0):
@@ -409,21 +415,21 @@ def test_records_that_the_board_gives_up_are_lost(made_up, tmp_path):
     for _ in range(3):
         made_up.hear()
     made_up.print("event=given_up bytes=60\r\nOSError: no modem\r\n")
-    made_up.acknowledge(base + 3)
+    made_up.acknowledge(base + 3, given_up=1)
     status, account, errors = finish(process)
     assert (status, account["counted"]) == (1, "acknowledged")
-    assert (account["delivered"], account["lost"]) == (2, 1)
+    assert (account["delivered"], account["lost"], account["given_up"]) == (2, 1, 1)
     assert errors == "board: OSError: no modem\n"
 
 
 def test_a_board_with_another_version_of_the_link_is_told_in_one_line(made_up, tmp_path):
     process = start_feed(made_up.url, access_log(tmp_path / "log", 3), "--asap", "--json")
     made_up.accept()
-    made_up.say(b"\x91\x22")
+    made_up.say(b"\x91\x23")
     status, account, errors = finish(process)
     assert (status, account) == (1, None)
     assert errors == (
-        f"Error: {made_up.url}: the board speaks version 22 of the link, this sluice version 21: "
+        f"Error: {made_up.url}: the board speaks version 23 of the link, this sluice version 22: "
         "flash the board with this sluice\n"
     )
 
@@ -432,7 +438,7 @@ def test_another_feed_that_takes_the_board_ends_this_one(made_up, tmp_path):
     process = start_feed(made_up.url, access_log(tmp_path / "log", 30), "--asap", "--json")
     made_up.greet(capacity=1)
     made_up.hear()
-    made_up.say(b"\x91\x21\x09\x01\x02\x03\0\0\0" + bytes([64]) + (1000).to_bytes(3, "little"))
+    made_up.say(b"\x91\x22\x09\x01\x02\x03\0\0\0" + bytes([64]) + (1000).to_bytes(3, "little"))
     status, account, errors = finish(process)
     assert (status, account["sent"], account["lost"]) == (1, 1, 1)
     expected = f"Error: {made_up.url}: another program has begun to feed this board\n"

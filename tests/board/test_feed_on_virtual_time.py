@@ -182,7 +182,7 @@ def test_a_feed_that_is_stopped_waits_shortly_and_sends_nothing_more():
 def test_another_program_that_feeds_the_board_ends_it():
     run = answered(b"x")
     run.now += LATE_S
-    content = b"\x91\x21\x09\x01\x02\x03\0\0\0" + bytes([64]) + (1000).to_bytes(3, "little")
+    content = b"\x91\x22\x09\x01\x02\x03\0\0\0" + bytes([64]) + (1000).to_bytes(3, "little")
     with pytest.raises(LinkError, match="another program has begun to feed this board"):
         run.say(frame(content))
 
@@ -195,7 +195,7 @@ def test_a_line_that_has_become_slow_is_told_once():
         sent = contents(run.feed.poll(run.now), from_host=True)
         hellos += [each for each in sent if each[0] == HELLO]
     for hello in hellos[:3]:
-        place = b"\x91\x21" + hello[2:6] + b"\0\0\0"
+        place = b"\x91\x22" + hello[2:6] + b"\0\0\0"
         run.feed.receive(frame(place + bytes([64]) + (1000).to_bytes(3, "little")), run.now)
     (line,) = run.lines
     assert line.startswith("the line is slow: the board's answer took ")

@@ -382,7 +382,7 @@ def links():
     ring = RecordRing(4, 16, REJECT, clock.ticks)
     damaged = bytearray(frame(b"damaged"))
     damaged[4] ^= 1
-    hello = b"\x81\x21\x09\x07\0\0\0\0\0\0\0\0"
+    hello = b"\x81\x22\x09\x07\0\0\0\0\0\0\0\0"
     record = b"\x82\0\0\0" + b"payload"
     view = memoryview(bytearray(16))
     for window in (0, 2):
@@ -416,9 +416,10 @@ def links():
             frame(hello),
             b"",
             frame(b"\x84\x07\0\0\x02\0\0\0"),
+            frame(b"\x81\x22\x09\x08" + b"\0" * 8 + b"\xff" * 9),  # all that can be counted
         ):
             hot("session.Session.poll", link.poll)
-        for how in (2, 1, 4):
+        for how in (2, 1, 4, 8):
             hot("session.Session.ended", lambda: link.ended(how, 1))
             hot("session.Session.acknowledge", lambda: link.acknowledge(1, 1))
     hot("frames.put", lambda: put_integer(frames.sent, 2, SMALL_MAX, 4))

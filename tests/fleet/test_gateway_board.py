@@ -237,7 +237,8 @@ class StreamRig(Rig):
     def open(self):
         (hello,) = self.poll()
         self.welcome(hello)
-        ack = AckRequest(processed_count=int.from_bytes(hello[6:9], "little"), available_capacity=8)
+        session, base = (int.from_bytes(hello[at : at + 3], "little") for at in (3, 6))
+        ack = AckRequest(processed_count=base, available_capacity=8, session=session)
         self.board.receive(frame(b"\x92" + ack.SerializeToString()))
         return hello
 

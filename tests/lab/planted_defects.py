@@ -96,8 +96,8 @@ DEFECTS = [
     Defect(
         "each hello begins a session",
         "sluice.link.session",
-        "        if session != self._session:\n            self._begin(session)",
-        "        if session:\n            self._begin(session)",
+        "        if session != self._session:\n            self._begin(session,",
+        "        if session:\n            self._begin(session,",
     ),
     Defect(
         "a new session keeps the deliveries of the one before",
@@ -299,8 +299,8 @@ DEFECTS = [
     Defect(
         "the board is told that it may forget what has not come",
         "sluice_tools.serial.session",
-        "self.first_seq, self.confirmed_seq)",
-        "self.first_seq, self.next_seq)",
+        "            self.first_seq,\n            self.confirmed_seq,\n",
+        "            self.first_seq,\n            self.next_seq,\n",
     ),
     Defect(
         "a delivery counts as come when a later one has",

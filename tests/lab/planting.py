@@ -3,6 +3,7 @@
 Prints the first seed of that range that finds defect NUMBER of the list, and what it says.
 """
 
+import gc
 import importlib.util
 import logging
 import sys
@@ -53,6 +54,7 @@ def main() -> None:
     from sluice_tools.lab.simulate.world import run
 
     logging.disable(logging.CRITICAL)
+    gc.freeze()
     for seed in range(first, last + 1):
         try:
             run(draw(seed))

@@ -25,6 +25,7 @@ def test_all_examples_are_found():
     assert names == [
         *("HELLO", "WELCOME", "ACK", "RECORD", "DELIVERED", "TAKEN", "ACK", "ENDED"),
         *("PING", "PONG", "WELCOME"),
+        *("ACK", "HELLO"),
         *("SET", "CONFIRM", "REFUSE", "AUDIT", "ENTRY"),
     ]
     assert PAGE.read_text().count(" content  ") == len(EXAMPLES)
@@ -61,11 +62,25 @@ def test_the_worked_example_is_a_session():
     session.send(payload, 3)
     session.receive(unknown, 3)
     assert session.resets == 1
-    assert session.poll(3) == [b"\x81\x21\x21\x56\x34\x12" + bytes(6)]
+    assert session.poll(3) == [b"\x81\x22\x21\x56\x34\x12" + bytes(6)]
+
+
+def test_how_its_records_ended_is_acknowledged_and_told_after_a_reset():
+    _, welcome, first_ack, *_, ack, again = (content for _, content, _ in EXAMPLES[:13])
+    session = Session(session=0x123456, base=0xFFFFFF)
+    session.poll(0)
+    for content in (welcome, first_ack):
+        session.receive(content, 0)
+    for _ in range(7):
+        session.send(b"x", 0)
+    assert len(session.receive(ack, 0.1)) == 7
+    assert (session.given_up, session.shed, session.overwritten) == (1, 5, 0)
+    session.restarted(3)
+    assert session.poll(3) == [again]
 
 
 def test_the_settings_of_the_worked_example_are_what_a_board_says():
-    (change, confirm, refuse, audit, entry) = (c for _, c, _ in EXAMPLES[11:])
+    (change, confirm, refuse, audit, entry) = (c for _, c, _ in EXAMPLES[13:])
     desk = Desk()
     assert desk.hear(change) == (True, [confirm])
     assert desk.hear(b"\x83" + refuse[1:4] + b"who=anna rate=-5") == (True, [refuse])

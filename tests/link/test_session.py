@@ -1,7 +1,18 @@
 """The board's end of the link: sessions, sequence, credit and acknowledgement."""
 
 import pytest
-from session_board import SEQ, Board, ack, hello, record, sent_records, taken, u24, welcome
+from session_board import (
+    SEQ,
+    Board,
+    ack,
+    hello,
+    not_taken,
+    record,
+    sent_records,
+    taken,
+    u24,
+    welcome,
+)
 from wire import to_board
 
 from sluice.flow.pipeline import GIVEN_UP, OVERWRITTEN, SHED, TAKEN
@@ -127,6 +138,8 @@ MALFORMED = [
     hello()[:-1],
     hello() + b"x",
     hello(session=0),
+    hello() + bytes(8),
+    hello() + bytes(10),
     b"\x82\0\0\0",
     b"\x84",
     taken(0)[:-1],
@@ -150,10 +163,10 @@ def test_unknown_frames_are_counted_and_change_nothing(content):
     assert (board.link.malformed, board.link.unknown, len(board.ring)) == (0, 1, 0)
 
 
-@pytest.mark.parametrize("content", [b"\x81", b"\x81\x1f", b"\x81\x22" + hello()[2:]])
+@pytest.mark.parametrize("content", [b"\x81", b"\x81\x1f", b"\x81\x23" + hello()[2:]])
 def test_a_hello_of_another_version_is_told_the_boards(content):
     board = Board()
-    assert board.hear(content) == [b"\x91\x21"]
+    assert board.hear(content) == [b"\x91\x22"]
     assert (board.link.versions, board.link.malformed) == (1, 0)
     assert board.hear(record(0))[0][3:6] == u24(0)
 
@@ -291,6 +304,53 @@ def test_records_of_the_session_before_are_not_kept():
     board.hear(hello(7, 5), record(5), record(6), hello(8, 0), record(0), record(1))
     assert board.deliver(3) == [delivery(-2), delivery(-1), delivery(0)]
     assert board.hear(taken(0, 3, session=8)) == [delivery(0)]
+
+
+def ends(board):
+    board.link.acknowledge(1, 0)
+    return [not_taken(content) for content in board.answers()]
+
+
+def test_an_acknowledgement_counts_what_the_sink_did_not_take():
+    board = Board(slots=8)
+    board.hear(hello(7, SEQ - 1), *[record(SEQ - 1 + n) for n in range(7)])
+    board.release(2, SHED)
+    assert ends(board) == [(7, 1, 0, 2, 0)]
+    board.release(1, TAKEN)
+    board.release(1, GIVEN_UP)
+    board.release(1, OVERWRITTEN)
+    assert ends(board) == [(7, 4, 1, 2, 1)]
+    board.ring.release()
+    board.ring.release()
+    board.link.ended(OVERWRITTEN, 2)
+    assert ends(board) == [(7, 6, 1, 2, 3)]
+    again = board.hear(hello(7, 6, not_taken=(9, 9, 9)))
+    assert not_taken(again[1]) == (7, 6, 1, 2, 3), "the session in force"
+
+
+def test_a_new_session_counts_on_from_what_the_host_knows():
+    board = Board()
+    board.hear(hello(7, 0), record(0), record(1), record(2))
+    board.release(1, SHED)
+    assert not_taken(board.hear(hello(8, 50))[1]) == (8, 50, 0, 0, 0)
+    board.hear(record(50))
+    board.link.ended(GIVEN_UP, 1)  # of the session before,
+    assert ends(board) == [(8, 50, 0, 0, 0)]
+    board.link.ended(GIVEN_UP, 2)  # and its last
+    assert ends(board) == [(8, 51, 1, 0, 0)]
+    most = SEQ - 1
+    assert not_taken(board.hear(hello(9, 60, not_taken=(1, 2, most)))[1]) == (9, 60, 1, 2, most)
+    board.hear(record(60), record(61))
+    board.link.ended(OVERWRITTEN, 2)
+    assert ends(board) == [(9, 62, 1, 2, 1)]
+
+
+def test_with_a_window_an_acknowledgement_counts_nothing():
+    board = sent_records(0, 3)
+    board.release(3, SHED)
+    board.turn()
+    board.hear(taken(3))
+    assert ends(board) == [(7, 3, 0, 0, 0)]
 
 
 def test_a_record_that_is_given_up_or_shed_is_delivered_empty():

@@ -18,7 +18,7 @@ def test_an_acknowledgement_is_encoded_as_protobuf_does(processed):
     for limit in (1, 126, 127, 128, 255, 300):
         board.ring.set_limit(limit)
         sent = board.hear(hello(session=limit, base=processed))[1]
-        message = AckRequest(processed_count=processed, available_capacity=limit)
+        message = AckRequest(processed_count=processed, available_capacity=limit, session=limit)
         assert sent == b"\x92" + message.SerializeToString(deterministic=True)
 
 

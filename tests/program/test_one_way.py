@@ -1,18 +1,23 @@
 """Each record's end is told once: the program, the pipeline and the link joined to a real host."""
 
+import io
+import random
+
 import pytest
 from board_twin import start
 from joined_board import Joined
 from wire import contents
 from wire import to_board as frame
 
+from sluice_tools.board.feed.account import Tally
+from sluice_tools.board.feed.arrivals import read_lines
 from sluice_tools.serial.ack_pb2 import AckRequest
-from sluice_tools.serial.session import Session
-from sluice_tools.serial.window import SHED
+from sluice_tools.serial.session import ACK, Session
+from sluice_tools.serial.window import SEQ_PERIOD, SHED
 
 
 def hello(session, base):
-    return frame(b"\x81\x21\x09" + b"".join(n.to_bytes(3, "little") for n in (session, base, base)))
+    return frame(b"\x81\x22\x09" + b"".join(n.to_bytes(3, "little") for n in (session, base, base)))
 
 
 def record(seq, payload):
@@ -118,6 +123,58 @@ def test_the_record_that_an_overwriting_pipeline_holds_belongs_to_the_old_sessio
         program.turn()
         rig.clock.advance(1)
     assert acknowledged(rig)[-1] == 201
+
+
+class PickyUart:
+    """Takes each record but every seventh; `taken` and `tried` have their numbers."""
+
+    def __init__(self):
+        self.taken = []
+        self.tried = []
+
+    def write(self, record, n):
+        number = int(bytes(record[:n]))
+        self.tried.append(number)
+        if number % 7 == 3:
+            return 0
+        self.taken.append(number)
+        return n
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("overflow", ["reject", "overwrite"])
+@pytest.mark.parametrize("control", [None, "codel"])
+def test_the_account_of_a_feed_to_a_uart_is_what_the_uart_took(rig, seed, overflow, control):
+    """Acknowledgements are lost, and the board is reset three times and forgets what it holds."""
+    uart = rig.uart = PickyUart()
+    chance = random.Random(seed)
+    values = {"rate": 500, "tries": 2, "slots": 32, "overflow": overflow, "control": control}
+    codel = {} if control is None else {"target_ms": 20, "interval_ms": 40}
+    board = Joined(rig, Session(7, SEQ_PERIOD - 9), delay_ms=5, sink="uart", **values, **codel)
+    board.loses = lambda content: content[0] == ACK and chance.random() < 0.7
+    lines = b"".join(b"%d\n" % number for number in range(800))
+    arrivals = read_lines(io.BytesIO(lines))
+    board.waiting.extend(arrival.payload for arrival in arrivals)
+    taken, given_up, shed = 0, 0, 0
+    for part in range(4):
+        before = len(board.finished)
+        board.run(chance.randrange(300, 700) if part < 3 else 20_000)
+        acknowledged = range(before, len(board.finished))
+        taken += len(set(uart.taken).intersection(acknowledged))
+        given_up += sum(uart.tried.count(n) == 2 for n in acknowledged if n % 7 == 3)
+        shed += len(set(acknowledged).difference(uart.tried))
+        uart.taken.clear()
+        uart.tried.clear()
+        if part < 3:
+            board.reset()
+    tally = Tally()
+    tally.add_acknowledged(board.finished, 1000)
+    account = tally.account(arrivals, board.session, 0, 0, False)
+    assert (account.counted, account.sent) == ("acknowledged", 800)
+    assert (account.delivered, account.lost) == (taken, 800 - taken)
+    assert (account.given_up, account.shed, account.overwritten) == (given_up, shed, 0)
+    assert given_up > 20 and (shed > 0) == (control is not None)
+    assert [int(record.payload) for record in board.finished] == list(range(800))
 
 
 @pytest.mark.parametrize("delay_ms", [40, 100])

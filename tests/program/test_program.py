@@ -38,7 +38,7 @@ def stats(line):
     return dict(pair.split("=", 1) for pair in line.split())
 
 
-HELLO = frame(b"\x81\x21\x09\x07\0\0\0\0\0\0\0\0")
+HELLO = frame(b"\x81\x22\x09\x07\0\0\0\0\0\0\0\0")
 
 
 def take_all(board):

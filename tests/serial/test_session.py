@@ -20,7 +20,7 @@ from sluice_tools.serial.session import (
     SessionState,
     new_session,
 )
-from sluice_tools.serial.window import GIVEN_UP, SEQ_PERIOD, SHED
+from sluice_tools.serial.window import GIVEN_UP, OVERWRITTEN, SEQ_PERIOD, SHED
 
 SESSION = 7
 HELLO_1 = 0x20  # the number of a session's first hello
@@ -30,9 +30,10 @@ def u24(value):
     return (value % SEQ_PERIOD).to_bytes(3, "little")
 
 
-def hello(base, taken=None, number=HELLO_1, session=SESSION):
+def hello(base, taken=None, number=HELLO_1, session=SESSION, not_taken=()):
     taken = base if taken is None else taken
-    return bytes([0x81, 0x21, number]) + u24(session) + u24(base) + u24(taken)
+    counts = b"".join(map(u24, not_taken))
+    return bytes([0x81, 0x22, number]) + u24(session) + u24(base) + u24(taken) + counts
 
 
 def taken(seq, missing=0):
@@ -44,13 +45,17 @@ def record(seq, payload):
 
 
 def welcome(expected, session=SESSION, size=16, per_second=1000, number=HELLO_1):
-    place = bytes([0x91, 0x21, number]) + u24(session) + u24(expected)
+    place = bytes([0x91, 0x22, number]) + u24(session) + u24(expected)
     return place + bytes([size]) + u24(per_second)
 
 
-def ack(processed, capacity=4, rtt_ms=0):
+def ack(processed, capacity=4, rtt_ms=0, session=SESSION, **not_taken):
     message = AckRequest(
-        processed_count=processed % SEQ_PERIOD, available_capacity=capacity, rtt_ms=rtt_ms
+        processed_count=processed % SEQ_PERIOD,
+        available_capacity=capacity,
+        rtt_ms=rtt_ms,
+        session=session,
+        **not_taken,
     )
     return b"\x92" + message.SerializeToString()
 
@@ -439,6 +444,51 @@ def test_a_run_that_ended_without_a_delivery_is_one_frame_and_progress_once(base
     assert session.confirmed_seq == (base + 4) % SEQ_PERIOD
 
 
+def counts(session):
+    return session.given_up, session.shed, session.overwritten
+
+
+def test_what_the_sink_did_not_take_is_counted_by_acknowledgements_that_are_new():
+    session = begun()
+    send_all(session, [b"a", b"b", b"c", b"d"])
+    session.receive(ack(0, shed=1), 0.1)
+    assert counts(session) == (0, 0, 0)
+    session.receive(ack(3, given_up=1, overwritten=2), 0.1)
+    session.receive(ack(2, shed=1), 0.1)
+    session.receive(ack(3, shed=3), 0.1)
+    session.receive(ack(4, shed=4, session=SESSION + 1), 0.1)
+    assert counts(session) == (1, 0, 2)
+
+
+def test_after_a_reset_the_board_is_told_the_counts_of_what_is_acknowledged():
+    session = begun()
+    send_all(session, [b"a", b"b", b"c"])
+    session.receive(ack(2, given_up=1, shed=1), 0.1)
+    session.receive(welcome(0, session=0), 0.2)
+    assert session.poll(0.2) == [hello(2, number=HELLO_1 + 1, not_taken=(1, 1, 0))]
+
+
+def test_counts_go_on_beyond_their_period():
+    session = begun()
+    send_all(session, [b"a", b"b", b"c", b"d"])
+    half = SEQ_PERIOD // 2
+    for until, count in ((1, half - 1), (2, SEQ_PERIOD - 2), (3, 5)):
+        session.receive(ack(until, shed=count), 0.1)
+    assert session.shed == SEQ_PERIOD + 5
+    session.receive(welcome(0, session=0), 0.2)
+    assert session.poll(0.2) == [hello(3, number=HELLO_1 + 1, not_taken=(0, 5, 0))]
+
+
+def test_runs_that_ended_without_a_delivery_are_counted_once_each():
+    session = begun()
+    send_all(session, [b"a", b"b", b"c", b"d"])
+    session.receive(ended(0, 2, SHED), 0.1)
+    session.receive(ended(0, 3, SHED | GIVEN_UP), 0.1)
+    session.receive(ended(3, 9, OVERWRITTEN), 0.1)
+    session.receive(ack(4), 0.1)
+    assert counts(session) == (1, 2, 1)
+
+
 @pytest.mark.parametrize("base", [0, 100])
 def test_records_of_an_earlier_session_are_none_of_ours(base):
     session = begun(base)
@@ -458,7 +508,7 @@ def test_a_reset_between_a_hello_and_its_answer():
     assert anew == hello(1, number=HELLO_1 + 2, session=SESSION + 1)
     session.receive(welcome(0, number=HELLO_1 + 1), 1)
     session.receive(welcome(1, session=SESSION + 1, number=HELLO_1 + 2), 1)
-    session.receive(ack(1), 1)
+    session.receive(ack(1, session=SESSION + 1), 1)
     assert session.poll(1)[-2:] == [record(1, b"b"), record(2, b"c")]
     assert session.resets == 1
 
@@ -489,8 +539,8 @@ def test_a_gap_that_was_told_late_is_none():
         ("type", b"\x55"),
         ("version", b"\x91"),
         ("version", b"\x91abc"),
-        ("version", b"\x91\x22" + welcome(0)[2:]),
-        ("length", b"\x91\x21"),
+        ("version", b"\x91\x23" + welcome(0)[2:]),
+        ("length", b"\x91\x22"),
         ("length", welcome(0) + b"x"),
         ("length", b"\x93\0\0\0\0\0\0"),
         ("length", b"\x97"),
@@ -500,7 +550,8 @@ def test_a_gap_that_was_told_late_is_none():
         ("changed", delivered(0, b"changed")),
         ("content", b"\x92\xff"),
         ("content", ack(2)),
-        ("content", b"\x92" + AckRequest(available_capacity=-1).SerializeToString()),
+        ("content", ack(0, -1)),
+        *[("content", ack(1, **{how: -1})) for how in ("given_up", "shed", "overwritten")],
         ("type", b"\x82\0\0\0ours"),
     ],
 )
@@ -520,11 +571,11 @@ def test_answers_to_other_programs_at_the_port_are_no_damage(kind):
     assert not session.refused
 
 
-@pytest.mark.parametrize("answer", [b"\x91\x1f", b"\x91\x22" + welcome(0)[2:]])
+@pytest.mark.parametrize("answer", [b"\x91\x1f", b"\x91\x23" + welcome(0)[2:]])
 def test_a_board_with_another_version_is_told_in_one_line(answer):
     session = Session(SESSION, 0)
     session.poll(0)
-    with pytest.raises(LinkError, match="speaks version (1f|22) of the link.*21: flash the board"):
+    with pytest.raises(LinkError, match="speaks version (1f|23) of the link.*22: flash the board"):
         session.receive(answer, 0)
 
 

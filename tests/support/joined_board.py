@@ -12,24 +12,35 @@ class Joined:
 
     delay_ms: what the line takes in each direction.  waiting: payloads that are to be sent.
     finished: records that were acknowledged, oldest first.  refused: what the link refused.
+    loses: given the content of a frame from the board; whether the line loses it.
     """
 
     def __init__(self, rig, session, delay_ms=0, **values):
         self.rig = rig
-        self.program = Program(check(values, 1000), rig, rig.line)
-        self.program.start()
-        rig.line.sent.clear()  # that it has started
+        self.loses = lambda content: False
+        self._values = values
         self.waiting = deque()
         self.finished = []
         self.now_ms = 0
         self._delay_ms = delay_ms
         self._to_board = deque()  # (when it arrives, bytes)
         self._to_host = deque()
-        self.join(session)
+        self.session = session
+        self.reset()
 
     def join(self, session):
         """Another host begins to feed the board: nothing of the old one is on the line."""
         self.session = session
+        self._clear_line()
+
+    def reset(self):
+        """The board starts anew and does not say so: nothing is on the line."""
+        self.program = Program(check(self._values, 1000), self.rig, self.rig.line)
+        self.program.start()
+        self.rig.line.incoming.clear()
+        self._clear_line()
+
+    def _clear_line(self):
         self._reader = LineReader()
         self._to_board.clear()
         self._to_host.clear()
@@ -46,7 +57,7 @@ class Joined:
         now = self.now_ms / 1000
         while self._to_host and self._to_host[0][0] <= self.now_ms:
             for item in self._reader.feed(self._to_host.popleft()[1]):
-                if isinstance(item, Frame):
+                if isinstance(item, Frame) and not self.loses(item.content):
                     self.finished += self.session.receive(item.content, now)
         out = self.session.poll(now)
         while self.waiting and self.session.room:

@@ -16,9 +16,11 @@ def u24(value):
     return (value % SEQ).to_bytes(3, "little")
 
 
-def hello(session=7, base=0, taken=None, number=9):
+def hello(session=7, base=0, taken=None, number=9, not_taken=()):
+    """not_taken: how many records before base were given up, shed and overwritten."""
     taken = base if taken is None else taken
-    return bytes([0x81, 0x21, number]) + u24(session) + u24(base) + u24(taken)
+    counts = b"".join(map(u24, not_taken))
+    return bytes([0x81, 0x22, number]) + u24(session) + u24(base) + u24(taken) + counts
 
 
 def taken(seq, missing=0, session=7):
@@ -80,8 +82,16 @@ def ack(content):
     return message.processed_count, message.available_capacity, message.rtt_ms
 
 
+def not_taken(content):
+    """What an ACK says: (session, processed_count, given up, shed, overwritten)."""
+    assert content[0] == 0x92
+    message = AckRequest.FromString(content[1:])
+    counts = message.given_up, message.shed, message.overwritten
+    return message.session, message.processed_count, *counts
+
+
 def welcome(content):
-    assert content[:2] == b"\x91\x21" and len(content) == 13
+    assert content[:2] == b"\x91\x22" and len(content) == 13
     fields = content[3:6], content[6:9], content[9:10], content[10:13]
     return tuple(int.from_bytes(field, "little") for field in fields)
 

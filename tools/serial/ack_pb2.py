@@ -24,13 +24,13 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dsluice_tools/serial/ack.proto\x12\x06sluice\"Q\n\nAckRequest\x12\x17\n\x0fprocessed_count\x18\x01 \x01(\x05\x12\x1a\n\x12\x61vailable_capacity\x18\x02 \x01(\x05\x12\x0e\n\x06rtt_ms\x18\x03 \x01(\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dsluice_tools/serial/ack.proto\x12\x06sluice\"\x97\x01\n\nAckRequest\x12\x17\n\x0fprocessed_count\x18\x01 \x01(\x05\x12\x1a\n\x12\x61vailable_capacity\x18\x02 \x01(\x05\x12\x0e\n\x06rtt_ms\x18\x03 \x01(\x03\x12\x10\n\x08given_up\x18\x04 \x01(\x05\x12\x0c\n\x04shed\x18\x05 \x01(\x05\x12\x13\n\x0boverwritten\x18\x06 \x01(\x05\x12\x0f\n\x07session\x18\x07 \x01(\x05\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'sluice_tools.serial.ack_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_ACKREQUEST']._serialized_start=41
-  _globals['_ACKREQUEST']._serialized_end=122
+  _globals['_ACKREQUEST']._serialized_start=42
+  _globals['_ACKREQUEST']._serialized_end=193
 # @@protoc_insertion_point(module_scope)

@@ -3,6 +3,7 @@
 Numbers are those of `window.Window`.
 """
 
+from collections import Counter
 from enum import Enum, auto
 from itertools import islice
 
@@ -44,6 +45,9 @@ class Ledger:
         self.delivered_again = 0
         self.out_of_order = 0
         """Records that the board granted before one that was sent earlier."""
+        self.not_taken: Counter[int] = Counter()
+        """Records that ended without a delivery, each counted once, by GIVEN_UP, SHED and
+        OVERWRITTEN. A run in which several occurred counts as the first of them."""
         self.resets = 0
         """Resets of the board so far."""
         self.confirmed = window.first
@@ -92,6 +96,7 @@ class Ledger:
             if not record.returned:
                 record.returned = True
                 record.not_taken = how
+                self.not_taken[how & -how] += 1
                 receipt = Receipt.NEW
             elif receipt is Receipt.STRAY:
                 receipt = Receipt.AGAIN

@@ -6,6 +6,7 @@ monotonic clock. docs/link.md is the protocol.
 
 import random
 from collections import Counter, deque
+from collections.abc import Iterable
 from enum import Enum, auto
 
 from google.protobuf.message import DecodeError
@@ -16,9 +17,9 @@ from .ledger import Ledger, Receipt
 from .member import REPORT
 from .roundtrip import Probe, RoundTrip
 from .settings import ANSWERS
-from .window import SEQ_PERIOD, Record, Window
+from .window import GIVEN_UP, OVERWRITTEN, SEQ_PERIOD, SHED, Record, Window, distance
 
-VERSION = 0x21
+VERSION = 0x22
 
 HELLO = 0x81
 RECORD = 0x82
@@ -97,6 +98,8 @@ class Session:
         self._abandoned = session  # the one before, should it have been given up for another
         self._window = Window(base)
         self._ledger = Ledger(self._window, held)
+        self._not_taken: dict[int, int] = dict.fromkeys((GIVEN_UP, SHED, OVERWRITTEN), 0)
+        # so many of those before the window's first, as acknowledgements have said
         self._hello = Probe(_FIRST_HELLO)
         self._hellos_before: deque[Probe] = deque(maxlen=_HELLOS_KEPT)
         self._suspected = False  # another has been answered since the board was heard of
@@ -128,6 +131,19 @@ class Session:
     @property
     def delivered_again(self) -> int:
         return self._ledger.delivered_again
+
+    @property
+    def given_up(self) -> int:
+        """Records that the board gave up, as far as it has said; each counted once."""
+        return self._ended(GIVEN_UP)
+
+    @property
+    def shed(self) -> int:
+        return self._ended(SHED)
+
+    @property
+    def overwritten(self) -> int:
+        return self._ended(OVERWRITTEN)
 
     @property
     def out_of_order(self) -> int:
@@ -245,6 +261,10 @@ class Session:
             self.refused["type"] += 1
         return []
 
+    def _ended(self, how: int) -> int:
+        # Of a sink that is the link frames ENDED tell it, of another one acknowledgements.
+        return self._not_taken[how] + self._ledger.not_taken[how]
+
     def _expects(self) -> bool:
         """Whether the board has to say something: an answer, credit, or the end of a record."""
         return bool(self._window.records) or not self.room
@@ -275,7 +295,13 @@ class Session:
         self._hello.sent(now)
         self._hello_first = self._window.first
         self._ledger.reported()
-        return _hello_content(self._hello.number, self._session, self.first_seq, self.confirmed_seq)
+        return _hello_content(
+            self._hello.number,
+            self._session,
+            self.first_seq,
+            self.confirmed_seq,
+            self._not_taken.values(),
+        )
 
     def _receive_welcome(self, body: bytes, now: float) -> None:
         if not self.answered and body and body[0] != VERSION:
@@ -360,16 +386,20 @@ class Session:
         except DecodeError:
             self.refused["content"] += 1
             return []
-        if not self.answered:
-            return []  # an earlier session's
+        if not self.answered or ack.session != self._session:
+            return []
         until = window.number(ack.processed_count)
-        if until > window.next or ack.available_capacity < 0:
+        not_taken = ack.given_up, ack.shed, ack.overwritten
+        if until > window.next or min(ack.available_capacity, *not_taken) < 0:
             self.refused["content"] += 1
             return []
         if until < window.first:
             return []  # late
         if until > window.first or ack.available_capacity > window.credit:
             self._progress(now)
+        if until > window.first:
+            for how, count in zip(self._not_taken, not_taken, strict=True):
+                self._not_taken[how] += distance(count, self._not_taken[how])
         records = window.acknowledge(until, ack.available_capacity, now)
         window.speed_up((self.round_trip.mean_s or 0) * 1000)
         if not window.limited:  # or it would measure how long a credit is left unused
@@ -430,13 +460,18 @@ def new_session(base: int | None = None, held: bool = False) -> Session:
     while True:
         session = random.randrange(1, SEQ_PERIOD)
         first = random.randrange(SEQ_PERIOD) if base is None else base
-        hello = _hello_content(_FIRST_HELLO, session, first, first)
+        hello = _hello_content(_FIRST_HELLO, session, first, first, ())
         if base is not None or not obeyed_by_a_repl(hello):
             return Session(session, first, held)
 
 
-def _hello_content(number: int, session: int, base: int, taken: int) -> bytes:
-    return bytes([HELLO, VERSION, number]) + _u24(session) + _u24(base) + _u24(taken)
+def _hello_content(
+    number: int, session: int, base: int, taken: int, not_taken: Iterable[int]
+) -> bytes:
+    content = bytes([HELLO, VERSION, number]) + _u24(session) + _u24(base) + _u24(taken)
+    if any(not_taken):  # zeros would be coded by control characters that a REPL obeys
+        content += b"".join(_u24(count % SEQ_PERIOD) for count in not_taken)
+    return content
 
 
 def _record_content(record: Record) -> bytes:

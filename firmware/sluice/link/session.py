@@ -10,7 +10,7 @@ from micropython import const
 
 from sluice.link.frames import OVERHEAD, put, seal
 
-VERSION = const(0x21)
+VERSION = const(0x22)
 
 HELLO = const(0x81)
 RECORD = const(0x82)
@@ -30,6 +30,7 @@ _SMALL_MAX = const((1 << 30) - 1)
 _LONGEST_RTT_S = const(60)
 _MOST_TICKS = const((1 << 29) - 1)
 _SINK_TOOK = const(1)  # TAKEN of sluice.flow.pipeline
+_OTHER_ENDS = const(3)  # GIVEN_UP, SHED and OVERWRITTEN of it: 2, 4 and 8
 _PAYLOAD_AT = const(10)  # of a DELIVERED in its buffer, whose content is from byte 2 on
 
 _ticks_diff = time.ticks_diff
@@ -76,6 +77,9 @@ class Session:
         self._session = 0
         self._expected = 0  # the next sequence number to take
         self._processed = 0  # the sequence number after the last that the sink took
+        # How many of those before it the sink did not take, by how they ended, modulo 2^24, in the
+        # order of _OTHER_ENDS. With a window frames ENDED tell it, and these stay.
+        self._not_taken = array("i", [0] * _OTHER_ENDS)
         self._waiting = 0  # records that were put into the ring and have not ended
         self._foreign = 0  # those of them from before this session
         self._asked_again = False  # the host was told to go back to the expected record
@@ -140,7 +144,8 @@ class Session:
     def ended(self, how: int, n: int) -> None:
         """Count n records that ended, in the ring's order, each once and when it happens. Hot.
 
-        how: as of Pipeline. They are acknowledged soon. With a window those of the
+        how: as of Pipeline. They are acknowledged soon, and those that the sink did
+        not take are counted in the acknowledgement. With a window those of the
         session are acknowledged when the host has confirmed how they ended: the
         delivery if the sink took it (then n is 1, and `deliver` had it just
         before), and a run of the others, which needs no place in the window.
@@ -153,6 +158,9 @@ class Session:
         if n == 0:
             return
         if not self._kept:
+            if how != _SINK_TOOK:
+                at = how >> 2
+                self._not_taken[at] = self._not_taken[at] + n & _SEQ_MASK
             self._leave(n, n)
             return
         self._done += n
@@ -245,12 +253,12 @@ class Session:
             self._refuse_version()
             return
         session = self._seq_at(4)
-        if end != 13 or session == 0:
+        if (end != 13 and end != 22) or session == 0:
             self._count_malformed()
             return
         self._hello = received[3]
         if session != self._session:
-            self._begin(session)
+            self._begin(session, end == 22)
         else:
             self._confirm(self._seq_at(10))
             self._ask_repeats(self._done)
@@ -259,7 +267,10 @@ class Session:
         self._send_welcome()
         self._send_ack()
 
-    def _begin(self, session):
+    def _begin(self, session, counted):
+        # The host says how many it knows of: those from before a reset are among them.
+        for i in range(_OTHER_ENDS):
+            self._not_taken[i] = self._seq_at(13 + 3 * i) if counted else 0
         self._session = session
         self._expected = self._processed = self._seq_at(7)
         self._foreign = self._waiting
@@ -465,6 +476,9 @@ class Session:
         end = self._put_field(3, 0x08, self._processed)
         end = self._put_field(end, 0x10, capacity)
         end = self._put_field(end, 0x18, self._rtt_ms())
+        for i in range(_OTHER_ENDS):
+            end = self._put_field(end, 0x20 + 8 * i, self._not_taken[i])
+        end = self._put_field(end, 0x38, self._session)
         self._frames.send(end)
 
     def _capacity(self):

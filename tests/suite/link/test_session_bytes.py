@@ -3,7 +3,7 @@
 from clock import LAST, Clock
 from line import Line, stuffed
 
-from sluice.flow.pipeline import TAKEN
+from sluice.flow.pipeline import GIVEN_UP, OVERWRITTEN, SHED, TAKEN
 from sluice.link.cobs import decode
 from sluice.link.frames import Frames, seal
 from sluice.link.session import Session
@@ -44,23 +44,23 @@ class Board:
                 contents.append(bytes(buf[1:-2]))
         return contents
 
-    def release(self, n):
+    def release(self, n, how=TAKEN):
         for _ in range(n):
             self.ring.release()
-            self.link.ended(TAKEN, 1)
+            self.link.ended(how, 1)
 
 
-HELLO = b"\x81\x21\x09\x07\0\0\xff\xff\xff\xff\xff\xff"  # number 9, session 7, record 2^24 - 1
+HELLO = b"\x81\x22\x09\x07\0\0\xff\xff\xff\xff\xff\xff"  # number 9, session 7, record 2^24 - 1
 FIRST = b"\x82\xff\xff\xffa"
 SECOND = b"\x82\0\0\0bb"
 THIRD = b"\x82\x01\0\0ccc"
 END = b"\x10\xe8\x03\0"  # of a WELCOME: 16 bytes a record, 1000 ticks a second
-WELCOME = b"\x91\x21\x09\x07\0\0\xff\xff\xff" + END
+WELCOME = b"\x91\x22\x09\x07\0\0\xff\xff\xff" + END
 
 
 def test_hello_is_answered_by_welcome_and_credit():
     board = Board()
-    assert board.hear(HELLO) == [WELCOME, b"\x92\x08\xff\xff\xff\x07\x10\x04"]
+    assert board.hear(HELLO) == [WELCOME, b"\x92\x08\xff\xff\xff\x07\x10\x04\x38\x07"]
 
 
 def test_records_are_acknowledged_when_they_left():
@@ -75,15 +75,25 @@ def test_records_are_acknowledged_when_they_left():
     assert board.said() == []
     board.clock.advance(10)
     board.link.acknowledge(3, 10)
-    assert board.said() == [b"\x92\x08\x01\x10\x04"]
+    assert board.said() == [b"\x92\x08\x01\x10\x04\x38\x07"]
     assert bytes(board.ring.peek()[: board.ring.peek_len()]) == b"ccc"
+
+
+def test_what_the_sink_did_not_take_is_counted_on_from_what_the_host_knows():
+    board = Board()
+    told = board.hear(HELLO + b"\xff\xff\xff\x80\0\0\0\0\0", FIRST, SECOND, THIRD)
+    assert told[1] == b"\x92\x08\xff\xff\xff\x07\x10\x04\x20\xff\xff\xff\x07\x28\x80\x01\x38\x07"
+    for how in (OVERWRITTEN, SHED, GIVEN_UP):
+        board.release(1, how)
+    board.link.acknowledge(1, 10)
+    assert board.said() == [b"\x92\x08\x02\x10\x04\x28\x81\x01\x30\x01\x38\x07"]
 
 
 def test_a_gap_is_told_once_and_nothing_behind_it_is_taken():
     board = Board()
     board.hear(HELLO, FIRST)
     fourth = b"\x82\x02\0\0d"
-    assert board.hear(THIRD, fourth) == [b"\x91\x21\x09\x07\0\0\0\0\0" + END]
+    assert board.hear(THIRD, fourth) == [b"\x91\x22\x09\x07\0\0\0\0\0" + END]
     assert (len(board.ring), board.link.strays) == (1, 2)
     assert board.hear(SECOND, THIRD) == []
     assert len(board.ring) == 3
@@ -92,7 +102,7 @@ def test_a_gap_is_told_once_and_nothing_behind_it_is_taken():
 def test_a_gap_that_stays_when_the_host_has_gone_back_is_told_again():
     board = Board()
     board.hear(HELLO, FIRST, THIRD)
-    assert board.hear(THIRD) == [b"\x91\x21\x09\x07\0\0\0\0\0" + END]
+    assert board.hear(THIRD) == [b"\x91\x22\x09\x07\0\0\0\0\0" + END]
 
 
 def test_a_record_that_came_before_is_dropped():
@@ -104,14 +114,14 @@ def test_a_record_that_came_before_is_dropped():
 
 def test_a_record_before_any_session_is_answered_by_session_zero():
     board = Board()
-    assert board.hear(FIRST) == [b"\x91\x21\0\0\0\0\0\0\0" + END]
+    assert board.hear(FIRST) == [b"\x91\x22\0\0\0\0\0\0\0" + END]
     assert len(board.ring) == 0
 
 
 def test_the_same_session_resumes():
     board = Board()
     board.hear(HELLO, FIRST, SECOND)
-    assert board.hear(HELLO)[0] == b"\x91\x21\x09\x07\0\0\x01\0\0" + END
+    assert board.hear(HELLO)[0] == b"\x91\x22\x09\x07\0\0\x01\0\0" + END
 
 
 def test_a_delivered_record_carries_its_number_and_the_tick_of_its_grant():
@@ -140,12 +150,12 @@ def test_a_delivery_is_kept_until_the_host_has_it():
     assert board.hear(b"\x84\x07\0\0\xff\xff\xff\x02") == [first, second]
     assert board.hear(b"\x84\x07\0\0\0\0\0\x01") == [second]
     board.link.acknowledge(1, 0)
-    assert board.said() == [b"\x92\x10\x04"]
+    assert board.said() == [b"\x92\x10\x04\x38\x07"]
     deliver(board, 1)
     assert board.said() == [b"\x93\x01\0\0\x05\0\0\0ccc"]
     assert board.hear(b"\x84\x07\0\0\x02\0\0\0") == []
     board.link.acknowledge(1, 0)
-    assert board.said() == [b"\x92\x08\x02\x10\x04"]
+    assert board.said() == [b"\x92\x08\x02\x10\x04\x38\x07"]
     assert board.link.repeated == 3
 
 
@@ -156,7 +166,7 @@ def test_a_ping_comes_back():
 
 def test_another_version_is_told_the_boards():
     board = Board()
-    assert board.hear(b"\x81\x22" + HELLO[2:]) == [b"\x91\x21"]
+    assert board.hear(b"\x81\x23" + HELLO[2:]) == [b"\x91\x22"]
     assert board.link.versions == 1
 
 

@@ -43,6 +43,12 @@ class Account:
     out_of_order: int
     """Delivered records that the board granted before one that was sent earlier."""
     lost: int
+    given_up: int
+    """Records among those lost that the board says it gave up,"""
+    shed: int
+    """dropped early,"""
+    overwritten: int
+    """or replaced by newer ones."""
     under_way: int
     """Records of which nothing was heard before the user ended the feed."""
     resets: int
@@ -73,7 +79,7 @@ class Account:
             *self._resumed_row(),
             ("sent", f"{self.sent:,}", self._sent_note()),
             ("delivered", f"{self.delivered:,}", self._delivered_note()),
-            ("lost", f"{self.lost:,}", ""),
+            ("lost", f"{self.lost:,}", self._lost_note()),
         ]
         if self.under_way:
             rows.append(("under way", f"{self.under_way:,}", "when the feed was ended"))
@@ -122,6 +128,10 @@ class Account:
             notes.append(f"{self.delivered_again:,} again")
         return ", ".join(notes)
 
+    def _lost_note(self) -> str:
+        ways = (self.given_up, "given up"), (self.shed, "shed"), (self.overwritten, "overwritten")
+        return ", ".join(f"{count:,} {how}" for count, how in ways if count)
+
 
 class Tally:
     """Gathers what the account is made of, while the feed runs."""
@@ -134,9 +144,6 @@ class Tally:
         self._ticks: Unwrapped | None = None
         self._boot: int | None = None
         self._sink: str | None = None
-        self._given_up = 0
-        self._failed = _Counter()
-        self._shed = _Counter()
 
     @property
     def acknowledged(self) -> int:
@@ -151,18 +158,10 @@ class Tally:
             self._add_delivered(record, ticks_per_s)
 
     def add_line(self, line: str) -> None:
-        """Takes in a line of the board's text: its sink, and the records that it gave up."""
+        """Takes in a line of the board's text: its sink, when it starts."""
         pairs = parse(line)
-        event = pairs.get("event")
-        if event == "start":
+        if pairs.get("event") == "start":
             self._sink = pairs.get("sink")
-            self._failed.start()
-            self._shed.start()
-        elif event == "given_up":
-            self._given_up += 1
-        elif event == "stats":
-            self._failed.read(pairs.get("failed", ""))
-            self._shed.read(pairs.get("shed", ""))
 
     def account(
         self,
@@ -179,11 +178,10 @@ class Tally:
             counted, delivered = "delivered", session.delivered
             meter = self._delivered or _Meter(per_s=1)
         else:
-            # Each record given up is told by a line, and by a counter in case the line is damaged.
-            dropped = max(self._given_up, self._failed.rise) + self._shed.rise
-            counted, delivered = "acknowledged", max(0, self.acknowledged - dropped)
+            dropped = session.given_up + session.shed + session.overwritten
+            counted, delivered = "acknowledged", self.acknowledged - dropped
             meter = self._acknowledged
-        unknown = sum(record.tick is None for record in session.under_way) if interrupted else 0
+        unknown = sum(not record.returned for record in session.under_way) if interrupted else 0
         p50, p95, p99 = (meter.latency_ms(share) for share in (0.50, 0.95, 0.99))
         return Account(
             read=arrivals.read,
@@ -199,6 +197,9 @@ class Tally:
             delivered_again=session.delivered_again,
             out_of_order=session.out_of_order,
             lost=session.sent - delivered - unknown,
+            given_up=session.given_up,
+            shed=session.shed,
+            overwritten=session.overwritten,
             under_way=unknown,
             resets=session.resets,
             damaged=damaged + session.refused.total(),
@@ -220,41 +221,6 @@ class Tally:
             self._ticks = Unwrapped(ticks_per_s)
         at = self._ticks.add(record.tick, record.delivered_at)
         self._delivered.add(record.sent_at, record.delivered_at, at, run=record.boot)
-
-
-class _Counter:
-    """How far a counter of the board rises while it is watched, across resets.
-
-    Its lines have no checksum. A reading that a later one does not reach was damaged on the line,
-    or the board was reset behind it; if nothing had confirmed it, it does not count.
-    """
-
-    def __init__(self) -> None:
-        self._confirmed = 0
-        self._base: int | None = None  # the reading from which the newest one counts
-        self._newest = 0  # how far that is above
-
-    @property
-    def rise(self) -> int:
-        return self._confirmed + self._newest
-
-    def start(self) -> None:
-        """The board has started: it counts from 0."""
-        self._confirmed += self._newest
-        self._base, self._newest = 0, 0
-
-    def read(self, text: str) -> None:
-        """Takes in the counter as it stands in a line; anything but a number is passed over."""
-        if not text.isdecimal():
-            return
-        value = int(text)
-        if self._base is None:
-            self._base = value
-        elif value >= self._base + self._newest:
-            self._confirmed += self._newest
-            self._base += self._newest
-        self._base = min(self._base, value)
-        self._newest = value - self._base
 
 
 class _Meter:

@@ -24,7 +24,7 @@ GONE_S = 15.0
 STOP_S = 2.0
 """How long a feed that is stopped waits for the records under way."""
 
-_ACCOUNTED = ("stats", "given_up")
+_FREQUENT = ("stats", "given_up")  # lines that come once a second, or with every record
 _NEVER = float("inf")
 
 
@@ -34,7 +34,8 @@ class Feed:
     session: a new one.  url: of the board's port, for messages.
     speed:   how many times faster than they came the arrivals are sent; infinity: as fast as the
              board takes them.
-    on_line: given each line that the board prints and the account does not hold; all printable.
+    on_line: given each line that the board prints, but statistics and records given up; all
+             printable.
     on_acknowledged: given how many more records the board has acknowledged.
     on_notice: given what the user has to know of the line; None: `on_line` is.
     """
@@ -224,7 +225,7 @@ class Feed:
         event = parse(line).get("event")
         if event == "start":
             self._session.restarted(now)
-        if event not in _ACCOUNTED:
+        if event not in _FREQUENT:
             self._on_line(self._last_line)
 
     def _next_due(self) -> float:

@@ -42,7 +42,8 @@ class Feeder:
 
     speed:   how many times faster than they came the arrivals are sent; infinity: as fast as the
              board takes them.
-    on_line: given each line that the board prints and the account does not hold; all printable.
+    on_line: given each line that the board prints, but statistics and records given up; all
+             printable.
     on_progress: given, several times a second or more often, how many bytes of the log have been
              sent and how many records delivered (or acknowledged, if none comes back).
     on_notice: given what the user has to know of the line; None: `on_line` is.

@@ -6,6 +6,7 @@ neither allocates nor shows here; WebAssembly, the micro:bit and host_sim's stri
 """
 
 import importlib.util
+import itertools
 import subprocess
 import sys
 import tempfile
@@ -20,15 +21,16 @@ _MODULE = "micropython_run"  # MicroPython as a module of CPython's: there is no
 _COMMAND = f"import sys, {_MODULE}; sys.exit({_MODULE}.run_main(['micropython', *sys.argv[1:]]))"
 _ARCH = "x64"
 
-# A folder becomes the whole file system, as on a board; then the program that comes in is run.
+# A folder becomes the whole file system, as on a board; then the program is run.
 _RUN = """import sys
 import vfs
 
-program = sys.stdin.read()
+with open(sys.argv[2]) as file:
+    program = file.read()
 vfs.umount("/")
 vfs.mount(vfs.VfsPosix(sys.argv[1]), "/")
 sys.path[:] = "", ".frozen", "/lib"
-exec(compile(program, "<stdin>", "exec"), {"__name__": "__main__"})
+exec(compile(program, "<program>", "exec"), {"__name__": "__main__"})
 """
 
 # Found before the modules in C, of which `utime` and `uos` are other names.
@@ -82,6 +84,7 @@ class Unix(Runtime):
         self._files = tempfile.TemporaryDirectory(prefix="unix-")
         self._flash = Path(self._files.name, "flash")
         self._run = Path(self._files.name, "run.py")
+        self._numbers = itertools.count()
 
     @classmethod
     def why_not(cls) -> str | None:
@@ -96,22 +99,29 @@ class Unix(Runtime):
         self._run.write_text(_RUN)
 
     def run(self, program: str, timeout_s: float = 60) -> list[str]:
+        process = self.begin(program)
         try:
-            done = subprocess.run(
-                [sys.executable, "-c", _COMMAND, self._run, self._flash],
-                input=program,
-                capture_output=True,
-                text=True,
-                timeout=timeout_s,
-                check=False,
-            )
-        except subprocess.TimeoutExpired as expired:
-            heard = expired.stdout or b""
+            heard, complaint = process.communicate(timeout=timeout_s)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            heard, _ = process.communicate()
             raise TimeoutError(f"no end within {timeout_s:g} s; heard {heard!r}") from None
-        if done.returncode:
-            ended = "" if done.returncode == 1 else f"it ended with {done.returncode}\n"
-            raise ProgramError(done.stdout + done.stderr + ended, program)
-        return done.stdout.splitlines()
+        if process.returncode:
+            ended = "" if process.returncode == 1 else f"it ended with {process.returncode}\n"
+            raise ProgramError(heard + complaint + ended, program)
+        return heard.splitlines()
+
+    def begin(self, program: str) -> subprocess.Popen[str]:
+        """Runs the program beside this one: the caller has its pipes, and waits for its end."""
+        path = Path(self._files.name, f"program-{next(self._numbers)}.py")
+        path.write_text(program)
+        return subprocess.Popen(
+            [sys.executable, "-c", _COMMAND, self._run, self._flash, path],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
 
     def stop(self) -> None:
         self._files.cleanup()

@@ -1,5 +1,6 @@
 """The command `sluice simulate`."""
 
+import gc
 import json
 import logging
 import os
@@ -94,6 +95,7 @@ def _run(seed: int) -> _Report:
 
 def _run_chunk(seeds: list[int]) -> list[_Report]:
     logging.disable(logging.CRITICAL)
+    gc.freeze()  # or each board that starts would look through all that was imported
     return [_run(seed) for seed in seeds]
 
 

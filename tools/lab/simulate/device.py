@@ -3,8 +3,7 @@
 In the MicroPython subset: it runs in the simulation's process, or in one of MicroPython.
 """
 
-import json
-
+from sluice.program.config import PATH, keep
 from sluice.program.program import stand
 
 _PERIOD = 1 << 30
@@ -210,8 +209,7 @@ class Device:
     def configure(self, values):
         """Write config.json."""
         self._by_bytes = values.get("cost") == "bytes"
-        with open(self.FLASH + "/config.json", "w") as file:
-            json.dump(values, file)
+        keep(values, self.FLASH + PATH)
 
     def pulse(self):
         """Its pin sees an edge."""

@@ -64,6 +64,12 @@ class _Followed:
         self._sink = sink
 
     @property
+    def told(self) -> int:
+        """Records of which the acknowledgements said that the sink did not take them."""
+        session = self.session
+        return session.given_up + session.shed + session.overwritten
+
+    @property
     def sent(self) -> int:
         """The place of the next record to be sent."""
         return self._next + len(self._under_way)
@@ -135,6 +141,11 @@ class FeedProgram:
 
     def woke(self, now: float) -> None:
         self.feed.woke(now)
+
+    @property
+    def told(self) -> int:
+        """See _Followed."""
+        return self._followed.told
 
     def settle(self) -> None:
         """All is acknowledged. Violation: the feed has not counted right."""
@@ -250,6 +261,11 @@ class GatewayProgram:
     def set_watermark(self, ms: int) -> None:
         self.watermark = ms
         self.board.set_watermark(ms)
+
+    @property
+    def told(self) -> int:
+        """See _Followed."""
+        return 0 if self._followed is None else self._followed.told
 
     def woke(self, now: float) -> None:
         """It finds out by itself."""

@@ -265,6 +265,8 @@ _EVENTS = {
     "kill": lambda chance, config: (_short_ms(chance),),
     "suspend": lambda chance, config: (chance.choice([300, 3000, 20000]),),
     "reset": lambda chance, config: (_short_ms(chance),),
+    "power": lambda chance, config: (chance.choice([1, 2, 5, 20, 100, 300]), _short_ms(chance)),
+    "full": lambda chance, config: (_short_ms(chance),),
     "unplug": lambda chance, config: (_short_ms(chance),),
     "stall": lambda chance, config: (chance.choice(["board", "host"]), _short_ms(chance)),
     "stuck": lambda chance, config: (_short_ms(chance),),

@@ -3,6 +3,7 @@
 import hashlib
 import math
 import random
+import re
 import signal
 import tempfile
 import traceback
@@ -17,9 +18,10 @@ from sluice.program.watermark import depth, per_second
 from ...errors import UserError
 from ...serial.session import LinkError
 from .device import TAKE, Device
+from .flash import Flash, PowerCut
 from .host import FeedProgram, GatewayProgram, Program, Settings, seed_chance
 from .line import Way
-from .scenario import Faults, Scenario
+from .scenario import TICK_PERIOD, Faults, Scenario
 from .violation import Violation
 from .witness import Witness, payload
 
@@ -41,6 +43,9 @@ _QUIET_MS = 5_000
 _TURN_CPU_S = 10
 """Processor time after which a turn of the loop never ends."""
 
+_ROOT = "/flash"
+_KERNELS = re.compile(rb"kernels=\d+/\d+")  # the one thing in which runtimes may differ
+_BAD_CONFIG = re.compile(rb"event=config_error key=(?!light_sleep_ms)")
 _NEVER = float("inf")
 _SHOWN = 25
 
@@ -69,19 +74,17 @@ class Board(Protocol):
     ) -> tuple[bytes, int, list[bytes], list[str], dict[str, int] | None]: ...
 
 
-def make_device(root: str, scenario: Scenario) -> Board:
-    """A board in this process, with its flash in that folder."""
+def make_device(scenario: Scenario) -> Board:
+    """A board in this process, whose files are those of the flash that is mounted."""
     sleeps = scenario.config.get("light_sleep_ms") is not None
-    return Device(root, scenario.tick, scenario.turns_per_ms, sleeps)
+    return Device(_ROOT, scenario.tick, scenario.turns_per_ms, sleeps)
 
 
-def run(scenario: Scenario, make_board: Callable[[str, Scenario], Board] = make_device) -> Outcome:
+def run(scenario: Scenario, make_board: Callable[[Scenario], Board] = make_device) -> Outcome:
     """Lets it happen. Violation: a promise was broken."""
     seed_chance(scenario.seed)
-    with tempfile.TemporaryDirectory(prefix="simulate") as folder:
-        flash = Path(folder, "flash")
-        flash.mkdir()
-        world = World(scenario, make_board(str(flash), scenario), Path(folder))
+    with tempfile.TemporaryDirectory(prefix="simulate") as folder, Flash(_ROOT) as flash:
+        world = World(scenario, make_board(scenario), Path(folder), flash)
         try:
             world.run()
         except Violation as violation:
@@ -98,7 +101,8 @@ def run(scenario: Scenario, make_board: Callable[[str, Scenario], Board] = make_
 class World:
     """All parts of a scenario. now: ms since its begin."""
 
-    def __init__(self, scenario: Scenario, board: Board, folder: Path) -> None:
+    def __init__(self, scenario: Scenario, board: Board, folder: Path, flash: Flash) -> None:
+        self._flash = flash
         self.now = 0
         self._scenario = scenario
         self._chance = random.Random(scenario.seed)
@@ -118,6 +122,8 @@ class World:
         self._calm_from = 0
         self._board_ms = 0  # how far the board is
         self._last_pulse = -1
+        self._off_ms = 0  # how long the power will be away
+        self._flash_fails = any(event.what == "full" for event in scenario.events)
         self._never_refuses = scenario.config["sink"] != "uart" and not any(
             event.what == "stuck" for event in scenario.events
         )
@@ -128,6 +134,7 @@ class World:
         self._settings = Settings(scenario.config)
         self._fleet: GatewayProgram | None = None
         self._feed: FeedProgram | None = None
+        self._told = 0  # records of which hosts that were killed were told that they were not taken
         self._grants: list[tuple[int, int]] = []  # rates, and until when, by the board's clock
         self._guaranteed: list[int] = []
         self._history: deque[str] = deque(maxlen=_SHOWN)
@@ -217,7 +224,7 @@ class World:
         now = self.now / 1000
         data = self._to_host.take(self.now)
         if data:
-            self._hash.update(data)
+            self._hash.update(_KERNELS.sub(b"", data))
             for program in self._programs():
                 self._call(lambda each=program: each.receive(data, now))
         if self._suspended:
@@ -257,8 +264,15 @@ class World:
             self._suspended_until = int(self._next_due_ms()) - _QUIET_MS // 2
             self._board.idle_ms = _JUMP_MS
         received = self._to_board.take(self.now)
-        sent, wake, taken, wrong, self._state = self._board.run(self.now - self._board_ms, received)
+        ms = self.now - self._board_ms
+        try:
+            sent, wake, taken, wrong, self._state = self._board.run(ms, received)
+        except PowerCut:
+            self._lose_power()
+            return
         self._board_ms = self.now
+        if _BAD_CONFIG.search(sent) and not self._flash_fails:
+            raise Violation("the board cannot read its configuration")
         if wrong:
             raise Violation(wrong[0])
         if sent and self._plugged and self._state is not None:
@@ -388,6 +402,9 @@ class World:
         witness = self.witness
         if witness.acknowledged != len(witness.payloads):
             raise Violation(f"{witness.acknowledged} of {len(witness.payloads)} are acknowledged")
+        sender = self._feed or self._fleet
+        assert sender is not None
+        witness.settle(str(self._scenario.config["sink"]), self._told + sender.told)
         if self._feed is not None:
             self._feed.settle()
 
@@ -427,9 +444,11 @@ class World:
     def _do_kill(self, ms: int) -> None:
         self.witness.interrupted = True
         if self._feed is not None:
+            self._told += self._feed.told
             self._feed.close()
             self._feed = None
         elif self._scenario.host == "gateway" and self._fleet is not None:
+            self._told += self._fleet.told
             self._fleet = None
         else:
             return
@@ -455,7 +474,30 @@ class World:
     def _power_on(self) -> None:
         if not self._powered:
             self._powered = True
-            self._board.power_on()
+            try:
+                self._board.power_on()
+            except PowerCut:
+                self._lose_power()
+
+    def _lose_power(self) -> None:
+        """The flash has lost it in the middle of a step."""
+        self._note("the power goes")
+        self._flash.reset()
+        self._flash.cut_at(None)
+        self._board_ms, self._wake_at = self.now, _NEVER
+        self._do_reset(self._off_ms)
+
+    def _do_power(self, steps: int, ms: int) -> None:
+        """The power will go at so many steps of the flash from now on, for so long."""
+        self._off_ms = ms
+        self._flash.cut_at(steps)
+
+    def _do_full(self, ms: int) -> None:
+        self._flash.room = 0
+        self._after(ms, self._empty)
+
+    def _empty(self) -> None:
+        self._flash.room = None
 
     def _do_unplug(self, ms: int) -> None:
         if not self._plugged:
@@ -506,7 +548,8 @@ class World:
         until = self._fleet.grant(guaranteed, extra, lease_ms)
         if until is not None:
             self._guaranteed.append(guaranteed)
-            self._grants.append((guaranteed + extra, until - self._scenario.tick))
+            until_ms = (until - self._scenario.tick) % TICK_PERIOD
+            self._grants.append((guaranteed + extra, until_ms))
 
     def _do_pulses(self, n: int) -> None:
         for _ in range(n):
@@ -522,6 +565,8 @@ class World:
             way.faults = Faults(faults.delay_ms)
             way.stalled_until = 0
         self._suspended_until = 0
+        self._flash.heal()
+        self._flash.cut_at(None)
         self._unstick()
         self._mend_sink()
         self._power_on()
