@@ -62,6 +62,7 @@ class Proxy:
         self._to = endpoint.split(":")
         self._whole = True
         self._writers: set[asyncio.StreamWriter] = set()
+        self._silent: set[asyncio.StreamWriter] = set()
 
     async def __aenter__(self) -> "Proxy":
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
@@ -77,6 +78,10 @@ class Proxy:
         self._whole = False
         for writer in self._writers:
             writer.transport.abort()
+
+    def silence(self) -> None:
+        """Loses from now on all that is said on the present connections, and ends none."""
+        self._silent |= self._writers
 
     def mend(self) -> None:
         self._whole = True
@@ -98,7 +103,8 @@ class Proxy:
         with contextlib.suppress(ConnectionError):
             while data := await reader.read(65536):
                 await asyncio.sleep(self._delay_s)
-                writer.write(data)
+                if writer not in self._silent:
+                    writer.write(data)
         writer.close()
         self._writers.discard(writer)
 

@@ -198,6 +198,21 @@ async def test_after_a_disconnect_the_updates_in_between_come_in_order(etcd, ser
 
 
 @needs_etcd
+async def test_a_watch_that_was_long_idle_notices_that_nobody_is_there(etcd, server):
+    async with (
+        Proxy(server.endpoints[0]) as proxy,
+        Etcd([proxy.endpoint]) as far,
+        following(far, etcd.place) as follower,
+    ):
+        await asyncio.sleep(13)  # two pings: those that follow must not be rarer
+        proxy.silence()
+        await etcd.put(etcd.place + "key", b"1")
+        # It takes 7 s, but a minute if the pings are rarer.
+        await follower.until(lambda: follower.seen == [b"1"], timeout_s=40)
+        assert proxy.connections == 2
+
+
+@needs_etcd
 async def test_no_update_is_lost_while_each_node_is_killed_in_turn(cluster, capsys):
     async with (
         Etcd(cluster.endpoints) as writer,

@@ -50,8 +50,10 @@ class Driver:
                     else:
                         tasks.create_task(self._ask(todo))
                 await asyncio.sleep(_GATHER_S)
+                # Not wait_for: on Python 3.11 a cancellation is lost that comes with the news.
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._news.wait(), POLL_MS / 1000)
+                    async with asyncio.timeout(POLL_MS / 1000):
+                        await self._news.wait()
             follower.cancel()
 
     async def _follow(self) -> None:

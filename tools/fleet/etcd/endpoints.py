@@ -18,6 +18,8 @@ _OPTIONS = [
     # etcd answers pings that come more often than every 5 s with GOAWAY.
     ("grpc.keepalive_time_ms", 6000),
     ("grpc.keepalive_timeout_ms", 1000),
+    # A watch says nothing: after two pings there would be one a minute.
+    ("grpc.http2.max_pings_without_data", 0),
     ("grpc.http2.ping_timeout_ms", 1000),
     ("grpc.initial_reconnect_backoff_ms", 100),
     # Despite its name it is also how long an attempt to connect may take.

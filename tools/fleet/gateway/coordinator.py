@@ -113,6 +113,8 @@ class Coordinator:
 
     async def _keep_on(self, work: Callable[[], Coroutine[None, None, None]]) -> None:
         """Does it again when etcd has refused something: somebody may mend it."""
+        task = asyncio.current_task()
+        assert task is not None
         while True:
             try:
                 await work()
@@ -120,6 +122,8 @@ class Coordinator:
             except* EtcdError as refusals:
                 for error in refusals.exceptions:
                     event(log, logging.ERROR, "etcd_refuses", reason=error)
+            if task.cancelling():  # a TaskGroup that was failing has told of its failure alone
+                return
             await asyncio.sleep(_AGAIN_S)
 
     async def _follow_watermark(self) -> None:
