@@ -124,7 +124,8 @@ class FaultyLine:
         held = []
         while True:
             try:
-                data = await asyncio.wait_for(source.read(65536), _HELD_S if held else None)
+                async with asyncio.timeout(_HELD_S if held else None):
+                    data = await source.read(65536)
                 if not data:
                     return
                 units = way.split(data)

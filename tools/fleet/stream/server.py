@@ -25,6 +25,7 @@ _OPTIONS = [
     ("grpc.max_concurrent_streams", 100),  # for each connection
     ("grpc.keepalive_time_ms", 10_000),  # a client that is gone is noticed
     ("grpc.keepalive_timeout_ms", 5_000),
+    ("grpc.http2.max_pings_without_data", 0),  # no end: else an idle one is asked once a minute
 ]
 
 log = logging.getLogger(__name__)

@@ -368,7 +368,7 @@ class World:
             return True
         if not self._sender_over() or not self._settings.over or not self._watermark_told():
             return False
-        return self._figure("depth") == 0 or self._stands() or self._overdue()
+        return self._figure("depth") == 0
 
     def _stands(self) -> bool:
         """Whether the board has been told to let nothing through."""
