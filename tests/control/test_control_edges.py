@@ -36,7 +36,8 @@ def test_a_limit_stays_in_its_bounds_and_moves_no_farther_than_it_may(
     capacity, target, gains, change, steps
 ):
     ring = RingQueue(1, "B")
-    ring.capacity = ring.limit = capacity  # without the memory
+    ring.capacity = capacity  # without the memory
+    ring.set_limit(capacity)
     limit = AdaptiveLimit(ring, target, *gains, rush=(850, 300, change))
     strict(limit)
     strict(ring)
