@@ -36,8 +36,7 @@ def test_a_limit_stays_in_its_bounds_and_moves_no_farther_than_it_may(
     capacity, target, gains, change, steps
 ):
     ring = RingQueue(1, "B")
-    ring.capacity = capacity  # without the memory
-    ring.set_limit(capacity)
+    ring.capacity = ring.limit = capacity  # without the memory
     limit = AdaptiveLimit(ring, target, *gains, rush=(850, 300, change))
     strict(limit)
     strict(ring)

@@ -147,8 +147,6 @@ def ring_methods(ring):
     hot("ring.Ring.release", ring.release)
     for limit in (0, SMALL_MAX, ring.capacity):
         hot("ring.Ring.adapt_limit", lambda: ring.adapt_limit(limit))
-        hot("ring.Ring.press_limit", lambda: ring.press_limit(limit))
-    hot("ring.Ring.close", ring.close, lambda: ring.close(False))
 
 
 def queues():
@@ -188,7 +186,6 @@ def records():
         ring = RecordRing(2, 8, overflow)
         for _ in range(4):
             hot("records.RecordRing.claim", ring.claim, ring.claim)
-            hot("records.RecordRing.claim_promised", ring.claim_promised)
             hot("records.RecordRing.publish", lambda: ring.publish(9), lambda: ring.publish(8))
             hot("records.RecordRing.put", lambda: ring.put(b"record", 6), lambda: ring.put(b"", 0))
         for _ in range(3):
@@ -327,8 +324,7 @@ def adaptive_limits():
     for capacity in (1, 64, (1 << 19) - 1):
         for rush in (RUSH, RUSH_DOWN, None):
             ring = RingQueue(1, "b")
-            ring.capacity = capacity  # without the memory
-            ring.set_limit(capacity)
+            ring.capacity = ring.limit = capacity  # without the memory
             gains = (65535, 1), (65535, 1), (65535, 1)
             limit = AdaptiveLimit(ring, (1 << 29) - 1 if capacity == 1 else 200, *gains, rush=rush)
             for p95 in (-1, 0, 250, 5000, 0, 199, 201, (1 << 29) - 1, 0):
@@ -608,6 +604,7 @@ def programs():
         program = Program(check(values, 1000), Board(), line)
         program.start()
         controls = program.controls
+        hot("controls.Controls.limit_changed", controls.limit_changed)
         hot("controls.Controls.rate_changed", controls.rate_changed)
         for ms in (0, 500, SMALL_MAX):
             hot("controls.Controls.set_watermark", lambda: controls.set_watermark(ms))

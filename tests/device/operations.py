@@ -121,8 +121,6 @@ def ring_calls(ring):
     return [calls(ring, verb) for verb in ("release", "release", "free", "__len__")] + [
         calls(ring, "set_limit", range(1, ring.capacity + 1)),
         calls(ring, "adapt_limit", range(ring.capacity + 2)),
-        calls(ring, "press_limit", range(ring.capacity + 2)),
-        calls(ring, "close", (False, False, False, True)),
     ]
 
 

@@ -32,14 +32,13 @@ class Model:
 
     def __init__(self, capacity, overflow):
         self.items = deque()
-        self.limits = {"set": capacity, "adapt": capacity, "press": capacity}
-        self.closed = False
+        self.limit = self.capacity = capacity
         self.overflow = overflow
         self.lost = self.rejected = self.high_water = 0
 
     def put(self, item):
-        if self.closed or len(self.items) >= min(self.limits.values()):
-            if self.closed or self.overflow == REJECT:
+        if len(self.items) >= self.limit:
+            if self.overflow == REJECT:
                 self.rejected += 1
                 return False
             self.items.popleft()
@@ -58,8 +57,7 @@ class Model:
 steps = st.one_of(
     st.tuples(st.just("put"), st.integers(1, 9)),
     st.tuples(st.just("get"), st.integers(1, 9)),
-    st.tuples(st.sampled_from(["set", "adapt", "press"]), st.integers(1, 7)),
-    st.tuples(st.just("close"), st.integers(0, 1)),
+    st.tuples(st.just("limit"), st.integers(1, 6)),
     st.tuples(st.just("peek"), st.just(1)),
     st.tuples(st.just("clear"), st.just(1)),
 )
@@ -90,15 +88,11 @@ def test_agrees_with_a_deque_across_the_wrap_of_its_indices(capacity, overflow, 
                 queue.clear()
                 model.items.clear()
                 model.lost = queue.overwritten
-            elif operation == "close":
-                queue.close(bool(count))
-                model.closed = bool(count)
-            elif count <= capacity or operation != "set":
-                getattr(queue, operation + "_limit")(count)
-                model.limits[operation] = count
-            limit = min(model.limits.values())
-            assert (len(queue), queue.limit) == (len(model.items), limit)
-            assert queue.free() == (0 if model.closed else max(0, limit - len(model.items)))
+            elif count <= capacity:
+                queue.set_limit(count)
+                model.limit = count
+            assert len(queue) == len(model.items)
+            assert queue.free() == max(0, model.limit - len(model.items))
             assert queue.rejected == model.rejected
             assert queue.high_water == model.high_water
             assert 0 <= queue._tail < queue._wrap <= SMALL_MAX

@@ -389,11 +389,7 @@ def test_queues(variants, capacity, typecode, overflow):
         lambda _, name=name: (name, ())
         for name in ("try_get", "try_get", "peek", "release", "free", "len", "above")
     ]
-    operations += [
-        lambda random_, name=name: (name, (random_.randint(1, capacity),))
-        for name in ("set_limit", "adapt_limit", "press_limit")
-    ]
-    operations += [lambda random_: ("close", (random_.random() < 0.3,))]
+    operations += [lambda random_: ("set_limit", (random_.randint(1, capacity),))]
     drive(queues, [], operations, seed=capacity)
 
 
@@ -403,9 +399,7 @@ def test_record_rings(variants, slots, overflow):
     clocks = [TickClock(5), TickClock(5)]
     pairs = zip(variants("records"), clocks, strict=True)
     rings = [module.RecordRing(slots, 8, overflow, clock.ticks) for module, clock in pairs]
-    operations = [ticks_to_pass, lambda _: ("claim", ()), lambda _: ("claim_promised", ())]
-    operations += [lambda random_: ("set_limit", (random_.randint(1, slots),))]
-    operations += [lambda random_: ("close", (random_.random() < 0.3,))]
+    operations = [ticks_to_pass, lambda _: ("claim", ())]
     operations += [lambda random_: ("put", (b"12345678", random_.randint(0, 9)))] * 2
     operations += [lambda random_: ("publish", (random_.randint(0, 9),))]
     operations += [

@@ -58,10 +58,7 @@ def _bounded(output):
 class AdaptiveLimit:
     """Sets a ring's limit once an interval, so that the p95 sojourn time nears a target.
 
-    ring:   a Ring of at most 2^19 - 1 slots. Its limit is where it starts. From
-            then on it sets the controller's limit, and the ring's is the least
-            of that, the user's and the fleet's; while it is one of those, it does
-            not raise its own to no effect.
+    ring:   a Ring of at most 2^19 - 1 slots. Its limit is where it starts.
     target: ticks, 1 to 2^29 - 1; 200 ms.
     kp, ki, kd: the gains, as (numerator, denominator), each at most 65,535. With
             a gain of 1 an error as large as the target moves the limit by the
@@ -85,7 +82,7 @@ class AdaptiveLimit:
     depth drops nothing: the ring refuses (or replaces) until it fits.
 
     Raises TypeError or ValueError that name the argument, its value and what is
-    allowed. The attributes of these names, and `limit`, its own, are read only.
+    allowed. The attributes of these names are read only.
 
     Ownership: one owner, the main loop. The ring's producers may go on meanwhile.
     """
@@ -111,7 +108,7 @@ class AdaptiveLimit:
         self.set_rules(calm, rush)
         self._integral = 0  # in 1/ONE of the capacity, with what is left of it to divide
         self._rest = 0
-        self._set(ring.limit)
+        ring.adapt_limit(max(self.floor, ring.limit))
         self.set_gains(kp, ki, kd)
 
     def set_target(self, target) -> None:
@@ -156,7 +153,7 @@ class AdaptiveLimit:
         self._rush_load, self._rush_ticks, self._rush_change = rush or (1 << 29, 0, 0)
 
     def update(self, p95: int, load: int) -> int:
-        """Set its limit for the next interval, and return it. Hot.
+        """Set the limit for the next interval, and return it. Hot.
 
         p95: sojourn ticks in the interval that ends, -1: nothing left the queue.
         Then an empty queue counts as 0 ticks; a waiting one tells nothing, and
@@ -166,20 +163,16 @@ class AdaptiveLimit:
         if p95 < 0:
             if len(ring):
                 self._last = -1
-                return self.limit
+                return ring.limit
             p95 = 0
         if load < self._calm_load and p95 < self._calm_ticks:
             self._jump(self._calm_change, self._proportional(p95))
         elif load > self._rush_load and p95 > self._rush_ticks:
             self._jump(self._rush_change, self._proportional(p95))
-        elif p95 >= self.target or ring.limit >= self.limit:
+        else:
             self._control(p95)
         self._last = p95
-        return self.limit
-
-    def _set(self, limit):
-        self.limit = _within(self.floor, limit, self._ring.capacity)
-        self._ring.adapt_limit(self.limit)
+        return ring.limit
 
     def _error(self, p95):
         """How far below the target, in 1/ONE of it."""
@@ -208,13 +201,16 @@ class AdaptiveLimit:
         self._move_to(wanted)
 
     def _move_to(self, wanted):
-        self._set(_within(self.limit - self.slew, wanted, self.limit + self.slew))
+        ring = self._ring
+        slew = self.slew
+        ring.adapt_limit(_within(ring.limit - slew, wanted, ring.limit + slew))
 
     def _stopped(self, wanted, error):
         """Whether the output is at one of its ends, or slewing, in the error's direction."""
+        ring = self._ring
         if error > 0:
-            return wanted >= self._ring.capacity or wanted > self.limit + self.slew
-        return wanted <= self.floor or wanted < self.limit - self.slew
+            return wanted >= ring.capacity or wanted > ring.limit + self.slew
+        return wanted <= self.floor or wanted < ring.limit - self.slew
 
     def _integrate(self, error):
         rest = self._rest + error * self._ki
@@ -232,16 +228,17 @@ class AdaptiveLimit:
 
     def _jump(self, change, other):
         """Change the limit by a rule, and let the controller go on from there."""
-        limit = self.limit
+        limit = self._ring.limit
         by = limit * change // 1000  # never 0 when it is negative
         if change > 0 and by == 0:
             by = 1
-        self._set(limit + by)
+        limit += by
+        self._ring.adapt_limit(max(self.floor, limit))
         self._track(other)
 
     def _track(self, other):
         """Set the integral to what gives the present limit with the other parts."""
-        capacity = self._ring.capacity
-        output = (self.limit * ONE + capacity - 1) // capacity
+        ring = self._ring
+        output = (ring.limit * ONE + ring.capacity - 1) // ring.capacity
         self._integral = _within(0, output - other, ONE)
         self._rest = 0

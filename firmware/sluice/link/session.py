@@ -322,8 +322,13 @@ class Session:
         return ring.publish(n)
 
     def _claim(self, ring):
-        # Credit was given for the record, perhaps before the limit was lowered.
-        return ring.claim_promised()
+        # Credit was given for the record, perhaps before the limit was lowered, and nothing that
+        # waits may be replaced: whatever the limit is, a slot that is free takes it.
+        limit = ring.limit
+        ring.limit = ring.capacity
+        slot = ring.claim()
+        ring.limit = limit
+        return slot
 
     def _end_probe(self):
         rtt = _ticks_diff(self._ticks(), self._probe_from)

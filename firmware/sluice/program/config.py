@@ -174,7 +174,7 @@ def adopt_bucket(bucket, config, per_second):
 
 
 def adopt_limit(ring, config):
-    """limit, the user's."""
+    """limit, for a ring whose limit nothing else controls."""
     ring.set_limit(ring.capacity if config["limit"] is None else config["limit"])
 
 

@@ -12,11 +12,11 @@ class Controls:
     ring, bucket, stats, pipeline: what is controlled, and what tells how it does.
     ticks, per_second: the clock, and its ticks in a second, a multiple of 1,000.
     cost:  tokens that the longest record takes, 1 or more.
-    limit: an AdaptiveLimit of the ring, or None.
+    limit: an AdaptiveLimit of the ring; None: its limit is what the ring was given.
     shed:  the CoDel that the pipeline asks, or None.
     tuner: a RateTuner of the bucket, or None.
 
-    The fleet's limit of the ring is the depth that its watermark is at the present rate.
+    The ring's limit is at most the depth that the fleet's watermark is at the present rate.
 
     Read only: ring, bucket, stats, limit, shed and tuner as given, and
       meter         a LoadMeter: the loop calls `meter.turn(busy)` once a turn
@@ -51,6 +51,7 @@ class Controls:
         self._pipeline = pipeline
         self._per_ms = per_second // 1000
         self._cost = cost
+        self._own_limit = ring.limit  # but for the watermark
 
     def close_interval(self, now) -> None:
         """End the interval at tick `now`: close what measures it, and adapt. Hot."""
@@ -66,19 +67,29 @@ class Controls:
             after = self.tuner.update(stats.tried, stats.missed, stats.waited, stats.sink_ticks)
             if after > before:
                 self._pipeline.retry_now()
-        self._press()
+        self._keep_below_watermark()
+
+    def limit_changed(self) -> None:
+        """To be called when the ring was given another limit, where nothing here sets it. Hot."""
+        self._own_limit = self.ring.limit
+        self._keep_below_watermark()
 
     def set_watermark(self, watermark_ms) -> None:
         """Bring the fleet's watermark in force: ms, 0 to 2^30 - 1; 0: none. Hot."""
         self.watermark_ms = watermark_ms
-        self._press()
+        self._keep_below_watermark()
 
     def rate_changed(self) -> None:
         """To be called when the bucket was given another rate or burst. Hot."""
         self._pipeline.retry_now()
-        self._press()
+        self._keep_below_watermark()
 
-    def _press(self):
+    def _keep_below_watermark(self):
         ring, bucket = self.ring, self.bucket
-        rate = per_second(bucket.rate, bucket.per // self._per_ms, self._cost)
-        ring.press_limit(depth(rate, self.watermark_ms, ring.capacity))
+        most = depth(
+            per_second(bucket.rate, bucket.per // self._per_ms, self._cost),
+            self.watermark_ms,
+            ring.capacity,
+        )
+        own = self._own_limit if self.limit is None else ring.limit
+        ring.adapt_limit(most if most < own else own)

@@ -155,8 +155,10 @@ class Channel:
 
     def _settle(self):
         """Wake the first in each line if it may be able to go on. After each change."""
-        if self.closed or self._needs_getter:
-            self.queue.close(self.closed or self._getters.bell is None)
+        if self.closed:
+            self.queue.limit = 0
+        elif self._needs_getter:
+            self.queue.limit = 0 if self._getters.bell is None else 1
         offered = self._rendezvous and self._putters.bell is not None
         if self.closed or offered or len(self.queue):
             self._getters.ring()

@@ -54,23 +54,6 @@ class RecordRing(Ring):
         slot = self._claimed = self._claim()
         return self._views[slot] if slot >= 0 else None
 
-    def claim_promised(self):
-        """As `claim`, past the limits, for a record that was promised its place. Hot.
-
-        Replaces nothing. None, which is not counted: all slots are taken, or the
-        ring is closed.
-        """
-        self._claimed = -1
-        depth = len(self)
-        if depth == self.capacity or self._most == 0:
-            return None
-        if depth >= self.high_water:
-            self.high_water = depth + 1
-        if self.overflow != REJECT:
-            self._floor = self._oldest()
-        slot = self._claimed = self._tail % self.capacity
-        return self._views[slot]
-
     def publish(self, n: int) -> bool:
         """Append the claimed slot's first n bytes as a record, stamped now. Hot.
 

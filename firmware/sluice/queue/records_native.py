@@ -11,7 +11,7 @@ _SMALL_MAX = const((1 << 30) - 1)
 _RING_TAIL = const(0)
 _RING_FLOOR = const(1)
 _RING_HEAD = const(2)
-_RING_MOST = const(3)
+_RING_LIMIT = const(3)
 _RING_HIGH_WATER = const(4)
 _RING_REJECTED = const(5)
 _RING_RAISED = const(7)
@@ -52,13 +52,11 @@ def over(plain, name):
                 slot = s[_RING_TAIL]
                 if s[_RING_REPLACES]:
                     slot = int(self._claim())
-                    if slot < 0:
-                        return False
                 else:  # Ring._claim, here because a call takes longer than the rest
                     depth = slot - s[_RING_HEAD]
                     if depth < 0:
                         depth += s[_RING_WRAP]
-                    if depth >= s[_RING_MOST]:
+                    if depth >= s[_RING_LIMIT]:
                         if s[_RING_REJECTED] != _SMALL_MAX:
                             s[_RING_REJECTED] += 1
                         return False
@@ -93,22 +91,6 @@ def over(plain, name):
             s[_RECORDS_CLAIMED] = slot + 1
             if slot < 0:
                 return None
-            return self._views[slot]
-
-        @micropython.viper
-        def claim_promised(self):
-            """See RecordRing. Hot."""
-            s = ptr32(self._state)
-            s[_RECORDS_CLAIMED] = 0
-            depth = int(len(self))
-            if depth == s[_RING_CAPACITY] or s[_RING_MOST] == 0:
-                return None
-            if depth >= s[_RING_HIGH_WATER]:
-                s[_RING_HIGH_WATER] = depth + 1
-            if s[_RING_REPLACES]:
-                s[_RING_FLOOR] = int(self._oldest())
-            slot = s[_RING_TAIL] % s[_RING_CAPACITY]
-            s[_RECORDS_CLAIMED] = slot + 1
             return self._views[slot]
 
         @micropython.viper

@@ -29,16 +29,17 @@ _MOST_SLOTS = const((1 << 29) - 1)
 class Ring:
     """The indices and counters of a ring, for the classes that hold its slots.
 
-    Read only: `capacity`; `overflow`; `limit`, the logical capacity, the least of
-    the user's, the controller's and the fleet's; `high_water`, the deepest it has
-    been (one too high, perhaps, when a get interrupted a put); `rejected`, puts
-    refused; `overwritten`, items lost under OVERWRITE, counted when the consumer
-    passes them, so exact after its next call. Counters stop at 2^30 - 1.
+    Read only: `capacity`; `overflow`; `limit`, the logical capacity; `high_water`,
+    the deepest it has been (one too high, perhaps, when a get interrupted a put);
+    `rejected`, puts refused; `overwritten`, items lost under OVERWRITE, counted
+    when the consumer passes them, so exact after its next call. Counters stop
+    at 2^30 - 1. A Channel also makes the limit 0: every put is refused then, also
+    under OVERWRITE.
 
     Ownership: one producer and one consumer, each of them the main loop or one
     interrupt handler. With two producers (or two consumers) an interrupt
     between reading an index and writing it loses or doubles an item, on every
-    board. Limits have one owner, too.
+    board.
     guard: an IrqGuard or LockGuard of sluice.guard, for several producers or
     consumers.
     """
@@ -48,9 +49,7 @@ class Ring:
         if overflow != REJECT and overflow != OVERWRITE:
             raise ValueError("overflow must be REJECT or OVERWRITE, not %r" % (overflow,))
         self.capacity = capacity
-        self._given = capacity
-        self._adapted = self._pressed = _SMALL_MAX
-        self.limit = self._most = capacity  # the second is what a put finds: 0 when closed
+        self.limit = capacity
         self.high_water = 0
         self.rejected = 0
         self.overwritten = 0
@@ -80,8 +79,8 @@ class Ring:
             oldest = moved
 
     def free(self) -> int:
-        """Items that can be put before the ring is at its limit; 0 above it or closed. Hot."""
-        room = self._most - len(self)
+        """Items that can be put before the ring is at its limit; 0 when above it. Hot."""
+        room = self.limit - len(self)
         return room if room > 0 else 0
 
     def _release(self) -> bool:
@@ -105,34 +104,18 @@ class Ring:
     release = _release  # two names: a guard puts itself around the public one
 
     def set_limit(self, n) -> None:
-        """Set the user's limit, 1 to `capacity`, while the ring is in use.
+        """Set the logical capacity, 1 to `capacity`, while the ring is in use.
 
         Below the present depth nothing is dropped: puts are refused, or replace
         the oldest, until the ring fits. Raises TypeError or ValueError.
         """
         check_int("limit", n, 1, self.capacity)
-        self._given = n
-        self._set_least()
+        self.limit = n
 
     def adapt_limit(self, n: int) -> None:
-        """Set a controller's limit; below 1 counts as 1, from `capacity` on as none. Hot."""
-        self._adapted = n
-        self._set_least()
-
-    def press_limit(self, n: int) -> None:
-        """As adapt_limit, the fleet's. Hot."""
-        self._pressed = n
-        self._set_least()
-
-    def _set_least(self):
-        least = min(self._given, self._adapted, self._pressed)
-        self.limit = least = least if least > 0 else 1
-        if self._most:
-            self._most = least
-
-    def close(self, closed=True) -> None:
-        """Refuse every put, also under OVERWRITE; False: up to the limit again. Hot."""
-        self._most = 0 if closed else self.limit
+        """As set_limit, for a controller: n is clamped to 1..capacity. Hot."""
+        capacity = self.capacity
+        self.limit = 1 if n < 1 else n if n < capacity else capacity
 
     def set_watermarks(self, high, low, hook=None) -> None:
         """Watch the depth: `above` is True from when it reaches high until it falls to low.
@@ -192,8 +175,8 @@ class Ring:
         depth = tail - oldest
         if depth < 0:
             depth += self._wrap
-        if depth >= self._most:
-            if not replaces or self._most == 0:
+        if depth >= self.limit:
+            if not replaces or self.limit == 0:
                 if self.rejected != _SMALL_MAX:
                     self.rejected += 1
                 return -1

@@ -17,7 +17,7 @@ _SMALL_MAX = const((1 << 30) - 1)
 _RING_TAIL = const(0)
 _RING_FLOOR = const(1)
 _RING_HEAD = const(2)
-_RING_MOST = const(3)  # puts find room up to this depth
+_RING_LIMIT = const(3)
 _RING_HIGH_WATER = const(4)
 _RING_REJECTED = const(5)
 _RING_OVERWRITTEN = const(6)
@@ -67,7 +67,7 @@ def _ring(plain):
         _tail = word(_RING_TAIL)
         _floor = word(_RING_FLOOR)
         _head = word(_RING_HEAD)
-        _most = word(_RING_MOST)
+        limit = word(_RING_LIMIT)
         high_water = word(_RING_HIGH_WATER)
         rejected = word(_RING_REJECTED)
         overwritten = word(_RING_OVERWRITTEN)
@@ -142,8 +142,8 @@ def _ring(plain):
             depth = tail - oldest
             if depth < 0:
                 depth += s[_RING_WRAP]
-            if depth >= s[_RING_MOST]:
-                if s[_RING_REPLACES] == 0 or s[_RING_MOST] == 0:
+            if depth >= s[_RING_LIMIT]:
+                if s[_RING_REPLACES] == 0 or s[_RING_LIMIT] == 0:
                     if s[_RING_REJECTED] != _SMALL_MAX:
                         s[_RING_REJECTED] += 1
                     return -1
@@ -219,8 +219,8 @@ def _queue(plain):
                 depth = tail - oldest
                 if depth < 0:
                     depth += s[_RING_WRAP]
-                if depth >= s[_RING_MOST]:
-                    if s[_RING_REPLACES] == 0 or s[_RING_MOST] == 0:
+                if depth >= s[_RING_LIMIT]:
+                    if s[_RING_REPLACES] == 0 or s[_RING_LIMIT] == 0:
                         if s[_RING_REJECTED] != _SMALL_MAX:
                             s[_RING_REJECTED] += 1
                         return False

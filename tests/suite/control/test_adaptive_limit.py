@@ -8,7 +8,7 @@ BUSY = 500  # a load at which neither rule applies
 
 def rig(capacity=64, limit=64, **options):
     ring = RingQueue(capacity, "B")
-    ring.adapt_limit(limit)
+    ring.set_limit(limit)
     return ring, AdaptiveLimit(ring, **options)
 
 

@@ -112,32 +112,6 @@ def test_it_has_watermarks_and_a_limit():
     assert not ring.above()
 
 
-def test_a_promised_place_is_given_past_the_limits_and_replaces_nothing():
-    for overflow in (REJECT, OVERWRITE):
-        ring = RecordRing(3, 4, overflow)
-        for _ in range(4):  # of the second, those that are lost
-            put(ring, b"old")
-        while take(ring):
-            pass
-        rejected, lost = ring.rejected, ring.overwritten
-        ring.set_limit(1)
-        put(ring, b"a")
-        for n in (2, 3):
-            slot = ring.claim_promised()
-            slot[0] = n
-            assert ring.claim_promised() is slot
-            assert ring.publish(1)
-        assert (ring.claim_promised(), ring.publish(1), len(ring)) == (None, False, 3)
-        assert [take(ring), take(ring), take(ring)] == [b"a", b"\2", b"\3"]
-        assert (ring.rejected, ring.overwritten, ring.high_water) == (rejected, lost, 3)
-        for _ in range(9):
-            ring.claim_promised()[0] = 7
-            ring.publish(1)
-            assert (len(ring), take(ring), ring.overwritten) == (1, b"\7", lost)
-        ring.close()
-        assert (ring.claim_promised(), ring.publish(1)) == (None, False)
-
-
 def test_wrong_arguments_are_named():
     for arguments, error, words in (
         ((0, 4), ValueError, "slots must be from 1 to 536870911, not 0"),

@@ -66,31 +66,6 @@ def test_a_limit_below_the_depth_drops_nothing():
     assert queue.free() == 3
 
 
-def test_the_limit_is_the_least_of_three_and_each_stays_what_it_was():
-    queue = RingQueue(5)
-    queue.adapt_limit(3)
-    queue.press_limit(2)
-    queue.set_limit(4)
-    assert (queue.limit, queue.free()) == (2, 2)
-    queue.adapt_limit(0)
-    assert (queue.limit, queue.free()) == (1, 1)
-    queue.adapt_limit(9)
-    assert queue.limit == 2
-    queue.press_limit(5)
-    assert queue.limit == 4
-    queue.set_limit(5)
-    assert queue.limit == 5
-
-
-def test_a_limit_set_while_it_is_closed_is_in_force_when_it_opens():
-    queue = RingQueue(3)
-    queue.close()
-    queue.set_limit(2)
-    assert (queue.limit, queue.free(), queue.try_put(1)) == (2, 0, False)
-    queue.close(False)
-    assert (queue.free(), queue.try_put(1), queue.rejected) == (2, True, 1)
-
-
 def test_clear_drops_everything_uncounted():
     queue = RingQueue(2)
     queue.try_put(1)

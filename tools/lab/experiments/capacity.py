@@ -83,14 +83,14 @@ def ring_bytes(slots: int, size: int) -> int:
 
     The heap is dealt out in blocks of 16 bytes. Each slot has its bytes, a memoryview
     (16), a place in the list of views (4; a list grows by doubling), a length (2) and
-    a stamp (4). The ring itself and the heads of its parts take 320. A test compares
+    a stamp (4). The ring itself and the heads of its parts take 272. A test compares
     that with `gc.mem_alloc()` on the virtual board.
     """
     views = 4
     while views < slots:
         views *= 2
     parts = (slots * size, slots * 16, views * 4, slots * 2, slots * 4)
-    return 320 + sum((part + 15) // 16 * 16 for part in parts)
+    return 272 + sum((part + 15) // 16 * 16 for part in parts)
 
 
 def run(setup: Setup) -> Result:
@@ -234,7 +234,7 @@ Hollow marks: the ring does not fit into {RAM_KB} KB.
 
 A slot of {SLOT_SIZE} bytes takes {ring_bytes(1024, SLOT_SIZE) / 1024:.0f} on a 32-bit board: its
 bytes, a memoryview (16), its place in the list of views (4), a length (2) and a stamp (4). The ring
-takes 320 more. That is what `gc.mem_alloc()` counts, to the byte. Records of {RECORD_BYTES} bytes
+takes 256 more. That is what `gc.mem_alloc()` counts, to the byte. Records of {RECORD_BYTES} bytes
 would do with slots of {RECORD_BYTES}.
 
 ## All figures
