@@ -7,6 +7,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 BOARD ?= virtual
+SIMULATE_S ?= 300
 NODE_MODULES := tools/vboard/node_modules tools/publish/web/node_modules
 PAGES := README.md docs firmware/examples tests/README.md $(wildcard boards/*/README.md)
 STUBS := $(patsubst boards/%/stubs.txt,build/stubs/%/ready,$(wildcard boards/*/stubs.txt))
@@ -17,9 +18,10 @@ help:
 	@echo "make demo   a virtual board, flashed, fed and watched (LOG=FILE feeds your log)"
 	@echo "make fleet  30 simulated boards behind 3 gateways, with etcd and Prometheus, under pressure"
 	@echo "make test   every test; those on other MicroPythons as far as the machine has them"
-	@echo "make check  the hot-path contract: allocation, frames, an interrupt at every opcode, threads"
+	@echo "make check  the hot-path contract: allocation, frames, an interrupt at every opcode, threads;"
+	@echo "            and the whole system on virtual time, for 5 minutes (SIMULATE_S=300)"
 	@echo "make test-device  the shared suite on every MicroPython that the machine can run"
-	@echo "make soak   the long version of the tests with faults, kills and fuzz: half an hour or more"
+	@echo "make soak   20,000 simulated runs, and the tests with faults, kills and fuzz in full: an hour or more"
 	@echo "make bench  what a call costs, beside what one would write instead; against docs/bench"
 	@echo "make web    the page in the browser, a playground and a console, into build/web"
 	@echo "make docs   these pages as a site, into build/docs; a link that leads nowhere is an error"
@@ -62,11 +64,13 @@ test-device: setup
 	pytest tests/suite tests/device
 
 soak: setup
+	sluice simulate --seeds 20000
 	pytest --long --verbose tests/whole/test_faults.py tests/whole/test_kills.py tests/device/test_fuzz.py
 
 check: setup
 	sluice check
 	sluice explore
+	sluice simulate --seconds $(SIMULATE_S)
 	pytest --quiet tests/lab/test_linearizability.py tests/device/test_hot_path_contract.py
 
 bench: setup

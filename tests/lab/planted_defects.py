@@ -24,6 +24,7 @@ DEFECTS = [
         "sluice.link.session",
         "        self._foreign = self._waiting\n",
         "        self._foreign = 0\n",
+        2,
     ),
     Defect(
         "a run without a delivery is told as long as there is room for none",
@@ -31,24 +32,28 @@ DEFECTS = [
         "        if self._run != self._told:\n            self._tell_run()\n        if self._probe",
         "        while self._run != self._told or self._unconfirmed == 4:\n"
         "            self._tell_run()\n        if self._probe",
+        2,
     ),
     Defect(
         "a delivery has the number of the record that was shed before it",
         "sluice.link.session",
         "self._put_head(self._done, granted)",
         "self._put_head(self._done - self._run, granted)",
+        79,
     ),
     Defect(
         "a full window counts as a failed attempt",
         "sluice.flow.pipeline",
         "        if self._room() <= 0:\n            return self._stalled(n)\n",
         "",
+        3,
     ),
     Defect(
         "a full window counts as a failed attempt, of several",
         "sluice.flow.pipeline",
         "        if n <= 0:\n            return 0\n",
         "        n = max(n, 1)\n",
+        108,
     ),
     Defect(
         "the record in the pipeline's copy is not of the feed before",
@@ -67,12 +72,14 @@ DEFECTS = [
         "sluice.link.session",
         "return self._foreign + kept - self._unconfirmed if kept",
         "return self._foreign + kept + 1 - self._unconfirmed if kept",
+        3,
     ),
     Defect(
         "a lowered limit refuses what was promised",
         "sluice.link.session",
         "len(ring) == ring.capacity:",
         "len(ring) >= ring.limit:",
+        54,
     ),
     # The board's link.
     Defect(
@@ -80,6 +87,7 @@ DEFECTS = [
         "sluice.link.session",
         "        elif ahead:\n",
         "        elif ahead == 0xFFFFFF + 1:\n",
+        17,
     ),
     Defect(
         "a late confirmation is taken for a new one",
@@ -92,24 +100,28 @@ DEFECTS = [
         "sluice.link.session",
         "            n -= run + 1\n",
         "            n -= run or 1\n",
+        79,
     ),
     Defect(
         "each hello begins a session",
         "sluice.link.session",
         "        if session != self._session:\n            self._begin(session,",
         "        if session:\n            self._begin(session,",
+        2,
     ),
     Defect(
         "a new session keeps the deliveries of the one before",
         "sluice.link.session",
         "        self._unconfirmed = self._done = 0\n        self._run",
         "        self._run",
+        108,
     ),
     Defect(
         "credit is given for the slots of the feed before",
         "sluice.link.session",
         "        capacity = ring.limit - self._foreign\n",
         "        capacity = ring.limit\n",
+        2,
     ),
     Defect(
         "a full window keeps one delivery more",
@@ -134,6 +146,7 @@ DEFECTS = [
         "sluice.link.session",
         "        self._repeat_at = self._repeat_from = 0\n        self._repeats = n",
         "        self._repeat_at = 2\n        self._repeat_from = 1\n        self._repeats = n",
+        4,
     ),
     Defect(
         "how a run ended is forgotten when it is repeated",
@@ -153,12 +166,14 @@ DEFECTS = [
         "sluice.flow.pipeline",
         "self._bucket.cancel(granted - self._attempts)",
         "self._bucket.cancel(granted - self._attempts + 1)",
+        4,
     ),
     Defect(
         "nobody is told of a record that is given up",
         "sluice.flow.pipeline",
         "        self._stats.fail()\n        self._drop(GIVEN_UP)\n",
         "        self._stats.fail()\n        self._ring.release()\n        self._failures = 0\n",
+        13,
     ),
     Defect(
         "nobody is told of what was overwritten",
@@ -177,12 +192,14 @@ DEFECTS = [
         "sluice.flow.pipeline",
         "        self._wait = self._backoff()\n        return 0\n",
         "        self._wait = self._backoff()\n        self._ring.release()\n        return 0\n",
+        13,
     ),
     Defect(
         "each record costs one byte",
         "sluice.flow.pipeline",
         "cost = n if self._by_bytes else 1",
         "cost = 1",
+        107,
     ),
     Defect(
         "a wait goes on after a change of the rate",
@@ -196,12 +213,14 @@ DEFECTS = [
         "sluice.link.frames",
         "if crc16(frame, 1, n) == frame[n] | frame[n + 1] << 8:",
         "if n:",
+        89,
     ),
     Defect(
         "the host does not look at a frame's checksum",
         "sluice_tools.serial.frames",
         'crc == crc_hqx(content, 0xFFFF).to_bytes(2, "little")',
         "crc",
+        162,
     ),
     Defect(
         "a frame without an end swallows the next ones",
@@ -215,6 +234,7 @@ DEFECTS = [
         "sluice.program.program",
         "return moved > 0 or self.pipeline.wait_ticks() != 0",
         "return moved > 0",
+        58,
     ),
     Defect(
         "a new limit passes the watermark",
@@ -227,6 +247,7 @@ DEFECTS = [
         "sluice.program.controls",
         "        ring.adapt_limit(most if most < own else own)\n",
         "        ring.adapt_limit(min(most, own, ring.limit))\n",
+        40,
     ),
     Defect(
         "a rolled back change stays in force",
@@ -239,6 +260,7 @@ DEFECTS = [
         "sluice.program.settings",
         "        if changed:\n            self._adopt(config, changed)\n        if keeps:",
         "        if keeps:",
+        50,
     ),
     Defect(
         "a request that is sent again is another one",
@@ -263,6 +285,7 @@ DEFECTS = [
         "sluice.program.member",
         "            self._set_watermark(self.watermark_ms)\n",
         "",
+        10,
     ),
     # The bucket.
     Defect(
@@ -270,6 +293,7 @@ DEFECTS = [
         "sluice.limit.bucket",
         "        self.debt = debt + n * den\n",
         "        self.debt = debt + den\n",
+        104,
     ),
     # The host's session.
     Defect(
@@ -277,36 +301,42 @@ DEFECTS = [
         "sluice_tools.serial.window",
         "        self._resend_from = number\n        self._gap_at",
         "        self._gap_at",
+        17,
     ),
     Defect(
         "a late acknowledgement is taken for a new one",
         "sluice_tools.serial.session",
         "        if until < window.first:\n            return []  # late\n",
         "",
+        92,
     ),
     Defect(
         "a delivery that came twice counts twice",
         "sluice_tools.serial.ledger",
         "        if record.returned:\n            self.delivered_again += 1\n",
         "        if record.returned and number < 0:\n            self.delivered_again += 1\n",
+        54,
     ),
     Defect(
         "it is forgotten that the sink did not take a record",
         "sluice_tools.serial.ledger",
         "                record.not_taken = how\n",
         "",
+        3,
     ),
     Defect(
         "the board is told that it may forget what has not come",
         "sluice_tools.serial.session",
         "            self.first_seq,\n            self.confirmed_seq,\n",
         "            self.first_seq,\n            self.next_seq,\n",
+        4,
     ),
     Defect(
         "a delivery counts as come when a later one has",
         "sluice_tools.serial.ledger",
         "return record is not None and record.returned",
         "return record is not None and (record.returned or self._newest > number)",
+        4,
     ),
     Defect(
         "deliveries after a reset are compared with those before",
@@ -338,6 +368,7 @@ DEFECTS = [
         "sluice_tools.serial.window",
         "return max(0, self.allowed - len(self.records))",
         "return max(0, self.allowed + 1 - len(self.records))",
+        2,
     ),
     # Feed and bookmark.
     Defect(
@@ -345,6 +376,7 @@ DEFECTS = [
         "sluice_tools.board.feed.feed",
         "        if answered and self._session.deadline == _NEVER:\n",
         "        if not answered and self._session.deadline == _NEVER:\n",
+        39,
     ),
     Defect(
         "a feed that was suspended gives up the board",
@@ -357,6 +389,7 @@ DEFECTS = [
         "sluice_tools.board.feed.bookmark",
         "        self.acknowledged += records\n",
         "        self.acknowledged += records + (self.acknowledged == 0 < records)\n",
+        121,
     ),
     Defect(
         "what an old line left unfinished is part of the new one",
