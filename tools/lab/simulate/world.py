@@ -1,6 +1,7 @@
 """A scenario, run: the board and its host on one clock, with all that happens to them."""
 
 import hashlib
+import itertools
 import math
 import random
 import re
@@ -117,7 +118,8 @@ class World:
         sizes = scenario.records
         self.witness = Witness([payload(at, size) for at, (_, size) in enumerate(sizes)])
         self._events = deque(scenario.events)
-        self._later: list[tuple[int, int, Callable[[], None]]] = []
+        self._later: list[tuple[int, int, Callable[[], None]]] = []  # when, order, what
+        self._order = itertools.count()
         self._calm = False
         self._calm_from = 0
         self._board_ms = 0  # how far the board is
@@ -205,7 +207,7 @@ class World:
             self._become_calm()
 
     def _after(self, ms: int, do: Callable[[], None]) -> None:
-        self._later.append((self.now + ms, len(self._later), do))
+        self._later.append((self.now + ms, next(self._order), do))
 
     # The two ends.
 
