@@ -196,7 +196,8 @@ class Device:
         self._timer = None
         self._pin = None
         self._slept = 0
-        self._admitted = self._bytes = 0
+        self._admitted = 0
+        self._bytes = self.uart.bytes  # of which it is counted what they cost
         self._allowance = Allowance()
 
     def power_on(self):

@@ -123,6 +123,15 @@ def _draw_config(chance: random.Random) -> dict[str, object]:
     return _allowed(values)
 
 
+def is_allowed(config: dict[str, object]) -> bool:
+    """Whether a board takes it."""
+    try:
+        check(config, device.Device.TICKS_PER_S)
+    except ConfigError:
+        return False
+    return True
+
+
 def _allowed(values: dict[str, object]) -> dict[str, object]:
     values = dict(values)
     while True:
@@ -231,7 +240,8 @@ def _draw_events(chance: random.Random, config: dict[str, object], calm_ms: int)
         # The sink takes nothing while its feed is killed and resumed.
         begin = chance.randrange(calm_ms)
         events.append(Event(begin, "sink", (device.REFUSE, 1, 3000)))
-        events.append(Event(begin + chance.choice([1, 50, 500]), "kill", (1,)))
+        killed = min(begin + chance.choice([1, 50, 500]), calm_ms - 1)
+        events.append(Event(killed, "kill", (1,)))
     kinds = chance.sample(list(_EVENTS), chance.randint(0, 4))
     for what in kinds:
         for _ in range(chance.choice([1, 2, 5])):

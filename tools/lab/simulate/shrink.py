@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import fields, replace
 from typing import Any
 
-from .scenario import Faults, Scenario
+from .scenario import Faults, Scenario, is_allowed
 
 _KEPT = ("source", "sink")  # keys of the configuration that say what the scenario is about
 
@@ -35,7 +35,8 @@ def _smaller(scenario: Scenario) -> Iterator[Scenario]:
     for key in scenario.config:
         if key not in _KEPT:
             config = {name: value for name, value in scenario.config.items() if name != key}
-            yield replace(scenario, config=config)
+            if is_allowed(config):
+                yield replace(scenario, config=config)
     for way in ("to_board", "to_host"):
         faults = getattr(scenario, way)
         for field in fields(Faults):
