@@ -19,7 +19,7 @@ help:
 	@echo "make fleet  30 simulated boards behind 3 gateways, with etcd and Prometheus, under pressure"
 	@echo "make test   every test; those on other MicroPythons as far as the machine has them"
 	@echo "make check  the hot-path contract: allocation, frames, an interrupt at every opcode, threads;"
-	@echo "            and the whole system on virtual time, for 5 minutes (SIMULATE_S=300)"
+	@echo "            and the whole system on virtual time, for 5 minutes at most (SIMULATE_S=300)"
 	@echo "make test-device  the shared suite on every MicroPython that the machine can run"
 	@echo "make soak   20,000 simulated runs, and the tests with faults, kills and fuzz in full: an hour or more"
 	@echo "make bench  what a call costs, beside what one would write instead; against docs/bench"
@@ -70,7 +70,7 @@ soak: setup
 check: setup
 	sluice check
 	sluice explore
-	sluice simulate --seconds $(SIMULATE_S)
+	sluice simulate --seeds 2000 --seconds $(SIMULATE_S)
 	pytest --quiet tests/lab/test_linearizability.py tests/device/test_hot_path_contract.py
 
 bench: setup
