@@ -152,6 +152,16 @@ def test_grants_that_are_not_in_the_order_of_sending_are_counted():
     assert books.ledger.out_of_order == 1
 
 
+def test_ticks_that_are_days_apart_are_not_compared():
+    books = Books(2)
+    books.deliver(0, tick=5, now=0.1)
+    books.acknowledge(1)
+    week_s = 7 * 24 * 3600
+    books.deliver(1, tick=5 + week_s * 1000, now=week_s)
+    books.acknowledge(1, now=week_s)
+    assert books.ledger.out_of_order == 0
+
+
 def test_a_reset_begins_the_order_and_what_is_missing_anew():
     books = Books(4)
     books.deliver(0, tick=900)
