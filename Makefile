@@ -70,7 +70,7 @@ soak: setup
 check: setup
 	sluice check
 	sluice explore
-	sluice simulate --seeds 2000 --seconds $(SIMULATE_S)
+	sluice simulate --seeds 1400 --seconds $(SIMULATE_S)
 	pytest --quiet tests/lab/test_linearizability.py tests/device/test_hot_path_contract.py
 
 bench: setup
