@@ -260,7 +260,7 @@ DEFECTS = [
         "sluice.program.settings",
         "        if changed:\n            self._adopt(config, changed)\n        if keeps:",
         "        if keeps:",
-        50,
+        169,
     ),
     Defect(
         "a request that is sent again is another one",
