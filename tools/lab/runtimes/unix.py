@@ -30,7 +30,7 @@ with open(sys.argv[2]) as file:
 vfs.umount("/")
 vfs.mount(vfs.VfsPosix(sys.argv[1]), "/")
 sys.path[:] = "", ".frozen", "/lib"
-exec(compile(program, "<program>", "exec"), {"__name__": "__main__"})
+exec(compile(program, "<stdin>", "exec"), {"__name__": "__main__"})
 """
 
 # Found before the modules in C, of which `utime` and `uos` are other names.

@@ -56,6 +56,7 @@ def simulate(
     shown.
     """
     logging.disable(logging.CRITICAL)
+    context.call_on_close(lambda: logging.disable(logging.NOTSET))
     if seed is not None:
         reports = [_run(seed)]
         if not as_json:
