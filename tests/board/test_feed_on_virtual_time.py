@@ -101,6 +101,15 @@ def test_what_is_longer_than_the_board_takes_is_cut():
     assert run.feed.account(read_lines(io.BytesIO()), 0).cut == 1
 
 
+def test_a_feed_that_was_suspended_gives_the_board_its_whole_time_once_more():
+    run = Run()
+    run.now = 3 * ANSWER_S
+    run.feed.woke(run.now)
+    run.run(until=4 * ANSWER_S - 0.1)
+    with pytest.raises(UserError, match="no answer for 5 s"):
+        run.run(until=4 * ANSWER_S)
+
+
 def test_a_board_that_never_answers_is_given_up_with_its_last_line():
     run = Run()
     run.run(until=1)

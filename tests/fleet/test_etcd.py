@@ -75,6 +75,16 @@ async def following(etcd, prefix):
         task.cancel()
 
 
+@asynccontextmanager
+async def following_through_a_proxy(etcd, server):
+    async with (
+        Proxy(server.endpoints[0]) as proxy,
+        Etcd([proxy.endpoint]) as far,
+        following(far, etcd.place) as follower,
+    ):
+        yield proxy, follower
+
+
 def once_each(values):
     """The values without those that follow themselves: a write made twice is one update."""
     return [value for i, value in enumerate(values) if i == 0 or values[i - 1] != value]
@@ -182,11 +192,7 @@ async def test_a_node_that_is_slow_to_answer_is_reached_at_the_first_attempt(ser
 
 @needs_etcd
 async def test_after_a_disconnect_the_updates_in_between_come_in_order(etcd, server):
-    async with (
-        Proxy(server.endpoints[0]) as proxy,
-        Etcd([proxy.endpoint]) as far,
-        following(far, etcd.place) as follower,
-    ):
+    async with following_through_a_proxy(etcd, server) as (proxy, follower):
         for turn in range(3):
             proxy.cut()
             for i in range(20):
@@ -199,11 +205,7 @@ async def test_after_a_disconnect_the_updates_in_between_come_in_order(etcd, ser
 
 @needs_etcd
 async def test_a_watch_that_was_long_idle_notices_that_nobody_is_there(etcd, server):
-    async with (
-        Proxy(server.endpoints[0]) as proxy,
-        Etcd([proxy.endpoint]) as far,
-        following(far, etcd.place) as follower,
-    ):
+    async with following_through_a_proxy(etcd, server) as (proxy, follower):
         await asyncio.sleep(13)  # two pings: those that follow must not be rarer
         proxy.silence()
         await etcd.put(etcd.place + "key", b"1")

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 from click.testing import CliRunner
 
+from sluice.program.keys import ROWS
 from sluice_tools.cli import main
 from sluice_tools.lab.simulate.scenario import Event, Faults, Scenario, draw
 from sluice_tools.lab.simulate.shrink import shrink
@@ -25,8 +26,6 @@ def test_other_seeds_are_other_runs():
 def test_every_key_and_every_kind_of_event_is_drawn():
     drawn = [draw(seed) for seed in range(2000)]
     keys = {key for scenario in drawn for key in scenario.config}
-    from sluice.program.keys import ROWS
-
     assert keys == {row[0] for row in ROWS}
     kinds = {event.what for scenario in drawn for event in scenario.events}
     assert kinds >= {"kill", "suspend", "reset", "unplug", "stall", "stuck", "sink", "set"}

@@ -10,10 +10,11 @@ from sluice_tools.lab.simulate.world import run
 SEEDS = 50
 
 
+pytestmark = pytest.mark.skipif(Unix.why_not() is not None, reason=str(Unix.why_not()))
+
+
 @pytest.fixture
 def micropython():
-    if Unix.why_not():
-        pytest.skip(Unix.why_not())
     process = MicroPython()
     yield process
     process.close()

@@ -98,8 +98,8 @@ class Session:
         self._abandoned = session  # the one before, should it have been given up for another
         self._window = Window(base)
         self._ledger = Ledger(self._window, held)
+        # So many of the records before the window's first, as acknowledgements have said.
         self._not_taken: dict[int, int] = dict.fromkeys((GIVEN_UP, SHED, OVERWRITTEN), 0)
-        # so many of those before the window's first, as acknowledgements have said
         self._hello = Probe(_FIRST_HELLO)
         self._hellos_before: deque[Probe] = deque(maxlen=_HELLOS_KEPT)
         self._suspected = False  # another has been answered since the board was heard of

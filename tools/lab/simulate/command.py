@@ -4,7 +4,6 @@ import gc
 import json
 import logging
 import os
-import random
 import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -142,11 +141,8 @@ def _show(report: _Report) -> None:
 
 
 def _violation(scenario: Scenario) -> str | None:
-    state = random.getstate()
     try:
         run(scenario)
     except Violation as violation:
         return str(violation)
-    finally:
-        random.setstate(state)
     return None

@@ -1,6 +1,5 @@
 """The programs at the host's end of a line: a feed, a gateway, and a request for settings."""
 
-import random
 from collections import deque
 from pathlib import Path
 from typing import Protocol
@@ -10,6 +9,7 @@ from sluice.program.config import ConfigError, check
 from ...board.feed.arrivals import Arrival
 from ...board.feed.bookmark import Bookmark
 from ...board.feed.feed import Feed
+from ...board.settings.exchange import AGAIN_S, ANSWER_S
 from ...fleet.budget.board import Grant
 from ...fleet.gateway.board import TICK_S, Board
 from ...fleet.gateway.config import BoardConfig
@@ -24,8 +24,6 @@ from .violation import Violation
 from .witness import Witness
 
 _NEVER = float("inf")
-_AGAIN_S = 0.5
-_ANSWER_S = 5.0
 
 
 class Program(Protocol):
@@ -49,6 +47,25 @@ class Sender(Program, Protocol):
         """Whether all is sent and acknowledged."""
         ...
 
+    @property
+    def under_way(self) -> bool:
+        """Whether records are sent and not acknowledged."""
+        ...
+
+    @property
+    def sent(self) -> int:
+        """The place in the log of the next record to be sent."""
+        ...
+
+    @property
+    def told(self) -> int:
+        """Records of which the acknowledgements said that the sink did not take them."""
+        ...
+
+    def due_ms(self, place: int) -> float:
+        """When this record of the log arrives; infinity: there is none."""
+        ...
+
 
 class _Followed:
     """A session's records by their place in the log: whoever is acknowledged, the witness knows."""
@@ -66,7 +83,7 @@ class _Followed:
 
     @property
     def told(self) -> int:
-        """Records of which the acknowledgements said that the sink did not take them."""
+        """See Sender."""
         session = self.session
         return session.given_up + session.shed + session.overwritten
 
@@ -148,7 +165,6 @@ class FeedProgram:
 
     @property
     def told(self) -> int:
-        """See _Followed."""
         return self._followed.told
 
     def settle(self) -> None:
@@ -163,16 +179,13 @@ class FeedProgram:
 
     @property
     def under_way(self) -> bool:
-        """Whether records are sent and not acknowledged."""
         return bool(self.session.under_way)
 
     @property
     def sent(self) -> int:
-        """The place in the log of the next record to be sent."""
         return self._followed.sent
 
     def due_ms(self, place: int) -> float:
-        """When this record of the log arrives."""
         first_ms = self._records[self._first][0]
         return 1000 * self.feed.begun_at + self._records[place][0] - first_ms
 
@@ -181,17 +194,15 @@ class FeedProgram:
 
 
 class GatewayProgram:
-    """A gateway's board: watermark and grants, and with `streams` the log, as over gRPC."""
+    """A gateway's board: watermark and grants, and if it is the host, the log, as over gRPC."""
 
     def __init__(self, scenario: Scenario, witness: Witness, now: float, first: int) -> None:
         self.watermark: int | None = None
         """That of the fleet, in ms; None: none was ever set."""
         self._now = now
         self._out: list[bytes] = []
-        self._streams = scenario.host == "gateway"
-        config = BoardConfig.model_validate(
-            {"name": "b1", "port": "board", "stream": self._streams}
-        )
+        streams = scenario.host == "gateway"
+        config = BoardConfig.model_validate({"name": "b1", "port": "board", "stream": streams})
         self.board = Board(config, self, self._out.append, lambda: self._now)
         self._tick_at = now
         self._grants = 0
@@ -248,16 +259,13 @@ class GatewayProgram:
 
     @property
     def under_way(self) -> bool:
-        """Whether records are sent and not acknowledged."""
         return self._followed is not None and bool(self._followed.session.under_way)
 
     @property
     def sent(self) -> int:
-        """The place in the log of the next record to be sent."""
         return 0 if self._followed is None else self._followed.sent
 
     def due_ms(self, place: int) -> float:
-        """When this record of the log arrives."""
         return 1000 * self._due_at(place)
 
     def set_watermark(self, ms: int) -> None:
@@ -266,7 +274,6 @@ class GatewayProgram:
 
     @property
     def told(self) -> int:
-        """See _Followed."""
         return 0 if self._followed is None else self._followed.told
 
     def woke(self, now: float) -> None:
@@ -368,11 +375,11 @@ class Settings:
         if self._request is None and self._waiting:
             self._pairs = self._waiting.popleft()
             self._request = Change(f"who=sim {self._pairs}".rstrip())
-            self._send_at, self._until = now, now + _ANSWER_S
+            self._send_at, self._until = now, now + ANSWER_S
         if self._request is None:
             self._send_at = _NEVER
         elif now >= self._send_at:
-            self._send_at = now + _AGAIN_S
+            self._send_at = now + AGAIN_S
             return encode(self._request.content)
         return b""
 
@@ -383,7 +390,7 @@ class Settings:
         """What is asked is asked again."""
 
     def woke(self, now: float) -> None:
-        self._until = now + _ANSWER_S
+        self._until = now + ANSWER_S
 
     def _hear(self, content: bytes) -> None:
         request = self._request
@@ -423,8 +430,3 @@ def _read(text: str) -> object:
 
 def _ignore(line: str) -> None:
     """What a board prints is not shown."""
-
-
-def seed_chance(seed: int) -> None:
-    """The numbers that programs draw for their sessions come from the seed, too."""
-    random.seed(seed)

@@ -41,8 +41,7 @@ class RemoteBoard:
     def __init__(self, process: subprocess.Popen[str], scenario: Scenario) -> None:
         self._process = process
         self.idle_ms = 0
-        sleeps = scenario.config.get("light_sleep_ms") is not None
-        self._call("new", "", scenario.tick, scenario.turns_per_ms, sleeps)
+        self._call("new", "", scenario.tick, scenario.turns_per_ms, scenario.sleeps)
 
     def configure(self, values: dict[str, object]) -> None:
         self._call("configure", values)

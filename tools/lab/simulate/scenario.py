@@ -11,8 +11,7 @@ from . import device
 
 TICK_PERIOD = 1 << 30
 
-DAY_MS = 24 * 3600 * 1000
-
+_DAY_MS = 24 * 3600 * 1000
 _QUICK_MS = 70
 _PRINTED = 6  # records of a list that are shown
 
@@ -61,6 +60,15 @@ class Scenario:
     to_host: Faults
     events: tuple[Event, ...]
     calm_ms: int
+
+    @property
+    def sleeps(self) -> bool:
+        """Whether the board may sleep."""
+        return self.config.get("light_sleep_ms") is not None
+
+    def has(self, *kinds: str) -> bool:
+        """Whether an event of these kinds happens."""
+        return any(event.what in kinds for event in self.events)
 
     @property
     def quick(self) -> bool:
@@ -219,7 +227,7 @@ def _draw_records(
         at += int(chance.expovariate(1 / gap)) if gap else 0
         records.append((at, chance.choice(sizes)))
     if records and chance.random() < 0.1:
-        at = max(at, calm_ms) + chance.choice([60000, DAY_MS // 2, 5 * DAY_MS, 7 * DAY_MS])
+        at = max(at, calm_ms) + chance.choice([60000, _DAY_MS // 2, 5 * _DAY_MS, 7 * _DAY_MS])
         records += [(at + i, sizes[0]) for i in range(chance.choice([1, 30]))]
     return tuple(records)
 
@@ -256,7 +264,7 @@ def _short_ms(chance: random.Random) -> int:
 
 
 def _change(chance: random.Random, config: dict[str, object]) -> tuple[object, ...] | None:
-    """Pairs of a request that the board has to grant when it comes after its start."""
+    """Pairs of a request; the board may refuse what does not fit together."""
     names = chance.sample(_CHANGES, chance.randint(1, 3))
     values = {name: _draw_value(name, chance) for name in names}
     pairs = " ".join(f"{name}={_written(value)}" for name, value in values.items())

@@ -20,7 +20,7 @@ from ...errors import UserError
 from ...serial.session import LinkError
 from .device import TAKE, Device
 from .flash import Flash, PowerCut
-from .host import FeedProgram, GatewayProgram, Program, Settings, seed_chance
+from .host import FeedProgram, GatewayProgram, Program, Sender, Settings
 from .line import Way
 from .scenario import TICK_PERIOD, Faults, Scenario
 from .violation import Violation
@@ -77,13 +77,12 @@ class Board(Protocol):
 
 def make_device(scenario: Scenario) -> Board:
     """A board in this process, whose files are those of the flash that is mounted."""
-    sleeps = scenario.config.get("light_sleep_ms") is not None
-    return Device(_ROOT, scenario.tick, scenario.turns_per_ms, sleeps)
+    return Device(_ROOT, scenario.tick, scenario.turns_per_ms, scenario.sleeps)
 
 
 def run(scenario: Scenario, make_board: Callable[[Scenario], Board] = make_device) -> Outcome:
     """Lets it happen. Violation: a promise was broken."""
-    seed_chance(scenario.seed)
+    random.seed(scenario.seed)  # programs draw the numbers of their sessions from it
     with tempfile.TemporaryDirectory(prefix="simulate") as folder, Flash(_ROOT) as flash:
         world = World(scenario, make_board(scenario), Path(folder), flash)
         try:
@@ -115,8 +114,8 @@ class World:
         self._state: dict[str, int] | None = None
         self._to_board = Way(scenario.to_board, self._chance)
         self._to_host = Way(scenario.to_host, self._chance)
-        sizes = scenario.records
-        self.witness = Witness([payload(at, size) for at, (_, size) in enumerate(sizes)])
+        payloads = [payload(place, size) for place, (_, size) in enumerate(scenario.records)]
+        self.witness = Witness(payloads)
         self._events = deque(scenario.events)
         self._later: list[tuple[int, int, Callable[[], None]]] = []  # when, order, what
         self._order = itertools.count()
@@ -125,10 +124,7 @@ class World:
         self._board_ms = 0  # how far the board is
         self._last_pulse = -1
         self._off_ms = 0  # how long the power will be away
-        self._flash_fails = any(event.what == "full" for event in scenario.events)
-        self._never_refuses = scenario.config["sink"] != "uart" and not any(
-            event.what == "stuck" for event in scenario.events
-        )
+        self._never_refuses = scenario.config["sink"] != "uart" and not scenario.has("stuck")
         self._wake_at = 0.0
         self._plugged = True
         self._suspended_until = 0
@@ -145,7 +141,7 @@ class World:
         self._longest_wait = 0
         self._feeds = scenario.config["source"] == "link" and bool(scenario.records)
         self._start_host()
-        if self._fleet is None and any(e.what in ("watermark", "grant") for e in scenario.events):
+        if self._fleet is None and scenario.has("watermark", "grant"):
             self._fleet = GatewayProgram(replace(scenario, host="feed"), self.witness, 0, 0)
             self._fleet.line_opened(0)
 
@@ -245,18 +241,17 @@ class World:
         except LinkError as error:
             raise Violation(f"the feed ends: {error}") from error
         except UserError as error:
-            if self._calm or not self._silenced:
+            # Something has to keep board and host apart for as long as a feed waits.
+            silenced = self._scenario.has("suspend", "stall", "stuck", "reset", "unplug")
+            if self._calm or not silenced:
                 raise Violation(f"the feed ends: {error}") from error
             self._do_kill(500)
             return b""
 
     @property
-    def _silenced(self) -> bool:
-        """Whether something keeps board and host apart for as long as a feed waits."""
-        return any(
-            event.what in ("suspend", "stall", "stuck", "reset", "unplug")
-            for event in self._scenario.events
-        )
+    def _sender(self) -> Sender | None:
+        """Who sends the log; None: it was killed, and is not resumed yet."""
+        return self._feed if self._scenario.host == "feed" else self._fleet
 
     def _turn_board(self) -> None:
         self._board.idle_ms = _IDLE_MS
@@ -273,7 +268,7 @@ class World:
             self._lose_power()
             return
         self._board_ms = self.now
-        if _BAD_CONFIG.search(sent) and not self._flash_fails:
+        if _BAD_CONFIG.search(sent) and not self._scenario.has("full"):
             raise Violation("the board cannot read its configuration")
         if wrong:
             raise Violation(wrong[0])
@@ -295,7 +290,7 @@ class World:
 
     def _may_jump(self) -> bool:
         """Whether all that is going on is that time passes."""
-        sender = self._feed or self._fleet
+        sender = self._sender
         return (
             self._calm
             and self._settings.over
@@ -344,7 +339,7 @@ class World:
             raise Violation(f"nothing moves any more: {still}")
 
     def _sent(self) -> int:
-        sender = self._feed or self._fleet
+        sender = self._sender
         return 0 if sender is None else sender.sent
 
     def _next_due_ms(self) -> float:
@@ -352,7 +347,7 @@ class World:
         sent, records = self._sent(), self._scenario.records
         if not self._feeds or sent >= len(records):
             return 0
-        sender = self._feed or self._fleet
+        sender = self._sender
         return 0 if sender is None else sender.due_ms(sent)
 
     # Its end.
@@ -360,7 +355,7 @@ class World:
     def _sender_over(self) -> bool:
         if not self._feeds:
             return True
-        sender = self._feed or self._fleet
+        sender = self._sender
         return sender is not None and sender.over
 
     def _over(self) -> bool:
@@ -405,7 +400,7 @@ class World:
         witness = self.witness
         if witness.acknowledged != len(witness.payloads):
             raise Violation(f"{witness.acknowledged} of {len(witness.payloads)} are acknowledged")
-        sender = self._feed or self._fleet
+        sender = self._sender
         assert sender is not None
         witness.settle(str(self._scenario.config["sink"]), witness.told_before + sender.told)
         if self._feed is not None:
@@ -446,21 +441,21 @@ class World:
 
     def _do_kill(self, ms: int) -> None:
         self.witness.interrupted = True
+        sender = self._sender
+        if sender is None:
+            return
+        self.witness.told_before += sender.told
         if self._feed is not None:
-            self.witness.told_before += self._feed.told
             self._feed.close()
             self._feed = None
-        elif self._scenario.host == "gateway" and self._fleet is not None:
-            self.witness.told_before += self._fleet.told
-            self._fleet = None
         else:
-            return
+            self._fleet = None
         if self._chance.random() < 0.5:
             self._to_host.clear()
         self._after(ms, self._resume)
 
     def _resume(self) -> None:
-        if self._feed is None and (self._fleet is None or self._scenario.host == "feed"):
+        if self._sender is None:
             self._start_host()
 
     def _do_suspend(self, ms: int) -> None:
