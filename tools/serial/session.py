@@ -41,8 +41,8 @@ PING_S = 1.0
 """How often the round trip is measured while records are under way."""
 
 LATE_S = 1.0
-"""For so long after the board's first answer an answer to an earlier feed may still come. If the
-board has said nothing to this one since, it is greeted once more; the feed ends if that fails."""
+"""For so long after the board's first answer an answer to an earlier feed may still come. The feed
+ends if the board has said nothing to this one since."""
 
 _OF_OTHERS = (*ANSWERS, REPORT)  # they come when other programs share the port
 _FIRST_HELLO = 0x20
@@ -103,7 +103,6 @@ class Session:
         self._hello = Probe(_FIRST_HELLO)
         self._hellos_before: deque[Probe] = deque(maxlen=_HELLOS_KEPT)
         self._suspected = False  # another has been answered since the board was heard of
-        self._reclaimed = False  # it has greeted the board once more for that
         self._settled_at = _NEVER  # from then on no answer to an earlier feed is late
         self._hello_first = base  # the number of the oldest record under way when it was sent
         self._hello_at = -_NEVER  # when to say hello, unless the board is heard of before
@@ -221,23 +220,13 @@ class Session:
         if self._suspected:
             if now < self._settled_at:
                 return []
-            if self._reclaimed:
-                raise self._lose(_ANOTHER)
-            self._reclaim(now)
+            raise self._lose(_ANOTHER)
         if now >= self._hello_at and self._expects():
             return [self._say_hello(now)]
         if self.state is not SessionState.OPEN:
             return []
         again = [_record_content(record) for record in self._window.again()]
         return self._report(now) + self._measure(now) + again
-
-    def _reclaim(self, now: float) -> None:
-        """Greets the board once more: on a line that reorders, what it has answered may be a hello
-        of a feed that ended before this one began."""
-        self._reclaimed = True
-        self._suspected = False
-        self._settled_at = now + LATE_S
-        self.restarted(now)
 
     def restarted(self, now: float) -> None:
         """The board's program has started anew, so it knows nothing of this session."""

@@ -51,6 +51,10 @@ class Way:
                 data += heapq.heappop(self._pieces)[2]
         return data
 
+    def keep_order(self) -> None:
+        """Nothing that is put from now on overtakes what is on its way."""
+        self._last = max((at for at, _, _ in self._pieces), default=self._last)
+
     def clear(self) -> None:
         """What is on its way is lost."""
         self._pieces.clear()

@@ -430,6 +430,8 @@ class World:
     def _start_host(self) -> None:
         if not self._feeds:
             return
+        # A line reorders what one program sends, not what two send one after the other.
+        self._to_board.keep_order()
         now = self.now / 1000
         if self._scenario.host == "feed":
             self._feed = FeedProgram(self._scenario, self.witness, self._bookmark, now)
