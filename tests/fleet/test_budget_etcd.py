@@ -9,7 +9,7 @@ import pytest
 from budget_world import Board, OverBudgetError
 from etcd_servers import EtcdServers, needs_etcd, put_until_it_stands
 
-from sluice_tools.fleet.budget import Driver, GatewayShare, clock_ms, drive
+from sluice_tools.fleet.budget import Driver, GatewayShare, Report, clock_ms, drive
 from sluice_tools.fleet.budget.terms import EXPIRED_MS
 from sluice_tools.fleet.etcd import Etcd
 
@@ -163,8 +163,19 @@ async def test_a_wake_up_while_a_driver_works_is_not_lost(turns, monkeypatch):
             await asyncio.gather(task, return_exceptions=True)
 
 
-async def test_what_etcd_and_the_boards_say_wakes_the_driver(endpoints, monkeypatch):
+async def test_what_etcd_says_wakes_the_driver(endpoints, monkeypatch):
     monkeypatch.setattr(drive, "POLL_MS", 3_600_000)
-    async with fleet(endpoints, 1) as (world, (gateway,), _, etcd):
-        gateway.ask(RATE)
-        await until(world, [RATE], 60)
+    share = GatewayShare("g0", "woken")
+    share.join("b", 0)
+    share.connected("b", Report(1, 0, 0, 0), clock_ms())
+    share.ask("b", RATE)
+    granted = asyncio.Queue()
+    async with Etcd(endpoints) as etcd:
+        await put_until_it_stands(etcd, "/budget/woken", b"%d" % RATE)
+        task = asyncio.create_task(Driver(share, etcd, granted.put_nowait).run())
+        try:
+            async with asyncio.timeout(60):
+                assert (await granted.get()).extra == RATE
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
