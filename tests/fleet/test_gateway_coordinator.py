@@ -162,10 +162,8 @@ def test_a_gateway_leaves_the_threshold_that_another_has_written_anew(etcd):
                 new.put("b1", confirmed(7))
                 await until_it_stands(client, "b1", "new", 7)
                 old.drop("b1")
-                for limit in (
-                    1,
-                    2,
-                ):  # it deletes after each write: before the second, b1's turn was
+                # It deletes after each write, so b1's turn was before the second.
+                for limit in (1, 2):
                     old.put("mark", confirmed(limit))
                     await until_it_stands(client, "mark", "old", limit)
                 assert (await client.get(PREFIX + "b1")) is not None
