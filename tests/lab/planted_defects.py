@@ -132,8 +132,8 @@ DEFECTS = [
     Defect(
         "a varint of 128 has one byte",
         "sluice.link.session",
-        "        while value > 127:\n",
-        "        while value > 128:\n",
+        "while value > 127:",
+        "while value > 128:",
     ),
     Defect(
         "a confirmation of the session before counts",
