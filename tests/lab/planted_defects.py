@@ -60,6 +60,7 @@ DEFECTS = [
         "sluice.link.session",
         "        self._foreign = self._waiting\n",
         "        self._foreign = len(self._ring)\n",
+        133,
     ),
     Defect(
         "an idle time counts as a round trip",
@@ -260,7 +261,7 @@ DEFECTS = [
         "sluice.program.settings",
         "        if changed:\n            self._adopt(config, changed)\n        if keeps:",
         "        if keeps:",
-        169,
+        175,
     ),
     Defect(
         "a request that is sent again is another one",
