@@ -1,6 +1,8 @@
 """Asks a board for something, again and again until it answers: time and bytes in, bytes out."""
 
-from ...serial.frames import Frame, LineReader, encode
+from collections.abc import Sequence
+
+from ...serial.frames import Frame, LineReader, Text, encode
 from ...serial.settings import Request
 
 AGAIN_S = 0.5
@@ -21,6 +23,7 @@ class Asking:
         self._sent = b""
         self._send_at = now
         self._answered_at = now
+        self._data_at = now
 
     @property
     def deadline(self) -> float:
@@ -28,7 +31,8 @@ class Asking:
         return self._send_at
 
     def poll(self, now: float) -> bytes:
-        """What goes out now; nothing once all is answered."""
+        """What goes out now; nothing once all is answered. Refused: as `receive`."""
+        self._hear(self._reader.idle(now - self._data_at), now)
         content = self._request.content
         if self._request.done or (content == self._sent and now < self._send_at):
             return b""
@@ -38,11 +42,8 @@ class Asking:
 
     def receive(self, data: bytes, now: float) -> None:
         """Takes in what the board has sent. Refused: it does not do what is asked."""
-        for part in self._reader.feed(data):
-            if not isinstance(part, Frame):
-                self.last_line = part.line
-            elif self._request.receive(part.content):
-                self._answered_at = now
+        self._data_at = now
+        self._hear(self._reader.feed(data), now)
 
     def line_opened(self, now: float) -> None:
         """What was sent before may be lost."""
@@ -55,3 +56,10 @@ class Asking:
     def is_overdue(self, now: float) -> bool:
         """Whether the board has not answered for too long."""
         return not self._request.done and now >= self._answered_at + ANSWER_S
+
+    def _hear(self, parts: Sequence[Text | Frame], now: float) -> None:
+        for part in parts:
+            if not isinstance(part, Frame):
+                self.last_line = part.line
+            elif self._request.receive(part.content):
+                self._answered_at = now
