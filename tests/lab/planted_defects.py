@@ -190,8 +190,8 @@ DEFECTS = [
     Defect(
         "a refused record is left out",
         "sluice.flow.pipeline",
-        "        self._wait = self._backoff()\n        return 0\n",
-        "        self._wait = self._backoff()\n        self._ring.release()\n        return 0\n",
+        "        self._wait = self._backoff(self._failures)\n",
+        "        self._wait = self._backoff(self._failures)\n        self._ring.release()\n",
         13,
     ),
     Defect(
