@@ -15,6 +15,9 @@ from pathlib import Path
 import pytest
 import serial
 
+from sluice_tools.board.flash.device import Device, connect
+from sluice_tools.board.flash.plan import Content
+from sluice_tools.errors import UserError
 from sluice_tools.vboard import VirtualBoard
 
 SLUICE = Path(sys.executable).with_name("sluice")
@@ -315,6 +318,98 @@ def test_a_main_that_cannot_be_kept_is_not_overwritten(machine, old):
     line = refused(flash(machine.url, "--firmware", old))
     assert "there is one already: remove or rename it" in line
     assert contents(machine) == mine
+
+
+# What a flash switches over together, once all of it is verified.
+TOGETHER = ("main.py.old", "config.json", "main.py")
+
+
+def spoiling(board: VirtualBoard, name: str) -> Callable[[bytes], int | None]:
+    """No cut, but the file that arrived as `name` goes bad before the board verifies it."""
+    spoilt = False
+
+    def rest(sent: bytes) -> int | None:
+        nonlocal spoilt
+        arrived = next(board.flash_dir.glob(name + ".new"), None) if SETTLE in sent else None
+        if arrived and not spoilt:
+            spoilt = True
+            data = arrived.read_bytes()
+            arrived.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+
+    return rest
+
+
+@pytest.fixture
+def own_files(machine) -> dict[str, bytes]:
+    """What is on a board, running, that has a program and settings of the user's own."""
+    mine = {"main.py": b"print('booted', 'mine')\n", "config.json": b'{"rate": 3}\n'}
+    restore(machine, mine)
+    machine.reset()
+    return mine
+
+
+@pytest.mark.parametrize("name", ["app_*/sluice/two.mpy", *TOGETHER])
+def test_a_file_that_does_not_arrive_whole_switches_nothing_over(
+    machine, own_files, new, tmp_path, name
+):
+    config = tmp_path / "mine.json"
+    config.write_text('{"rate": 7}\n')
+    with CutLine(machine.url, spoiling(machine, name)) as line:
+        done = flash(line.url, "--firmware", new, "--config", config)
+    assert name.rpartition("/")[2] + ".new did not arrive whole" in refused(done)
+    there = contents(machine)
+    assert {name: there.get(name) for name in own_files} == own_files
+    assert "main.py.old" not in there
+    assert booted(machine) == "booted mine"
+
+    flashed(machine.url, "--firmware", new)
+    assert booted(machine) == says("new")
+    there = contents(machine)
+    assert there["config.json"] == own_files["config.json"]
+    assert not [path for path in there if path.endswith(".new")]
+
+
+@pytest.mark.parametrize("name", TOGETHER[:-1])
+def test_the_loader_is_switched_last(machine, new, name):
+    mine = {"main.py": b"print('booted', 'mine')\n"}
+    restore(machine, mine)
+    (machine.flash_dir / name).mkdir()  # no file can be renamed over it
+    machine.reset()
+    assert "the board failed: OSError" in refused(flash(machine.url, "--firmware", new))
+    assert contents(machine)["main.py"] == mine["main.py"]
+    assert booted(machine) == "booted mine"
+
+
+@pytest.fixture
+def device(machine) -> Iterator[Device]:
+    """An empty board, ready to take files."""
+    restore(machine, {})
+    machine.reset()
+    with connect(machine.url, "") as device:
+        device.prepare()
+        yield device
+
+
+def test_no_file_takes_its_place_before_all_are_verified(machine, device):
+    whole = {path: path.encode() for path in ("/one", "/two", "/three")}
+    for path, data in whole.items():
+        device.send(path, data, lambda _: None)
+    wanted = whole | {"/two": b"/twO"}
+    with pytest.raises(UserError, match=re.escape("/two.new did not arrive whole (it has 4 bytes")):
+        device.settle({path: Content.of(data) for path, data in wanted.items()})
+    assert contents(machine) == {path[1:] + ".new": data for path, data in whole.items()}
+
+
+def test_a_file_sent_or_copied_again_is_not_put_behind_what_a_cut_off_flash_left(machine, device):
+    left = b"left by a flash that was cut off, and longer than what comes now"
+    for path in ("/sent", "/empty", "/copied"):
+        device.send(path, left, lambda _: None)
+    device.send("/sent", b"whole", lambda _: None)
+    device.send("/empty", b"", lambda _: None)
+    device.settle({"/sent": Content.of(b"whole"), "/empty": Content.of(b"")})
+    device.copy("/sent", "/copied")
+    device.settle({"/copied": Content.of(b"whole")})
+    assert contents(machine) == {"sent": b"whole", "empty": b"", "copied": b"whole"}
 
 
 def test_the_users_config_stays_until_another_is_given(board, old, tmp_path):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from sluice_tools.board import known as boards
+from sluice_tools.board import kinds
 from sluice_tools.board.flash import command, release
 from sluice_tools.board.flash.command import check
 from sluice_tools.board.flash.device import Facts
@@ -81,7 +81,7 @@ def test_room_is_counted_in_whole_blocks_with_both_releases_side_by_side():
 
 
 def test_a_release_is_named_after_what_is_in_it(firmware):
-    board = boards.load("virtual")
+    board = kinds.load("virtual")
     first = release.build(board, firmware)
     assert release.build(board, firmware) == first
     names = ["board.mpy", "main.mpy", "sluice/__init__.mpy", "sluice/one.mpy"]
@@ -92,7 +92,7 @@ def test_a_release_is_named_after_what_is_in_it(firmware):
 
 
 def test_a_loader_is_told_from_a_program(firmware):
-    built = release.build(boards.load("virtual"), firmware)
+    built = release.build(kinds.load("virtual"), firmware)
     loader = built.loader.decode()
     assert release.is_loader(loader)
     assert release.named_in(loader) == built.folder
@@ -101,9 +101,9 @@ def test_a_loader_is_told_from_a_program(firmware):
     assert release.named_in("print('hello')\n") == ""
 
 
-@pytest.mark.parametrize("name", boards.names())
+@pytest.mark.parametrize("name", kinds.names())
 def test_the_firmware_compiles_for_every_board(name):
-    board = boards.load(name)
+    board = kinds.load(name)
     assert len(release.build(board, FIRMWARE).files) > 10
 
 
@@ -120,19 +120,19 @@ def test_the_firmware_compiles_for_every_board(name):
 def test_a_file_that_does_not_compile(firmware, text, complaint):
     (firmware / "sluice" / "one.py").write_text(text)
     with pytest.raises(UserError, match=complaint + "$"):
-        release.build(boards.load("virtual"), firmware)
+        release.build(kinds.load("virtual"), firmware)
 
 
 def test_native_code_compiles_for_a_board_that_runs_it(firmware):
     native = "import micropython\n@micropython.viper\ndef f() -> int:\n    return 1\n"
     (firmware / "sluice" / "one.py").write_text(native)
-    assert release.build(boards.load("rp2040"), firmware).mpy == (6, 3)
+    assert release.build(kinds.load("rp2040"), firmware).mpy == (6, 3)
 
 
 def test_firmware_without_a_main(firmware):
     (firmware / "main.py").unlink()
     with pytest.raises(UserError, match="main.py: no such file"):
-        release.build(boards.load("virtual"), firmware)
+        release.build(kinds.load("virtual"), firmware)
 
 
 @pytest.mark.parametrize(
@@ -151,7 +151,7 @@ def test_firmware_without_a_main(firmware):
     ],
 )
 def test_a_board_that_cannot_run_the_release_is_refused(firmware, facts, complaint):
-    board = boards.load("rp2040")
+    board = kinds.load("rp2040")
     built = release.build(board, firmware)
     check(board, PICO, built, "PORT")
     with pytest.raises(UserError, match=f"^PORT: .*{complaint}"):
@@ -159,7 +159,7 @@ def test_a_board_that_cannot_run_the_release_is_refused(firmware, facts, complai
 
 
 def test_native_code_for_another_sub_version_is_refused(firmware):
-    board = boards.load("rp2040")
+    board = kinds.load("rp2040")
     text = "import micropython\n@micropython.native\ndef f():\n    return 1\n"
     (firmware / "sluice" / "one.py").write_text(text)
     built = release.build(board, firmware)

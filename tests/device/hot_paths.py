@@ -39,6 +39,7 @@ from sluice.program.share import Share
 from sluice.program.trial import Trial
 from sluice.program.watermark import depth, per_second
 from sluice.queue.channel import WAIT, Channel
+from sluice.queue.limits import limits_of
 from sluice.queue.store import SegmentStore
 from sluice.queue.tiered import TieredQueue
 
@@ -146,8 +147,10 @@ def ring_methods(ring):
     hot("ring.Ring.free", ring.free)
     hot("ring.Ring.above", ring.above)
     hot("ring.Ring.release", ring.release)
+    limits = limits_of(ring)
     for limit in (0, SMALL_MAX, ring.capacity):
-        hot("ring.Ring.adapt_limit", lambda: ring.adapt_limit(limit))
+        hot("limits.Limits.adapt", lambda: limits.adapt(limit))
+        hot("limits.Limits.press", lambda: limits.press(limit))
 
 
 def queues():
@@ -382,7 +385,8 @@ def adaptive_limits():
     for capacity in (1, 64, (1 << 19) - 1):
         for rush in (RUSH, RUSH_DOWN, None):
             ring = RingQueue(1, "b")
-            ring.capacity = ring.limit = capacity  # without the memory
+            ring.capacity = capacity  # without the memory
+            ring.set_limit(capacity)
             gains = (65535, 1), (65535, 1), (65535, 1)
             limit = AdaptiveLimit(ring, (1 << 29) - 1 if capacity == 1 else 200, *gains, rush=rush)
             for p95 in (-1, 0, 250, 5000, 0, 199, 201, (1 << 29) - 1, 0):
@@ -662,7 +666,6 @@ def programs():
         program = Program(check(values, 1000), Board(), line)
         program.start()
         controls = program.controls
-        hot("controls.Controls.limit_changed", controls.limit_changed)
         hot("controls.Controls.rate_changed", controls.rate_changed)
         for ms in (0, 500, SMALL_MAX):
             hot("controls.Controls.set_watermark", lambda: controls.set_watermark(ms))

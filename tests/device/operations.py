@@ -16,6 +16,7 @@ from sluice.limit.pacer import Pacer
 from sluice.limit.tunable import TunableBucket
 from sluice.link.cobs import decode, encode, unstuff
 from sluice.link.frames import Frames, seal
+from sluice.queue.limits import limits_of
 
 COUNT = 1000
 PERIOD = 1 << 30
@@ -120,7 +121,8 @@ def ring_state(ring, crossed):
 def ring_calls(ring):
     return [calls(ring, verb) for verb in ("release", "release", "free", "__len__")] + [
         calls(ring, "set_limit", range(1, ring.capacity + 1)),
-        calls(ring, "adapt_limit", range(ring.capacity + 2)),
+        calls(limits_of(ring), "adapt", range(ring.capacity + 2)),
+        calls(limits_of(ring), "press", range(ring.capacity + 2)),
     ]
 
 

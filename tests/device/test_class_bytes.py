@@ -13,6 +13,7 @@ HOMES = {
     "AuditLog": "program.audit",
     "Backoff": "backoff",
     "Frames": "link.frames",
+    "Limits": "queue.limits",
     "Session": "link.session",
     "LogHistogram": "flow.histogram",
     "LogLine": "link.logline",
@@ -29,6 +30,7 @@ import gc
 from sluice import (IrqGuard, RecordRing, RingQueue, SegmentStore, Stats, TokenBucket,
     TunableBucket)
 from sluice.program.share import Share
+from sluice.queue.limits import limits_of
 from sluice.program.config import check
 from sluice.link.frames import Frames
 from sluice.link.session import Session
@@ -56,6 +58,7 @@ frames = Frames(line)
 link = Session(frames, ring)
 log = LogLine(1024)
 share = Share(100, None, None)
+limits_of(ring)
 values = check({}, 1000)
 """
 

@@ -9,13 +9,29 @@ import pytest
 from budget_world import Board, OverBudgetError
 from etcd_servers import EtcdServers, needs_etcd, put_until_it_stands
 
-from sluice_tools.fleet.budget import Driver, GatewayShare, clock_ms
+from sluice_tools.fleet.budget import Driver, GatewayShare, Report, clock_ms, drive
 from sluice_tools.fleet.budget.terms import EXPIRED_MS
 from sluice_tools.fleet.etcd import Etcd
 
 pytestmark = [pytest.mark.asyncio, needs_etcd]
 
 RATE = 1000
+
+
+class Polled(GatewayShare):
+    """meanwhile: called within each poll.  polled: notes each."""
+
+    def __init__(self, meanwhile=lambda: None):
+        super().__init__("g0", "qps")
+        self.meanwhile = meanwhile
+        self.polls = 0
+        self.polled = asyncio.Event()
+
+    def poll(self, now):
+        self.polls += 1
+        self.polled.set()
+        self.meanwhile()
+        return super().poll(now)
 
 
 class Now:
@@ -120,3 +136,46 @@ async def test_the_budget_is_shared_through_every_kill(tmp_path, capsys):
             assert left == ["/budget/qps/claim/g2", "/budget/qps/gateway/g2"]
     with capsys.disabled():
         print(f"\n  {world.taken} grants taken while 3 of 3 nodes were killed, never above {RATE}")
+
+
+@pytest.mark.parametrize("turns", [None, 0, 1, 2, 3, 20])
+async def test_a_wake_up_while_a_driver_works_is_not_lost(turns, monkeypatch):
+    """Within a poll, and so many turns of the event loop after it: the clock alone wakes nobody."""
+    monkeypatch.setattr(drive, "POLL_MS", 3_600_000)
+    async with Etcd(["127.0.0.1:1"]) as etcd:
+        share = Polled()
+        driver = Driver(share, etcd, lambda grant: None)
+        if turns is None:
+            share.meanwhile = driver.wake
+        task = asyncio.create_task(driver.run())
+        try:
+            for polls in range(1, 5):
+                async with asyncio.timeout(60):
+                    while share.polls < polls:
+                        await share.polled.wait()
+                        share.polled.clear()
+                if turns is not None:
+                    for _ in range(turns):
+                        await asyncio.sleep(0)
+                    driver.wake()
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_what_etcd_says_wakes_the_driver(endpoints, monkeypatch):
+    monkeypatch.setattr(drive, "POLL_MS", 3_600_000)
+    share = GatewayShare("g0", "woken")
+    share.join("b", 0)
+    share.connected("b", Report(1, 0, 0, 0), clock_ms())
+    share.ask("b", RATE)
+    granted = asyncio.Queue()
+    async with Etcd(endpoints) as etcd:
+        await put_until_it_stands(etcd, "/budget/woken", b"%d" % RATE)
+        task = asyncio.create_task(Driver(share, etcd, granted.put_nowait).run())
+        try:
+            async with asyncio.timeout(60):
+                assert (await granted.get()).extra == RATE
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)

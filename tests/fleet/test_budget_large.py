@@ -3,7 +3,7 @@
 import pytest
 
 from sluice_tools.fleet.budget import GatewayShare
-from sluice_tools.fleet.budget.board import Report
+from sluice_tools.fleet.budget.board import Grant, Report
 from sluice_tools.fleet.budget.keys import Asked, GatewayEntry, write_entry
 from sluice_tools.fleet.etcd.data import Event, KeyValue, Outcome, Snapshot, Transaction, Update
 
@@ -69,3 +69,38 @@ def test_an_entry_is_read_when_it_is_needed_and_not_before(etcd, monkeypatch):
     for turn in range(2, 50):
         etcd.write(turn, entry("p0", turn, 1))
     assert read == []
+
+
+def test_a_board_that_has_begun_a_new_epoch_is_granted_its_rate_at_once(etcd):
+    assert [etcd.poll(now) for now in (100, 200)][-1] == {"b": 500}
+    etcd.share.disconnected("b")
+    etcd.share.connected("b", Report(2, 0, 0, 210), 210)
+    grants = [todo for todo in etcd.share.poll(220) if isinstance(todo, Grant)]
+    assert [(grant.epoch, grant.extra) for grant in grants] == [(2, 500)]
+
+
+def test_a_report_that_is_older_than_the_last_is_ignored(etcd):
+    assert [etcd.poll(now) for now in (100, 200)][-1] == {"b": 500}
+    assert not etcd.share.reported("b", Report(1, 0, 100, 150), 210)
+    assert not etcd.share.reported("b", Report(1, 1, 0, 220), 220)
+
+
+@pytest.mark.parametrize("ended", ["by another", "by none"])
+def test_a_report_of_an_epoch_that_has_ended_confirms_nothing(ended):
+    """It comes late, over a line that was replaced: the grant may still be in force."""
+    share = GatewayShare("me", "q")
+    etcd = Etcd(share)
+    for board in ("a", "b"):
+        share.join(board, 0)
+        share.connected(board, Report(1, 0, 0, 0), 0)
+    share.ask("a", 20010)
+    assert [etcd.poll(now) for now in (100, 200)][-1] == {"a": 20010}
+    share.disconnected("a")
+    if ended == "by another":
+        share.connected("a", Report(2, 0, 0, 300), 300)
+    share.ask("a", 0)
+    share.ask("b", 20010)
+    assert not share.reported("a", Report(1, 1000, 0, 310), 310)
+    for now in range(320, 1000, 60):
+        granted = [todo.extra for todo in share.poll(now) if isinstance(todo, Grant)]
+        assert not any(granted), "the board b has what a may be applying"

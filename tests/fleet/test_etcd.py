@@ -3,6 +3,7 @@
 import asyncio
 from contextlib import aclosing, asynccontextmanager
 
+import grpc.aio
 import pytest
 import pytest_asyncio
 from etcd_servers import EtcdServers, Proxy, compact, needs_etcd, put_until_it_stands
@@ -19,7 +20,14 @@ from sluice_tools.fleet.etcd import (
     Update,
     Write,
 )
+from sluice_tools.fleet.etcd import rpc_pb2 as rpc
 from sluice_tools.fleet.etcd.data import Is
+from sluice_tools.fleet.etcd.rpc_pb2_grpc import (
+    KVServicer,
+    WatchServicer,
+    add_KVServicer_to_server,
+    add_WatchServicer_to_server,
+)
 
 pytestmark = pytest.mark.asyncio
 
@@ -283,6 +291,60 @@ async def test_a_node_without_quorum_is_left_for_one_that_has_it_again(cluster):
         await asyncio.to_thread(cluster.start, *cluster.nodes[:2])
         await put_until_it_stands(etcd, "/q/key", b"again")
         await follower.until(lambda: follower.seen and follower.seen[-1] == b"again")
+
+
+class CancellingNode(KVServicer, WatchServicer):
+    """etcd's watch of one key, which says `last` after each change; a new watch shows the next.
+
+    A real node does so for reasons that a test cannot bring about at will.
+    """
+
+    def __init__(self, last):
+        self._last = last
+        self.from_revisions = []
+        """Where each watch was to begin."""
+
+    async def Range(self, request, context):
+        kv = self._key_value()
+        header = rpc.ResponseHeader(revision=kv.mod_revision)
+        return rpc.RangeResponse(header=header, kvs=[kv])
+
+    async def Watch(self, request_iterator, context):
+        create = (await context.read()).create_request
+        self.from_revisions.append(create.start_revision)
+        await context.write(rpc.WatchResponse())
+        await context.write(rpc.WatchResponse(events=[rpc.Event(kv=self._key_value())]))
+        await context.write(self._last)
+        await context.read()  # the call stays open, until the client ends it
+
+    def _key_value(self):
+        revision = 10 + len(self.from_revisions)
+        return rpc.KeyValue(key=b"/c/key", value=b"%d" % revision, mod_revision=revision)
+
+
+@pytest.mark.parametrize(
+    ("last", "forgets"),
+    [
+        (rpc.WatchResponse(canceled=True), False),
+        (rpc.WatchResponse(canceled=True, cancel_reason="etcdserver: permission denied"), False),
+        (rpc.WatchResponse(canceled=True, compact_revision=99), True),
+    ],
+)
+async def test_a_watch_that_etcd_cancels_begins_anew(last, forgets):
+    """Where it was, or, where that is forgotten, from a snapshot."""
+    node, server = CancellingNode(last), grpc.aio.server()
+    add_KVServicer_to_server(node, server)
+    add_WatchServicer_to_server(node, server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    try:
+        async with Etcd([f"127.0.0.1:{port}"]) as etcd, following(etcd, "/c/") as follower:
+            await follower.until(lambda: len(follower.seen) == 3, 60)
+            assert follower.seen == [b"11", b"12", b"13"]
+            assert node.from_revisions == [11, 12, 13]
+            assert follower.snapshots == (3 if forgets else 1)
+    finally:
+        await server.stop(None)
 
 
 async def test_an_address_where_nobody_listens_is_named():

@@ -4,6 +4,7 @@ import asyncio
 import json
 import signal
 import time
+from contextlib import aclosing, asynccontextmanager
 
 import pytest
 from etcd_servers import EtcdServers, needs_etcd, put_until_it_stands, read_until_answered
@@ -13,9 +14,10 @@ from monitoring import until
 from sluice_tools.fleet.budget.terms import EXPIRED_MS
 from sluice_tools.fleet.demonstration.servers import board_table, etcd_table
 from sluice_tools.fleet.demonstration.simulated import SimulatedBoard
-from sluice_tools.fleet.etcd import Etcd
-from sluice_tools.fleet.gateway.thresholds import LEASE_S, PREFIX
+from sluice_tools.fleet.etcd import Etcd, Mirror
+from sluice_tools.fleet.gateway.thresholds import LEASE_S, PREFIX, Thresholds
 from sluice_tools.fleet.watermark import KEY, Watermark, write
+from sluice_tools.serial.member import Report
 
 pytestmark = [needs_etcd, pytest.mark.timeout(600)]
 
@@ -120,6 +122,82 @@ def test_the_threshold_of_a_gateway_that_was_killed_goes_with_its_lease(tmp_path
         until(lambda: in_force(etcd.endpoints))
         gateway.kill()
         until(lambda: thresholds(etcd.endpoints) == {}, LEASE_S + 120)
+
+
+def confirmed(limit):
+    return Report(1, 1, 0, 0, 0, 1000, False, 500, limit)
+
+
+@asynccontextmanager
+async def publishing(*thresholds):
+    tasks = [asyncio.create_task(each.run()) for each in thresholds]
+    try:
+        yield
+        assert not any(task.done() for task in tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def until_it_stands(client, board, gateway, limit):
+    async with aclosing(client.follow(PREFIX + board)) as stream, asyncio.timeout(120):
+        mirror = Mirror()
+        async for news in stream:
+            mirror.apply(news)
+            kv = mirror.kvs.get(PREFIX + board)
+            if kv and json.loads(kv.value).items() >= {"gateway": gateway, "limit": limit}.items():
+                return
+
+
+def test_a_gateway_leaves_the_threshold_that_another_has_written_anew(etcd):
+    """The board has moved on before the gateway notices that it is lost."""
+
+    async def go():
+        async with Etcd(etcd.endpoints) as client:
+            old, new = Thresholds(client, "old"), Thresholds(client, "new")
+            async with publishing(old, new):
+                old.put("b1", confirmed(5))
+                await until_it_stands(client, "b1", "old", 5)
+                new.put("b1", confirmed(7))
+                await until_it_stands(client, "b1", "new", 7)
+                old.drop("b1")
+                # It deletes after each write, so b1's turn was before the second.
+                for limit in (1, 2):
+                    old.put("mark", confirmed(limit))
+                    await until_it_stands(client, "mark", "old", limit)
+                assert (await client.get(PREFIX + "b1")) is not None
+                new.drop("b1")
+                for limit in (1, 2):
+                    new.put("mark", confirmed(limit))
+                    await until_it_stands(client, "mark", "new", limit)
+                assert await client.get(PREFIX + "b1") is None
+
+    asyncio.run(go())
+
+
+class Late(Etcd):
+    """Calls `meanwhile` once while it has made a transaction and its caller does not know yet."""
+
+    meanwhile = staticmethod(lambda: None)
+
+    async def transact(self, transaction):
+        outcome = await super().transact(transaction)
+        meanwhile, self.meanwhile = self.meanwhile, lambda: None
+        meanwhile()
+        return outcome
+
+
+def test_a_threshold_that_is_confirmed_while_the_one_before_is_written_is_written_too(etcd):
+    async def go():
+        async with Late(etcd.endpoints) as client:
+            thresholds = Thresholds(client, "g0")
+            client.meanwhile = lambda: thresholds.put("b1", confirmed(7))
+            async with publishing(thresholds):
+                thresholds.put("b1", confirmed(5))
+                await until_it_stands(client, "b1", "g0", 7)
+
+    asyncio.run(go())
 
 
 BUDGETED = VALUES | {"rate_from": "budget", "rate": 10_000}

@@ -5,17 +5,19 @@ import http.client
 import json
 import signal
 import socket
+import urllib.request
 
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 from click.testing import CliRunner
-from etcd_servers import EtcdServers, needs_etcd, read_until_answered
+from etcd_servers import EtcdServers, Proxy, needs_etcd, read_until_answered
 from monitoring import until
 from notifications import alert, body, request
 
 from sluice_tools.fleet.demonstration.servers import OperatorProcess
 from sluice_tools.fleet.etcd import Etcd
-from sluice_tools.fleet.operator import web
+from sluice_tools.fleet.operator import notification, web
+from sluice_tools.fleet.operator import operator as operating
 from sluice_tools.fleet.operator.command import operator as operator_command
 from sluice_tools.fleet.operator.operator import Operator
 from sluice_tools.fleet.watermark import KEY, Watermark, read, write
@@ -100,6 +102,26 @@ def test_what_another_operator_left_decays(operator, etcd):
 
     asyncio.run(leave())
     until(lambda: mark_in(etcd).ms == 0)
+
+
+def for_others(fingerprint, status="firing"):
+    """An alert of a rule that does not ask for the watermark."""
+    fields = alert(fingerprint, status=status)
+    fields["labels"] |= {"alertname": "Other", "severity": "critical"}
+    del fields["labels"]["watermark"]
+    return fields
+
+
+def test_an_alert_for_others_neither_raises_the_watermark_nor_resolves_it(operator, etcd):
+    assert notify(operator, for_others("a")) == 0
+    assert mark_in(etcd) == Watermark()
+    assert notify(operator, for_others("a"), alert("b"), for_others("c")) == 500
+    assert mark_in(etcd).firing.keys() == {"b"}
+    assert notify(operator, for_others("b", "resolved")) == 500
+    assert notify(operator, for_others("b")) == 500
+    assert mark_in(etcd).firing.keys() == {"b"}
+    notify(operator, alert("b", status="resolved"), for_others("c"))
+    assert mark_in(etcd).firing.keys() == set()
 
 
 @pytest.mark.parametrize(
@@ -212,6 +234,63 @@ def test_while_etcd_is_away_notifications_are_refused_and_count_when_repeated(tm
         assert log.count("event=etcd_lost") == 1
         assert log.count("event=etcd_answers") == 2
         assert "raceback" not in log
+
+
+@pytest.mark.asyncio
+async def test_a_notification_waits_for_an_etcd_that_is_away_for_a_moment(etcd, monkeypatch):
+    monkeypatch.setattr(operating, "PATIENCE_S", 120.0)
+    async with Proxy(etcd[0]) as proxy, Etcd([proxy.endpoint]) as client:
+        operator = Operator(client)
+        proxy.cut()
+        alerts = notification.read(body(alert("a")))
+        applying = asyncio.create_task(operator.apply(alerts))
+        async with asyncio.timeout(120):
+            while not operator.trouble.startswith("etcd at ") and not applying.done():
+                await asyncio.sleep(0.01)
+            proxy.mend()
+            assert (await applying).ms == 500
+        assert operator.trouble == ""
+    mark = await asyncio.to_thread(mark_in, etcd)
+    assert mark.ms == 500 and mark.firing.keys() == {"a"}
+
+
+def ask(address, path, token="", **fields):
+    """etcd's answer on its JSON interface."""
+    headers = {"Authorization": token} if token else {}
+    asked = urllib.request.Request(
+        f"http://{address}/v3/{path}", json.dumps(fields).encode(), headers
+    )
+    with urllib.request.urlopen(asked, timeout=120) as answer:
+        return json.load(answer)
+
+
+def test_it_goes_on_when_etcd_refuses_no_more(tmp_path):
+    (tmp_path / "etcd").mkdir()
+    with (
+        EtcdServers(tmp_path / "etcd", 1) as etcd,
+        OperatorProcess(tmp_path, etcd.endpoints) as operator,
+    ):
+        health = f"http://{operator.address}/healthz"
+        until(lambda: request(health) == (200, "ok\n"))
+        assert notify(operator, alert("a")) == 500
+
+        # An etcd that asks who is there refuses an operator that has no name.
+        node, root = etcd.endpoints[0], {"name": "root", "password": "x"}
+        ask(node, "auth/role/add", name="root")
+        ask(node, "auth/user/add", **root)
+        ask(node, "auth/user/grant", user="root", role="root")
+        ask(node, "auth/enable")
+        until(lambda: request(health)[0] == 503)
+        status, text = request(f"http://{operator.address}/alerts", body(alert("b")))
+        assert status == 503 and "etcdserver: " in text and text.count("\n") == 1
+
+        token = ask(node, "auth/authenticate", **root)["token"]
+        ask(node, "auth/disable", token)
+        until(lambda: request(health) == (200, "ok\n"))
+        assert notify(operator, alert("b")) == 1000
+        notify(operator, *(alert(name, status="resolved") for name in "ab"))
+        until(lambda: mark_in(etcd.endpoints).ms == 0)
+        assert "raceback" not in operator.log()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -210,6 +210,29 @@ async def test_the_last_consumer_wins():
         assert not second.done()
 
 
+@pytest.mark.parametrize(("method", "role"), [("Consume", "consumer"), ("Produce", "producer")])
+async def test_one_that_was_replaced_leaves_the_place_to_its_successor(method, role):
+    """Its end comes after the successor's beginning; the one after that must find the successor."""
+    says = Consuming if method == "Consume" else Producing
+    async with (
+        StreamBoard() as board,
+        RecordsServer({"b1": board.records}, "127.0.0.1") as server,
+        grpc.aio.insecure_channel(f"127.0.0.1:{server.port}") as channel,
+    ):
+        streams = []
+        for _ in range(4):
+            streams.append(call(channel, method))
+            await streams[-1].write(says(open=Open(board="b1")))
+            assert (await streams[-1].read()).opened.record_size == 16
+            for replaced in streams[-2:-1]:
+                async with asyncio.timeout(60):
+                    assert await refused(replaced, []) == (
+                        grpc.StatusCode.ABORTED,
+                        f"another {role} of board b1 has begun",
+                    )
+        assert not streams[-1].done()
+
+
 def opening(**fields):
     return Consuming(open=Open(board="b1", **fields))
 

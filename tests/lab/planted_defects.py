@@ -238,15 +238,15 @@ DEFECTS = [
     ),
     Defect(
         "a new limit passes the watermark",
-        "sluice.program.controls",
-        "        self._own_limit = self.ring.limit\n        self._keep_below_watermark()\n",
-        "        self._own_limit = self.ring.limit\n",
+        "sluice.queue.limits",
+        "        self.user = n\n        self._settle()\n",
+        "        self.user = self._ring.limit = n\n",
     ),
     Defect(
         "a lifted watermark leaves its limit",
-        "sluice.program.controls",
-        "        ring.adapt_limit(most if most < own else own)\n",
-        "        ring.adapt_limit(min(most, own, ring.limit))\n",
+        "sluice.queue.limits",
+        "min(self.user, self.controller, self.fleet)",
+        "min(self._ring.limit, self.user, self.controller, self.fleet)",
         40,
     ),
     Defect(

@@ -1,5 +1,6 @@
-"""The raw REPL's bytes: a program whose end the board has lost is sent again."""
+"""The raw REPL's bytes: what a board has lost of them is sent again."""
 
+import io
 import os
 import pty
 import threading
@@ -11,10 +12,14 @@ from sluice_tools.lab.runtimes.raw_repl import RawRepl
 
 
 class DeafBoard:
-    """Answers like a raw REPL, but does not hear the first `deaf` ends of programs."""
+    """Answers like a raw REPL, but does not hear the first `deaf` ends of programs.
 
-    def __init__(self, deaf):
+    run: a function of a program that returns what it prints.
+    """
+
+    def __init__(self, deaf, run=lambda program: "done\n"):
         self._deaf = deaf
+        self._run = run
         self.ran = []
         self._fd, self._terminal = pty.openpty()
         self.name = os.ttyname(self._terminal)
@@ -32,7 +37,7 @@ class DeafBoard:
             else:
                 self.ran.append(line.decode())
                 line = b""
-                os.write(self._fd, b"OKdone\n\x04\x04>")
+                os.write(self._fd, b"OK" + self._run(self.ran[-1]).encode() + b"\x04\x04>")
 
 
 @pytest.fixture(autouse=True)
@@ -56,4 +61,39 @@ def test_a_board_that_hears_nothing_is_given_up():
     with pytest.raises(TimeoutError, match="no b'OK'"):
         repl.run("print('done')")
     assert board.ran == []
+    repl.close()
+
+
+class Kept(io.BytesIO):
+    """A file that can be read after it was closed."""
+
+    def close(self):
+        pass
+
+
+@pytest.mark.parametrize("lost", [0, 1, 2, 3])
+def test_a_file_that_a_byte_was_lost_of_is_written_whole_or_not_at_all(lost):
+    content = b"self.limit = capacity\n" * 20
+    file = Kept()
+    left = lost
+    names = {"open": lambda *_: file}
+
+    def run(program):
+        nonlocal left
+        if left and "limit" in program:
+            left -= 1
+            program = program.replace("limit", "limt", 1)
+        printed = []
+        names["print"] = printed.append
+        exec(program, names)
+        return "".join(printed)
+
+    repl = RawRepl(DeafBoard(0, run).name)
+    if lost == 3:
+        with pytest.raises(TimeoutError, match="did not arrive whole in 3 attempts"):
+            repl.write_file("ring.1", content)
+        assert file.getvalue() == b""
+    else:
+        repl.write_file("ring.1", content)
+        assert file.getvalue() == content
     repl.close()

@@ -3,8 +3,9 @@
 import pytest
 
 from host_sim import TickClock
-from sluice import Pipeline, RateTuner, RecordRing, Stats, TunableBucket
+from sluice import AdaptiveLimit, Pipeline, RateTuner, RecordRing, Stats, TunableBucket
 from sluice.program.controls import Controls
+from sluice.queue.limits import limits_of
 
 
 class Sink:
@@ -72,13 +73,49 @@ def test_the_limit_is_the_least_of_its_own_and_the_watermarks_depth(rig):
     controls.set_watermark(2000)
     assert rig.ring.limit == 20
     rig.ring.set_limit(30)
-    controls.limit_changed()
-    assert rig.ring.limit == 20
+    assert rig.ring.limit == 20  # at once: a new limit does not pass the watermark
     rig.bucket.set_rate(100)
     controls.rate_changed()
     assert rig.ring.limit == 30
+    rig.ring.set_limit(64)
+    controls.set_watermark(10)
+    rig.ring.set_limit(50)
+    assert rig.ring.limit == 1
     controls.set_watermark(0)
-    assert (rig.ring.limit, controls.watermark_ms) == (30, 0)
+    assert (rig.ring.limit, controls.watermark_ms) == (50, 0)
+
+
+def test_a_watermark_that_is_lifted_leaves_the_controller_s_limit_as_it_was(rig):
+    limits = limits_of(rig.ring)
+    controls = rig.controls(limit=AdaptiveLimit(rig.ring, 200))
+    close = controls.close_interval
+    for _ in range(3):
+        rig.stats.admit(rig.clock.ticks(), 5000)
+        close(rig.clock.ticks())
+    own = rig.ring.limit
+    assert own == limits.controller == 40
+    controls.set_watermark(500)
+    controls.meter.turn(False)
+    for _ in range(20):  # short waits, which are the watermark's doing
+        rig.clock.advance(1000)
+        controls.meter.turn(True)
+        rig.stats.admit(rig.clock.ticks(), 150)
+        close(rig.clock.ticks())
+        assert (rig.ring.limit, limits.controller) == (5, own)
+    rig.stats.admit(rig.clock.ticks(), 5000)
+    close(rig.clock.ticks())
+    assert (rig.ring.limit, limits.controller) == (5, 32)
+    controls.set_watermark(0)
+    assert rig.ring.limit == 32
+
+
+def test_a_limit_that_the_user_sets_holds_below_the_controller_s(rig):
+    adaptive, limits = AdaptiveLimit(rig.ring, 200), limits_of(rig.ring)
+    rig.ring.set_limit(30)
+    assert (rig.ring.limit, limits.controller) == (30, 64)
+    assert (adaptive.update(5000, 500), rig.ring.limit) == (56, 30)
+    rig.ring.set_limit(60)
+    assert rig.ring.limit == 56
 
 
 def test_a_watermark_counts_the_longest_records_of_a_board_that_counts_bytes(rig):

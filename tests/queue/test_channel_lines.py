@@ -6,7 +6,8 @@ import pytest
 from stepped import run
 
 from host_sim import TickClock
-from sluice.queue.channel import Channel, Closed, Get, Put, select
+from sluice.queue.channel import WAIT, Channel, Closed, Get, Put, select
+from sluice.queue.ring import OVERWRITE, REJECT
 
 
 async def put_by_select(channel, item):
@@ -61,6 +62,21 @@ def test_who_comes_to_get_stands_behind_those_that_were_woken(get, capacity):
         assert await get(channel) == "c"
         assert await asyncio.gather(*waiting) == ["a", "b"]
         await giver
+
+    run(main(), TickClock(), {})
+
+
+@pytest.mark.parametrize("overflow", [WAIT, REJECT, OVERWRITE])
+@pytest.mark.parametrize("capacity", [0, 1])
+def test_a_channel_that_is_closed_takes_nothing_for_who_waits_to_get(capacity, overflow):
+    async def main():
+        channel = Channel(capacity, overflow)
+        waiting = asyncio.create_task(channel.get())
+        await until_they_wait()
+        channel.close()  # and the getter does not run yet
+        assert not channel.try_put("a")
+        with pytest.raises(Closed):
+            await waiting
 
     run(main(), TickClock(), {})
 

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sluice import OVERWRITE, REJECT, RingQueue
+from sluice.queue.limits import limits_of
 
 SMALL_MAX = (1 << 30) - 1
 
@@ -32,12 +33,12 @@ class Model:
 
     def __init__(self, capacity, overflow):
         self.items = deque()
-        self.limit = self.capacity = capacity
+        self.limits = {"user": capacity, "controller": capacity, "fleet": capacity}
         self.overflow = overflow
         self.lost = self.rejected = self.high_water = 0
 
     def put(self, item):
-        if len(self.items) >= self.limit:
+        if len(self.items) >= min(self.limits.values()):
             if self.overflow == REJECT:
                 self.rejected += 1
                 return False
@@ -57,7 +58,7 @@ class Model:
 steps = st.one_of(
     st.tuples(st.just("put"), st.integers(1, 9)),
     st.tuples(st.just("get"), st.integers(1, 9)),
-    st.tuples(st.just("limit"), st.integers(1, 6)),
+    st.tuples(st.sampled_from(["user", "controller", "fleet"]), st.integers(1, 7)),
     st.tuples(st.just("peek"), st.just(1)),
     st.tuples(st.just("clear"), st.just(1)),
 )
@@ -73,6 +74,8 @@ steps = st.one_of(
 def test_agrees_with_a_deque_across_the_wrap_of_its_indices(capacity, overflow, before, script):
     queue = near_the_wrap(RingQueue(capacity, "i", overflow), before + 1)
     model = Model(capacity, overflow)
+    named = limits_of(queue)
+    limits = {"user": queue.set_limit, "controller": named.adapt, "fleet": named.press}
     number = 0
     for operation, count in script:
         for _ in range(count if operation in ("put", "get") else 1):
@@ -88,11 +91,13 @@ def test_agrees_with_a_deque_across_the_wrap_of_its_indices(capacity, overflow, 
                 queue.clear()
                 model.items.clear()
                 model.lost = queue.overwritten
-            elif count <= capacity:
-                queue.set_limit(count)
-                model.limit = count
+            else:
+                limits[operation](min(count, capacity) if operation == "user" else count)
+                model.limits[operation] = min(count, capacity)
+            limit = min(model.limits.values())
+            assert queue.limit == limit
             assert len(queue) == len(model.items)
-            assert queue.free() == max(0, model.limit - len(model.items))
+            assert queue.free() == max(0, limit - len(model.items))
             assert queue.rejected == model.rejected
             assert queue.high_water == model.high_water
             assert 0 <= queue._tail < queue._wrap <= SMALL_MAX

@@ -32,7 +32,7 @@ def _version(text: object) -> tuple[int, int]:
 
 
 class Facts(Table):
-    """The fields are those of `known.Board`."""
+    """The fields are those of `kinds.BoardKind`."""
 
     title: str = Field(description="text")
     platform: str = Field(description="text")

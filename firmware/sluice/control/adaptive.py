@@ -17,6 +17,7 @@ bump from a rule (Astrom and Hagglund, Advanced PID Control, 2006, chapter 3).
 from micropython import const
 
 from sluice.arguments import check_int
+from sluice.queue.limits import limits_of
 
 ONE = const(1024)  # an error as large as the target; an output of the whole capacity
 _WORST = const(-4 * 1024)  # errors beyond it count as that
@@ -58,7 +59,9 @@ def _bounded(output):
 class AdaptiveLimit:
     """Sets a ring's limit once an interval, so that the p95 sojourn time nears a target.
 
-    ring:   a Ring of at most 2^19 - 1 slots. Its limit is where it starts.
+    ring:   a Ring of at most 2^19 - 1 slots. Its limit is where the controller's
+            starts: see sluice.queue.limits. While the user's or the fleet's is
+            the least, it does not raise its own to no effect.
     target: ticks, 1 to 2^29 - 1; 200 ms.
     kp, ki, kd: the gains, as (numerator, denominator), each at most 65,535. With
             a gain of 1 an error as large as the target moves the limit by the
@@ -101,6 +104,7 @@ class AdaptiveLimit:
     ):
         check_int("ring.capacity", ring.capacity, 1, _MOST_CAPACITY)
         self._ring = ring
+        self._limits = limits_of(ring)
         self._last = -1  # the p95 before
         self.set_target(target)
         eighth = max(1, ring.capacity // 8)
@@ -108,7 +112,7 @@ class AdaptiveLimit:
         self.set_rules(calm, rush)
         self._integral = 0  # in 1/ONE of the capacity, with what is left of it to divide
         self._rest = 0
-        ring.adapt_limit(max(self.floor, ring.limit))
+        self._set(ring.limit)
         self.set_gains(kp, ki, kd)
 
     def set_target(self, target) -> None:
@@ -153,7 +157,7 @@ class AdaptiveLimit:
         self._rush_load, self._rush_ticks, self._rush_change = rush or (1 << 29, 0, 0)
 
     def update(self, p95: int, load: int) -> int:
-        """Set the limit for the next interval, and return it. Hot.
+        """Set the controller's limit for the next interval, and return it. Hot.
 
         p95: sojourn ticks in the interval that ends, -1: nothing left the queue.
         Then an empty queue counts as 0 ticks; a waiting one tells nothing, and
@@ -163,16 +167,19 @@ class AdaptiveLimit:
         if p95 < 0:
             if len(ring):
                 self._last = -1
-                return ring.limit
+                return self._limits.controller
             p95 = 0
         if load < self._calm_load and p95 < self._calm_ticks:
             self._jump(self._calm_change, self._proportional(p95))
         elif load > self._rush_load and p95 > self._rush_ticks:
             self._jump(self._rush_change, self._proportional(p95))
-        else:
+        elif p95 >= self.target or ring.limit >= self._limits.controller:
             self._control(p95)
         self._last = p95
-        return ring.limit
+        return self._limits.controller
+
+    def _set(self, limit):
+        self._limits.adapt(max(self.floor, limit))
 
     def _error(self, p95):
         """How far below the target, in 1/ONE of it."""
@@ -201,16 +208,15 @@ class AdaptiveLimit:
         self._move_to(wanted)
 
     def _move_to(self, wanted):
-        ring = self._ring
-        slew = self.slew
-        ring.adapt_limit(_within(ring.limit - slew, wanted, ring.limit + slew))
+        limit = self._limits.controller
+        self._set(_within(limit - self.slew, wanted, limit + self.slew))
 
     def _stopped(self, wanted, error):
         """Whether the output is at one of its ends, or slewing, in the error's direction."""
-        ring = self._ring
+        limit = self._limits.controller
         if error > 0:
-            return wanted >= ring.capacity or wanted > ring.limit + self.slew
-        return wanted <= self.floor or wanted < ring.limit - self.slew
+            return wanted >= self._ring.capacity or wanted > limit + self.slew
+        return wanted <= self.floor or wanted < limit - self.slew
 
     def _integrate(self, error):
         rest = self._rest + error * self._ki
@@ -228,17 +234,16 @@ class AdaptiveLimit:
 
     def _jump(self, change, other):
         """Change the limit by a rule, and let the controller go on from there."""
-        limit = self._ring.limit
+        limit = self._limits.controller
         by = limit * change // 1000  # never 0 when it is negative
         if change > 0 and by == 0:
             by = 1
-        limit += by
-        self._ring.adapt_limit(max(self.floor, limit))
+        self._set(limit + by)
         self._track(other)
 
     def _track(self, other):
         """Set the integral to what gives the present limit with the other parts."""
-        ring = self._ring
-        output = (ring.limit * ONE + ring.capacity - 1) // ring.capacity
+        capacity = self._ring.capacity
+        output = (self._limits.controller * ONE + capacity - 1) // capacity
         self._integral = _within(0, output - other, ONE)
         self._rest = 0

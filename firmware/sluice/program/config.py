@@ -174,7 +174,7 @@ def adopt_bucket(bucket, config, per_second):
 
 
 def adopt_limit(ring, config):
-    """limit, for a ring whose limit nothing else controls."""
+    """limit, the user's."""
     ring.set_limit(ring.capacity if config["limit"] is None else config["limit"])
 
 

@@ -4,6 +4,7 @@ import time
 
 from sluice.flow.load import LoadMeter
 from sluice.program.watermark import depth, per_second
+from sluice.queue.limits import limits_of
 
 
 class Controls:
@@ -12,11 +13,11 @@ class Controls:
     ring, bucket, stats, pipeline: what is controlled, and what tells how it does.
     ticks, per_second: the clock, and its ticks in a second, a multiple of 1,000.
     cost:  tokens that the longest record takes, 1 or more.
-    limit: an AdaptiveLimit of the ring; None: its limit is what the ring was given.
+    limit: an AdaptiveLimit of the ring, or None.
     shed:  the CoDel that the pipeline asks, or None.
     tuner: a RateTuner of the bucket, or None.
 
-    The ring's limit is at most the depth that the fleet's watermark is at the present rate.
+    The fleet's limit on the ring is the depth that its watermark is at the present rate.
 
     Read only: ring, bucket, stats, limit, shed and tuner as given, and
       meter         a LoadMeter: the loop calls `meter.turn(busy)` once a turn
@@ -51,7 +52,7 @@ class Controls:
         self._pipeline = pipeline
         self._per_ms = per_second // 1000
         self._cost = cost
-        self._own_limit = ring.limit  # but for the watermark
+        self._limits = limits_of(ring)
 
     def close_interval(self, now) -> None:
         """End the interval at tick `now`: close what measures it, and adapt. Hot."""
@@ -69,11 +70,6 @@ class Controls:
                 self._pipeline.retry_now()
         self._keep_below_watermark()
 
-    def limit_changed(self) -> None:
-        """To be called when the ring was given another limit, where nothing here sets it. Hot."""
-        self._own_limit = self.ring.limit
-        self._keep_below_watermark()
-
     def set_watermark(self, watermark_ms) -> None:
         """Bring the fleet's watermark in force: ms, 0 to 2^30 - 1; 0: none. Hot."""
         self.watermark_ms = watermark_ms
@@ -85,11 +81,6 @@ class Controls:
         self._keep_below_watermark()
 
     def _keep_below_watermark(self):
-        ring, bucket = self.ring, self.bucket
-        most = depth(
-            per_second(bucket.rate, bucket.per // self._per_ms, self._cost),
-            self.watermark_ms,
-            ring.capacity,
-        )
-        own = self._own_limit if self.limit is None else ring.limit
-        ring.adapt_limit(most if most < own else own)
+        bucket = self.bucket
+        rate = per_second(bucket.rate, bucket.per // self._per_ms, self._cost)
+        self._limits.press(depth(rate, self.watermark_ms, self.ring.capacity))

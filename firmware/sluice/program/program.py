@@ -296,7 +296,6 @@ class Program:
 
     def _adopt_limit(self, config):
         adopt_limit(self.ring, config)
-        self.controls.limit_changed()
 
     def _adopt_control(self, config):
         second, controls = self._board.TICKS_PER_S, self.controls

@@ -16,6 +16,7 @@ from sluice.queue.ring import OVERWRITE, REJECT, RingQueue
 WAIT = const(2)  # beside REJECT and OVERWRITE
 
 _MOST = const((1 << 29) - 1)
+_SMALL_MAX = const((1 << 30) - 1)
 _NOTHING = object()
 
 
@@ -65,6 +66,9 @@ class Channel:
         self.closed = False
         ring_overflow = OVERWRITE if overflow == OVERWRITE else REJECT
         self.queue = RingQueue(capacity or 1, None, ring_overflow, guard)
+        if guard is not None:
+            guard.protect(self, (("_refuse", ""),))
+        self._takes = True  # False: every put is refused, whatever room the queue has
         self._rendezvous = capacity == 0
         self._needs_getter = capacity == 0 and overflow != OVERWRITE
         self._getters = _Line()
@@ -83,7 +87,7 @@ class Channel:
                 raise Closed(self)
             return self.try_put(item)
         stands_in_line = self._rendezvous or self._putters.bell is not None
-        if stands_in_line or not self.queue.free() or not self.try_put(item):
+        if stands_in_line or not self._free() or not self.try_put(item):
             await _Choice((Put(self, item),)).wait(-1)
         return True
 
@@ -111,6 +115,9 @@ class Channel:
         receiver was waiting; should it be cancelled or find another case of its
         select sooner, the next one gets the item.
         """
+        if not self._takes:
+            self._refuse()
+            return False
         if not self.queue.try_put(item):
             return False
         self._getters.ring()
@@ -153,16 +160,22 @@ class Channel:
         self._settle()
         return item
 
+    def _refuse(self):
+        queue = self.queue
+        if queue.rejected != _SMALL_MAX:
+            queue.rejected += 1
+
+    def _free(self):
+        return self._takes and self.queue.free() > 0
+
     def _settle(self):
         """Wake the first in each line if it may be able to go on. After each change."""
-        if self.closed:
-            self.queue.limit = 0
-        elif self._needs_getter:
-            self.queue.limit = 0 if self._getters.bell is None else 1
+        waits_for_getter = self._needs_getter and self._getters.bell is None
+        self._takes = not self.closed and not waits_for_getter
         offered = self._rendezvous and self._putters.bell is not None
         if self.closed or offered or len(self.queue):
             self._getters.ring()
-        if self.closed or self.queue.free():
+        if self.closed or self._free():
             self._putters.ring()
 
 
@@ -209,7 +222,7 @@ class Put:
             return True
         if waits and channel._rendezvous:
             return False  # the receiver that takes the item will end the choice
-        admitted = self._line.admits(self._choice) and channel.queue.free()
+        admitted = self._line.admits(self._choice) and channel._free()
         return admitted and channel.try_put(self.item)
 
 

@@ -33,8 +33,7 @@ class Ring:
     the deepest it has been (one too high, perhaps, when a get interrupted a put);
     `rejected`, puts refused; `overwritten`, items lost under OVERWRITE, counted
     when the consumer passes them, so exact after its next call. Counters stop
-    at 2^30 - 1. A Channel also makes the limit 0: every put is refused then, also
-    under OVERWRITE.
+    at 2^30 - 1.
 
     Ownership: one producer and one consumer, each of them the main loop or one
     interrupt handler. With two producers (or two consumers) an interrupt
@@ -107,15 +106,11 @@ class Ring:
         """Set the logical capacity, 1 to `capacity`, while the ring is in use.
 
         Below the present depth nothing is dropped: puts are refused, or replace
-        the oldest, until the ring fits. Raises TypeError or ValueError.
+        the oldest, until the ring fits. Raises TypeError or ValueError. A
+        controller and a fleet have limits of their own: see sluice.queue.limits.
         """
         check_int("limit", n, 1, self.capacity)
         self.limit = n
-
-    def adapt_limit(self, n: int) -> None:
-        """As set_limit, for a controller: n is clamped to 1..capacity. Hot."""
-        capacity = self.capacity
-        self.limit = 1 if n < 1 else n if n < capacity else capacity
 
     def set_watermarks(self, high, low, hook=None) -> None:
         """Watch the depth: `above` is True from when it reaches high until it falls to low.
@@ -176,7 +171,7 @@ class Ring:
         if depth < 0:
             depth += self._wrap
         if depth >= self.limit:
-            if not replaces or self.limit == 0:
+            if not replaces:
                 if self.rejected != _SMALL_MAX:
                     self.rejected += 1
                 return -1

@@ -143,7 +143,7 @@ def _ring(plain):
             if depth < 0:
                 depth += s[_RING_WRAP]
             if depth >= s[_RING_LIMIT]:
-                if s[_RING_REPLACES] == 0 or s[_RING_LIMIT] == 0:
+                if s[_RING_REPLACES] == 0:
                     if s[_RING_REJECTED] != _SMALL_MAX:
                         s[_RING_REJECTED] += 1
                     return -1
@@ -220,7 +220,7 @@ def _queue(plain):
                 if depth < 0:
                     depth += s[_RING_WRAP]
                 if depth >= s[_RING_LIMIT]:
-                    if s[_RING_REPLACES] == 0 or s[_RING_LIMIT] == 0:
+                    if s[_RING_REPLACES] == 0:
                         if s[_RING_REJECTED] != _SMALL_MAX:
                             s[_RING_REJECTED] += 1
                         return False

@@ -8,8 +8,10 @@ BUSY = 500  # a load at which neither rule applies
 
 def rig(capacity=64, limit=64, **options):
     ring = RingQueue(capacity, "B")
-    ring.set_limit(limit)
-    return ring, AdaptiveLimit(ring, **options)
+    ring.set_limit(limit)  # where it starts
+    adaptive = AdaptiveLimit(ring, **options)
+    ring.set_limit(capacity)
+    return ring, adaptive
 
 
 def test_a_longer_wait_than_the_target_shrinks_the_limit_and_a_shorter_one_grows_it():

@@ -52,19 +52,6 @@ def test_a_limit_below_the_depth_drops_nothing():
     assert queue.overwritten == 3
 
 
-def test_a_limit_of_0_refuses_and_what_was_there_comes_out_once():
-    for capacity in (1, 2):
-        queue = RingQueue(capacity, "b", OVERWRITE)
-        for item in range(5):
-            queue.try_put(item)
-        queue.limit = 0
-        assert not queue.try_put(9)
-        assert (queue.rejected, len(queue), queue.free()) == (1, capacity, 0)
-        assert [queue.try_get() for _ in range(capacity)] == list(range(5 - capacity, 5))
-        assert (queue.try_get(), queue.overwritten) == (None, 5 - capacity)
-        assert not queue.try_put(9)
-
-
 def test_clear_after_a_lap_leaves_an_empty_queue():
     queue = RingQueue(2, "b", OVERWRITE)
     for item in range(5):

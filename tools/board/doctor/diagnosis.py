@@ -7,13 +7,13 @@ from pathlib import Path
 
 from ...errors import UserError
 from ...serial.url import PortError
-from .. import known as boards
+from .. import kinds
 from ..flash import release
 from ..flash.command import FIRMWARE, check, check_space
 from ..flash.device import Device, Facts, LinkError, NoAnswer, connect
 from ..flash.plan import Content, plan
 from ..flash.release import LOADER
-from ..known import Board
+from ..kinds import BoardKind
 from .ports import boards_ports, holders, how_to_get_permission
 
 _BROKEN_OFF = "nothing was changed on the board"
@@ -115,19 +115,19 @@ def _how_to_free(port: str) -> str:
     return f"end {who}" if who else "end the program that has it: a terminal, an IDE, a sluice"
 
 
-def _fitting(facts: Facts) -> Board | None:
-    known = [boards.load(name) for name in boards.names()]
+def _fitting(facts: Facts) -> BoardKind | None:
+    known = [kinds.load(name) for name in kinds.names()]
     return next((board for board in known if board.fits(facts.platform, facts.machine)), None)
 
 
-def _of_build(port: str, facts: Facts, board: Board | None) -> Finding | None:
+def _of_build(port: str, facts: Facts, board: BoardKind | None) -> Finding | None:
     """What is wrong with the firmware image, known before anything is compiled for it."""
     version = ".".join(map(str, facts.version))
     if facts.implementation != "micropython":
         says = f"{port}: runs {facts.implementation} {version}, not MicroPython"
         return Finding(port, "no-micropython", says, f"put MicroPython on it ({_DOWNLOAD})")
     # Old ones do not say what they run on.
-    known = [board] if board else [boards.load(name) for name in boards.names()]
+    known = [board] if board else [kinds.load(name) for name in kinds.names()]
     least = min(each.micropython for each in known)
     if facts.version < least:
         needed = ".".join(map(str, least))
@@ -137,14 +137,14 @@ def _of_build(port: str, facts: Facts, board: Board | None) -> Finding | None:
         return Finding(
             port,
             "unknown-board",
-            f"{port}: no board of {', '.join(boards.names())} is {facts.machine!r}"
+            f"{port}: no board of {', '.join(kinds.names())} is {facts.machine!r}"
             f" ({facts.platform})",
             "the library runs there all the same: mpremote mip install firmware/package.json",
         )
     return None
 
 
-def _of_files(device: Device, board: Board, compiled: release.Release) -> Iterator[Finding]:
+def _of_files(device: Device, board: BoardKind, compiled: release.Release) -> Iterator[Finding]:
     in_force = release.named_in(device.head(LOADER))
     there = {path: content for path, content in device.inventory().items() if content}
     data = compiled.files | {LOADER: compiled.loader}
@@ -170,7 +170,7 @@ def _of_files(device: Device, board: Board, compiled: release.Release) -> Iterat
     yield Finding(device.port, "", f"{free // 1024} KB free in blocks of {block}")
 
 
-def _of_kernels(device: Device, board: Board) -> Iterator[Finding]:
+def _of_kernels(device: Device, board: BoardKind) -> Iterator[Finding]:
     """What of the release on a board with an emitter for machine code runs as bytecode."""
     folder = release.named_in(device.head(LOADER))
     there = {path for path, content in device.inventory().items() if content}

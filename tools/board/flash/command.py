@@ -8,8 +8,8 @@ import click
 
 from ...errors import UserError
 from ...itself import FIRMWARE
-from .. import known as boards
-from ..known import Board
+from .. import kinds
+from ..kinds import BoardKind
 from . import configuration, release
 from .device import Device, Facts, connect
 from .plan import Content, Plan, bytes_needed, leftovers, plan
@@ -26,8 +26,8 @@ _BROKEN_OFF = "the board still starts a whole release, the old one or the new: f
     "board_name",
     required=True,
     metavar="BOARD",
-    shell_complete=lambda _, __, begun: [n for n in boards.names() if n.startswith(begun)],
-    help="One of " + ", ".join(boards.names()) + ".",
+    shell_complete=lambda _, __, begun: [n for n in kinds.names() if n.startswith(begun)],
+    help="One of " + ", ".join(kinds.names()) + ".",
 )
 @click.option("--port", required=True, help="A serial port, or a URL like socket://127.0.0.1:2323.")
 @click.option(
@@ -50,7 +50,7 @@ def flash(board_name: str, port: str, config: Path | None, firmware: Path) -> No
     something else wrote is kept as /main.py.old.
     """
     started = time.monotonic()
-    board = boards.load(board_name)
+    board = kinds.load(board_name)
     settings = configuration.read(config or firmware / "config.json", firmware)
     compiled = release.build(board, firmware)
     with connect(port, _BROKEN_OFF) as device:
@@ -63,14 +63,14 @@ def flash(board_name: str, port: str, config: Path | None, firmware: Path) -> No
     click.echo(f"restarted after {time.monotonic() - started:.1f} s")
 
 
-def check(board: Board, facts: Facts, compiled: Release, port: str) -> None:
+def check(board: BoardKind, facts: Facts, compiled: Release, port: str) -> None:
     """UserError unless the release runs on the board at the port."""
     version = ".".join(map(str, facts.version))
     if facts.implementation != "micropython":
         raise UserError(f"{port}: runs {facts.implementation} {version}, not MicroPython")
     if not board.fits(facts.platform, facts.machine):
         others = [
-            name for name in boards.names() if boards.load(name).fits(facts.platform, facts.machine)
+            name for name in kinds.names() if kinds.load(name).fits(facts.platform, facts.machine)
         ]
         hint = f"; --board {others[0]} fits" if others else ""
         raise UserError(

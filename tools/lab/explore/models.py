@@ -46,7 +46,7 @@ class Queue:
         depth = len(state.items)
         limit = state.limit or self.capacity
         match name:
-            case "adapt_limit":
+            case "set_limit":
                 return (state._replace(limit=argument),)
             case "put" if depth >= limit and not self.overwrite:
                 return () if result else (state._replace(rejected=state.rejected + 1),)

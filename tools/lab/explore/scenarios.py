@@ -71,11 +71,11 @@ def free(world: World) -> None:
     world.call("free", world.ring.free)
 
 
-def adapt(limit: int) -> Script:
+def limited(limit: int) -> Script:
     def script(world: World) -> None:
-        world.call("adapt_limit", lambda: world.ring.adapt_limit(limit), limit)
+        world.call("set_limit", lambda: world.ring.set_limit(limit), limit)
 
-    script.__name__ = f"adapt_limit({limit})"
+    script.__name__ = f"set_limit({limit})"
     return script
 
 
@@ -454,7 +454,7 @@ SCENARIOS = (
     Scenario(
         "queue: main lowers the limit below its depth and raises it, an interrupt puts",
         of_queue(3, REJECT, put, put),
-        steps(adapt(1), free, adapt(3)),
+        steps(limited(1), free, limited(3)),
         PUTS,
         drain_queue,
         Queue(3),
@@ -859,7 +859,7 @@ SCENARIOS = (
 
 # Hot code that never meets an interrupt, or does so elsewhere, and why.
 EXEMPT = {
-    "control.adaptive": "the main loop's own; the limit is one store",
+    "control.adaptive": "the main loop's own",
     "backoff": "the main loop's own",
     "program.share": "the main loop's own",
     "queue.channel": "the tasks' own, but for try_put: an interrupt at each opcode of a get is in"
@@ -883,6 +883,7 @@ EXEMPT = {
     "flow.sinks": "called by the pipeline alone",
     "flow.stats": "the pipeline's own",
     "link.stdio": "the link's own",
+    "queue.limits": "the main loop's own; the ring's limit is one store",
     "queue.store": "the main loop's own",
     "queue.tiered": "put is that of RecordRing; the rest is the main loop's own",
     "program.trial": "the main loop's own",

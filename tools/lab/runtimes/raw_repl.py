@@ -88,8 +88,18 @@ class RawRepl:
         """Write a file on the board, in pieces that fit a heap of a few kilobytes."""
         self.run(f"f = open({path!r}, 'wb')")
         for at in range(0, len(content), 128):
-            self.run(f"f.write({content[at : at + 128]!r})")
+            self._write(content[at : at + 128])
         self.run("f.close()\ndel f")
+
+    def _write(self, piece: bytes) -> None:
+        """Write it once it has arrived whole: a busy terminal loses a byte now and then."""
+        program = (
+            f"d = {piece!r}\nif sum(d) == {sum(piece)}:\n f.write(d)\nelse:\n print('damaged')\n"
+        )
+        for _ in range(_TRIES):
+            if not self.run(program):
+                return
+        raise TimeoutError(f"a piece of a file did not arrive whole in {_TRIES} attempts")
 
     def close(self) -> None:
         os.close(self._fd)

@@ -59,7 +59,7 @@ class Outcome:
     digest: str
 
 
-class Board(Protocol):
+class AnyDevice(Protocol):
     """A Device, or what stands for one in another process."""
 
     idle_ms: int
@@ -76,12 +76,12 @@ class Board(Protocol):
     ) -> tuple[bytes, int, list[bytes], list[str], dict[str, int] | None]: ...
 
 
-def make_device(scenario: Scenario) -> Board:
+def make_device(scenario: Scenario) -> AnyDevice:
     """A board in this process, whose files are those of the flash that is mounted."""
     return Device(_ROOT, scenario.tick, scenario.turns_per_ms, scenario.sleeps, scenario.holds)
 
 
-def run(scenario: Scenario, make_board: Callable[[Scenario], Board] = make_device) -> Outcome:
+def run(scenario: Scenario, make_board: Callable[[Scenario], AnyDevice] = make_device) -> Outcome:
     """Lets it happen. Violation: a promise was broken."""
     random.seed(scenario.seed)  # programs draw the numbers of their sessions from it
     with tempfile.TemporaryDirectory(prefix="simulate") as folder, Flash(_ROOT) as flash:
@@ -102,7 +102,7 @@ def run(scenario: Scenario, make_board: Callable[[Scenario], Board] = make_devic
 class World:
     """All parts of a scenario. now: ms since its begin."""
 
-    def __init__(self, scenario: Scenario, board: Board, folder: Path, flash: Flash) -> None:
+    def __init__(self, scenario: Scenario, board: AnyDevice, folder: Path, flash: Flash) -> None:
         self._flash = flash
         self.now = 0
         self._scenario = scenario

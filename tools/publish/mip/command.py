@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from ...board import known as boards
+from ...board import kinds
 from ...board.flash.command import FIRMWARE
 from ...board.flash.release import library
 from ...errors import UserError
@@ -63,7 +63,7 @@ def _flat(firmware: Path) -> dict[str, bytes]:
 
 def _kinds() -> list[tuple[str, str]]:
     """(folder, architecture) of each kind of package."""
-    arches = {boards.load(name).arch for name in boards.names()} - {""}
+    arches = {kinds.load(name).arch for name in kinds.names()} - {""}
     return [("source", SOURCE), ("bytecode", ""), *((arch, arch) for arch in sorted(arches))]
 
 

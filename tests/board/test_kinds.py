@@ -1,4 +1,4 @@
-"""The boards' folders, and what sluice_tools.board.known makes of them."""
+"""The boards' folders, and what sluice_tools.board.kinds makes of them."""
 
 import ast
 import subprocess
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sluice_tools.board import known as boards
+from sluice_tools.board import kinds
 from sluice_tools.board.flash import release
 from sluice_tools.errors import UserError
 
@@ -50,19 +50,19 @@ def asked_of_board(program: Path) -> set[str]:
     }
 
 
-@pytest.mark.parametrize("name", boards.names())
+@pytest.mark.parametrize("name", kinds.names())
 def test_a_board_offers_all_that_the_firmware_asks_of_it(name):
     asked = asked_of_board(ROOT / "firmware" / "sluice" / "program" / "program.py")
     assert {"open_line", "lightsleep"} <= asked
-    board = boards.load(name)
+    board = kinds.load(name)
     assert asked - defined(board.program) == set()
     assert f'NAME = "{name}"\n' in board.program.read_text()
 
 
-@pytest.mark.parametrize("name", boards.names())
+@pytest.mark.parametrize("name", kinds.names())
 def test_boards_are_alike(name):
-    public = {n for n in defined(boards.load("virtual").program) if not n.startswith("_")}
-    program = boards.load(name).program
+    public = {n for n in defined(kinds.load("virtual").program) if not n.startswith("_")}
+    program = kinds.load(name).program
     assert public - defined(program) == set()
     assert (program.parent / "README.md").is_file()
 
@@ -70,8 +70,8 @@ def test_boards_are_alike(name):
 def test_adding_a_board_is_adding_a_folder(tmp_path):
     add(tmp_path, "pico")
     (tmp_path / "notes").mkdir()
-    assert boards.names(tmp_path) == ["pico"]
-    board = boards.load("pico", tmp_path)
+    assert kinds.names(tmp_path) == ["pico"]
+    board = kinds.load("pico", tmp_path)
     assert (board.title, board.arch, board.micropython) == ("A board", "armv6m", (1, 26))
     assert board.program == tmp_path / "pico" / "board.py"
 
@@ -80,7 +80,7 @@ def test_an_unknown_board_is_refused_with_those_there_are(tmp_path):
     add(tmp_path, "pico")
     add(tmp_path, "esp")
     with pytest.raises(UserError, match="^no board 'pick'; there are: esp, pico$"):
-        boards.load("pick", tmp_path)
+        kinds.load("pick", tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_an_unknown_board_is_refused_with_those_there_are(tmp_path):
 def test_a_wrong_board_toml_is_refused_in_one_line(tmp_path, changes, complaint):
     add(tmp_path, "pico", **changes)
     with pytest.raises(UserError, match=complaint) as caught:
-        boards.load("pico", tmp_path)
+        kinds.load("pico", tmp_path)
     assert str(tmp_path / "pico" / "board.toml") in caught.value.message
     assert "\n" not in caught.value.message
 
@@ -107,14 +107,14 @@ def test_a_board_toml_that_is_no_toml_is_refused(tmp_path):
     add(tmp_path, "pico")
     (tmp_path / "pico" / "board.toml").write_text("title: A board\n")
     with pytest.raises(UserError, match=r"board\.toml: no TOML: .*line 1"):
-        boards.load("pico", tmp_path)
+        kinds.load("pico", tmp_path)
 
 
 def test_what_reads_files_is_not_loaded_before_a_file_is_read():
     program = (
-        "import sys, sluice_tools.board.known as known; "
+        "import sys, sluice_tools.board.kinds as kinds; "
         "assert 'pydantic' not in sys.modules; "
-        "known.load('virtual'); "
+        "kinds.load('virtual'); "
         "assert 'pydantic' in sys.modules"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
@@ -143,26 +143,26 @@ def test_what_reads_files_is_not_loaded_before_a_file_is_read():
     ],
 )
 def test_a_board_is_known_by_what_it_says_of_itself(platform, machine, fitting):
-    here = [boards.load(name) for name in boards.names()]
+    here = [kinds.load(name) for name in kinds.names()]
     assert [board.name for board in here if board.fits(platform, machine)] == fitting
 
 
-@pytest.mark.parametrize("name", boards.names())
+@pytest.mark.parametrize("name", kinds.names())
 def test_the_whole_firmware_compiles_for_a_board(name):
-    board = boards.load(name)
+    board = kinds.load(name)
     compiled = release.build(board, ROOT / "firmware")
     assert compiled.mpy[0] == 6
     assert f"{compiled.folder}/board.mpy" in compiled.files
 
 
-@pytest.mark.parametrize("name", boards.names())
+@pytest.mark.parametrize("name", kinds.names())
 def test_a_boards_page_says_what_there_is_to_know(name):
-    page = (boards.BOARDS / name / "README.md").read_text()
+    page = (kinds.BOARDS / name / "README.md").read_text()
     assert "was run" in page  # and what was not
     assert "LED" in page or name == "virtual"
     if name != "virtual":
-        least = ".".join(map(str, boards.load(name).micropython))
+        least = ".".join(map(str, kinds.load(name).micropython))
         assert f"{least} or newer" in page
         assert f"BOARD={name} " in page
         assert all(f"## {part}" in page for part in ("Wiring", "Interrupts", "Power"))
-        assert (boards.BOARDS / name / "stubs.txt").is_file()
+        assert (kinds.BOARDS / name / "stubs.txt").is_file()

@@ -9,7 +9,7 @@ from ..itself import BOARDS
 
 
 @dataclass(frozen=True)
-class Board:
+class BoardKind:
     """One board's folder.
 
     platform is what sys.platform says there, machine a regular expression found in
@@ -40,7 +40,7 @@ def names(boards: Path = BOARDS) -> list[str]:
     return sorted(path.parent.name for path in boards.glob("*/board.toml"))
 
 
-def load(name: str, boards: Path = BOARDS) -> Board:
+def load(name: str, boards: Path = BOARDS) -> BoardKind:
     """The board of that name; UserError if there is none or if its board.toml is not right."""
     if name not in names(boards):
         raise UserError(f"no board {name!r}; there are: {', '.join(names(boards))}")
@@ -49,4 +49,4 @@ def load(name: str, boards: Path = BOARDS) -> Board:
     from ..tomlfile import read
     from .facts import Facts
 
-    return Board(name=name, folder=path.parent, **dict(read(path, Facts)))
+    return BoardKind(name=name, folder=path.parent, **dict(read(path, Facts)))
