@@ -16,7 +16,7 @@ _COMMANDS = {  # where it is, and the first sentence of its help
     ),
     "check": (
         ".lab.check.command:check",
-        "Prove that hot code allocates nothing, as far as its source and compiled code tell.",
+        "Prove that hot code allocates nothing and that its loops end, as far as the code tells.",
     ),
     "console": (
         ".board.console.command:console",

@@ -60,7 +60,7 @@ DEFECTS = [
         "sluice.link.session",
         "        self._foreign = self._waiting\n",
         "        self._foreign = len(self._ring)\n",
-        50,
+        133,
     ),
     Defect(
         "an idle time counts as a round trip",
@@ -133,8 +133,8 @@ DEFECTS = [
     Defect(
         "a varint of 128 has one byte",
         "sluice.link.session",
-        "        while value > 127:\n",
-        "        while value > 128:\n",
+        "while value > 127:",
+        "while value > 128:",
     ),
     Defect(
         "a confirmation of the session before counts",
@@ -291,7 +291,7 @@ DEFECTS = [
         "sluice.program.settings",
         "        if changed:\n            self._adopt(config, changed)\n        if keeps:",
         "        if keeps:",
-        169,
+        175,
     ),
     Defect(
         "a request that is sent again is another one",

@@ -176,7 +176,7 @@ TO_BAD = {
 
         def put(queue):
             """Put. Hot."""
-            for _ in queue:
+            for _ in queue:  # bound: these
                 pass
     ''',
     "with": '''
@@ -412,7 +412,7 @@ def test_a_program_beside_the_package_lends_it_no_methods(tmp_path):
         ("gc.collect()", "calls gc.collect, which is not known to stay off the heap"),
         ("hook()", "calls hook, which is not known to stay off the heap"),
         (
-            "for call in table: call()",
+            "for call in table: call()  # bound: these",
             "calls a value that no assignment names, which is not known to stay off the heap",
         ),
     ],

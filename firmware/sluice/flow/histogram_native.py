@@ -47,7 +47,7 @@ def over(plain, name):
                 value = _LAST
             else:
                 octave = 0
-                while value > 15:
+                while value > 15:  # bound: halved, 25 times at most
                     value >>= 1
                     octave += 8
                 value += octave

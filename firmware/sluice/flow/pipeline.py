@@ -148,6 +148,7 @@ class Pipeline:
         if self._together and not self._failures:
             return self._several()
         moved = self._one()
+        # bound: a turn moves a record, `batch` at most
         while 0 < moved < self._batch and self._in_time() and self._one():
             moved += 1
         return moved
@@ -235,6 +236,7 @@ class Pipeline:
     def _pass_on(self, granted):
         """Offer the sink so many records, while the step may last; how many left the ring."""
         ring = self._ring
+        # bound: a turn is an attempt, `granted` at most
         while self._attempts < granted and ring.peek() is not None:
             self._attempts += 1
             if not self._send(ring.peek_len()):

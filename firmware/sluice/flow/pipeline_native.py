@@ -72,7 +72,7 @@ def over(plain, name):
             if not self._known:
                 return plain._pass_on(self, granted)
             self._state[_PIPELINE_START] = self._tick
-            while not self._offered(granted):
+            while not self._offered(granted):  # bound: a turn is an attempt, `granted` at most
                 now = self._ticks()
                 self._stats.attempt(False, _ticks_diff(now, self._state[_PIPELINE_START]))
                 if not self._refused(now, self._ring.peek_len()):
@@ -108,6 +108,7 @@ def over(plain, name):
             ticks = self._ticks
             ended = self._ended
             first = 1
+            # bound: a turn is an attempt, `granted` at most
             while mine[_PIPELINE_ATTEMPTS] < granted:
                 head = r[_RING_HEAD]
                 if head == r[_RING_TAIL]:
@@ -137,7 +138,7 @@ def over(plain, name):
                     if waited >= _HALF_PERIOD:
                         waited = 0  # negative: the clock has stepped back
                     octave = 0
-                    while waited > 15:
+                    while waited > 15:  # bound: halved, 25 times at most
                         waited >>= 1
                         octave += 8
                     waited += octave

@@ -131,7 +131,7 @@ class KeyedBuckets:
         keys = self._keys
         following = self._next
         slot = following[self.slots + hash(key) % self._chains]
-        while slot >= 0 and keys[slot] != key:
+        while slot >= 0 and keys[slot] != key:  # bound: a chain has each slot once, then -1
             slot = following[slot]
         return slot
 
@@ -163,7 +163,7 @@ class KeyedBuckets:
         buckets = self._buckets
         soonest = _FAR
         slot = self._newer[self.slots]
-        while slot != self.slots:
+        while slot != self.slots:  # bound: the circle of slots comes back to that index
             buckets.load(slot)
             wait = buckets.wait_ticks(1)
             if wait == 0:
@@ -179,7 +179,7 @@ class KeyedBuckets:
     def _rename(self, slot, key):
         following = self._next
         link = self._chain[slot]
-        while following[link] != slot:
+        while following[link] != slot:  # bound: a chain has each slot once, and this one
             link = following[link]
         following[link] = following[slot]
         link = self._chain[slot] = self.slots + hash(key) % self._chains

@@ -40,7 +40,7 @@ def decode(buf, end: int) -> bool:
     if end < 2 or end > 254:
         return False
     i = buf[0]
-    while i < end:
+    while i < end:  # bound: no byte is 0, so each step goes on
         step = buf[i]
         buf[i] = 0
         i += step
@@ -62,7 +62,7 @@ def unstuff(buf, end: int) -> bool:
     if end > 254:
         return False
     i = end - 1
-    while i >= 0:
+    while i >= 0:  # bound: no byte is 0, so each step goes back
         step = buf[i]
         if step == _CTRL_C:
             return False

@@ -26,7 +26,7 @@ def _decode(buf, end: int) -> bool:
     buf[end - 1]  # raises where the rest would go beyond the end
     b = ptr8(buf)
     i = int(b[0])
-    while i < end:
+    while i < end:  # bound: no byte is 0, so each step goes on
         step = int(b[i])
         b[i] = 0
         i += step

@@ -94,7 +94,7 @@ class Frames:
         """
         if self._chunk_at == self._chunk_end and not self._read():
             return 0
-        while self._chunk_at < self._chunk_end:
+        while self._chunk_at < self._chunk_end:  # bound: a scan passes a byte of the chunk, or all
             if self._scan():
                 end = self._boundary()
                 if end:

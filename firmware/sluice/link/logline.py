@@ -73,7 +73,7 @@ class LogLine:
         self._byte(61)
 
     def _bytes(self, text):
-        for byte in text:
+        for byte in text:  # bound: the bytes of a key or of a word
             self._byte(byte)
 
     def _decimal(self, value):
@@ -81,9 +81,9 @@ class LogLine:
             self._byte(45)
             value = -value
         unit = 1
-        while value // unit > 9:
+        while value // unit > 9:  # bound: a number has ten digits at most
             unit *= 10
-        while unit:
+        while unit:  # bound: a number has ten digits at most
             self._byte(48 + value // unit % 10)
             unit //= 10
 

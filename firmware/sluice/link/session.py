@@ -385,7 +385,7 @@ class Session:
 
     def _forget(self, n):
         """Drop what is kept of the oldest n records; looks at the window at most."""
-        while self._unconfirmed:
+        while self._unconfirmed:  # bound: a turn forgets a delivery, or is the last
             oldest = self._oldest
             run = self._runs[oldest]
             if run >= n:
@@ -499,7 +499,7 @@ class Session:
         out = self._frames.sent
         out[at] = tag
         at += 1
-        while value > 127:
+        while value > 127:  # bound: a value has five groups of 7 bits at most
             out[at] = value & 127 | 128
             value >>= 7
             at += 1

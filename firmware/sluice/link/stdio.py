@@ -44,6 +44,6 @@ class StdioLine:
         return self._out.write(buf, n) or 0
 
     def _ready(self):
-        for _ in self._poll.ipoll(0):
+        for _ in self._poll.ipoll(0):  # bound: the first turn returns
             return True
         return False

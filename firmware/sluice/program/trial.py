@@ -98,7 +98,7 @@ class Trial:
     def _error_ratio(self):
         failed = self._stats.failed - self._failed
         admitted = self._stats.admitted - self._admitted
-        while failed >= _MOST_EVENTS or admitted >= _MOST_EVENTS:
+        while failed >= _MOST_EVENTS or admitted >= _MOST_EVENTS:  # bound: halved, 15 times at most
             failed >>= 1
             admitted >>= 1
         every = failed + admitted
@@ -108,7 +108,7 @@ class Trial:
         before, now = self.p95_before, self.p95
         if before < 0 or now - before <= self._slack:
             return False
-        while before >= _MOST_TICKS:
+        while before >= _MOST_TICKS:  # bound: halved, 9 times at most
             before >>= 1
             now >>= 1
         return now - before > before * self._more_p95 // 100

@@ -70,7 +70,7 @@ class Ring:
     def __len__(self) -> int:
         """Items waiting. Hot."""
         oldest = self._oldest()
-        while True:  # again only when an interrupt has moved it while the tail was read
+        while True:  # bound: one turn, and one more for each interrupt
             depth = self._tail - oldest
             moved = self._oldest()
             if moved == oldest:
@@ -195,6 +195,7 @@ class Ring:
         if len(self) < self._high:
             return
         self._raised = 1 - self._lowered
+        # bound: one turn, and one more for each interrupt in it
         while self._raised != self._lowered and len(self) <= self._low:
             self._raised = self._lowered  # an interrupt has emptied the ring meanwhile
         if self._hook is not None and self._raised != self._lowered:
@@ -205,6 +206,7 @@ class Ring:
         if len(self) > self._low:
             return
         self._lowered = self._raised
+        # bound: one turn, and one more for each interrupt in it
         while self._raised == self._lowered and len(self) >= self._high:
             self._lowered = 1 - self._raised  # an interrupt has filled the ring meanwhile
         if self._hook is not None and self._raised == self._lowered:
@@ -284,7 +286,7 @@ class RingQueue(Ring):
 
     def try_get(self, default=None):
         """Take the oldest item; `default` when empty. Hot."""
-        while True:  # again only when an interrupt has overwritten the slot meanwhile
+        while True:  # bound: one turn, and one more for each interrupt's put
             slot = self._front()
             if slot < 0:
                 return default
@@ -296,7 +298,7 @@ class RingQueue(Ring):
 
     def peek(self, default=None):
         """The oldest item, left where it is; `default` when empty. Hot."""
-        while True:
+        while True:  # bound: one turn, and one more for each interrupt's put
             slot = self._front()
             if slot < 0:
                 return default

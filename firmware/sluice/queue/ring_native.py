@@ -34,7 +34,7 @@ _RING_WORDS = const(15)
 
 @micropython.viper
 def _get(default, s: ptr32, slots, ring):
-    while True:  # again only when an interrupt has overwritten the slot meanwhile
+    while True:  # bound: one turn, and one more for each interrupt's put
         if s[_RING_REPLACES]:
             ring._skip()
         head = s[_RING_HEAD]
@@ -95,7 +95,7 @@ def _ring(plain):
             s = ptr32(self._state)
             before = -1
             depth = 0
-            while True:  # again only when an interrupt has moved it while the tail was read
+            while True:  # bound: two turns, and one more for each interrupt
                 oldest = s[_RING_HEAD]
                 if s[_RING_REPLACES]:
                     floor = s[_RING_FLOOR]

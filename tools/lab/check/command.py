@@ -23,10 +23,11 @@ from .stack import MOST_WORDS
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of lines.")
 @click.pass_context
 def check(context: click.Context, folder: Path, as_json: bool) -> None:
-    """Prove that hot code allocates nothing, as far as its source and compiled code tell.
+    """Prove that hot code allocates nothing and that its loops end, as far as the code tells.
 
-    Hot is a function whose docstring says "Hot.", and all that it calls. FOLDER holds
-    the firmware, here the project's own. Exit status 1 when there is a finding.
+    Hot is a function whose docstring says "Hot.", and all that it calls. A loop there
+    ends by itself: what ends it is seen in the loop, or said beside it as `# bound: <reason>`.
+    FOLDER holds the firmware, here the project's own. Exit status 1 when there is a finding.
     """
     report = run(folder)
     click.echo(json.dumps(_facts(report), indent=2) if as_json else _lines(report))

@@ -10,6 +10,7 @@ from .allocation import Allocation
 from .callgraph import CallGraph
 from .finding import Finding
 from .library import Library
+from .loops import Loops
 from .source import Function, Given
 from .stack import Stack
 
@@ -44,6 +45,7 @@ def check(folder: Path) -> Report:
         raise UserError(f"{folder}: no function whose docstring says 'Hot.'")
     stack = Stack(library)
     allocation = Allocation(graph)
+    loops = Loops(library)
 
     ways: dict[Function, list[list[Function]]] = defaultdict(list)
     for root in hot:
@@ -52,7 +54,9 @@ def check(folder: Path) -> Report:
     findings = [
         (finding, min(chains, key=len))
         for function in ways
-        for finding in dict.fromkeys(stack.findings(function) + allocation.findings(function))
+        for finding in dict.fromkeys(
+            stack.findings(function) + allocation.findings(function) + loops.findings(function)
+        )
         if (chains := [chain for chain in ways[function] if not _announced(finding, chain)])
     ]
     calls = [target for function in ways for _, target in graph.calls(function)]

@@ -118,7 +118,7 @@ def draw(seed: int) -> Scenario:
         host,
         _draw_faults(chance, clean),
         _draw_faults(chance, clean),
-        tuple(sorted(holds + _draw_events(chance, config, calm_ms), key=lambda event: event.at_ms)),
+        _sorted(holds + _draw_events(chance, config, records, calm_ms)),
         calm_ms,
     )
 
@@ -248,11 +248,17 @@ def _draw_faults(chance: random.Random, clean: bool) -> Faults:
     return Faults(delay_ms, chance.choice([0, 0, 3, 30]), **drawn)
 
 
-def _draw_events(chance: random.Random, config: dict[str, object], calm_ms: int) -> list[Event]:
+def _draw_events(
+    chance: random.Random,
+    config: dict[str, object],
+    records: tuple[tuple[int, int], ...],
+    calm_ms: int,
+) -> list[Event]:
     events = []
-    if config["sink"] == "uart" and chance.random() < 0.3:
+    copies = config.get("overflow") == "overwrite"  # the record to send, while the sink refuses it
+    if config["sink"] == "uart" and chance.random() < (0.9 if copies else 0.3):
         # The sink takes nothing while its feed is killed and resumed.
-        begin = chance.randrange(calm_ms)
+        begin = chance.randrange(_busy_ms(records, calm_ms) if copies else calm_ms)
         events.append(Event(begin, "sink", (device.REFUSE, 1, 3000)))
         killed = min(begin + chance.choice([1, 50, 500]), calm_ms - 1)
         events.append(Event(killed, "kill", (1,)))
@@ -263,6 +269,15 @@ def _draw_events(chance: random.Random, config: dict[str, object], calm_ms: int)
             if value is not None:
                 events.append(Event(chance.randrange(calm_ms), what, value))
     return events
+
+
+def _sorted(events: list[Event]) -> tuple[Event, ...]:
+    return tuple(sorted(events, key=lambda event: event.at_ms))
+
+
+def _busy_ms(records: tuple[tuple[int, int], ...], calm_ms: int) -> int:
+    """Until when records arrive, but for those after a long idle time."""
+    return max([ms + 1 for ms, _ in records if ms < calm_ms], default=1)
 
 
 def _draw_holds(chance: random.Random, config: dict[str, object], calm_ms: int) -> list[Event]:
