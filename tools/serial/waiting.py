@@ -6,8 +6,13 @@ from typing import TypeVar
 
 _Item = TypeVar("_Item")
 
-_HELD_UP_S = 0.1  # a wait that ends so late: this program was not run
-_LOOK_S = 0.1  # within this the port has read what came meanwhile
+HELD_UP_S = 1.0
+"""A turn that takes so much longer than it waits: this program was stopped meanwhile."""
+
+LOOK_S = 0.2
+"""Within this the port has read what came meanwhile."""
+
+_LATE_S = 0.1  # a wait that ends so late
 
 
 def next_item(inbox: SimpleQueue[_Item], wait_s: float) -> _Item:
@@ -21,6 +26,6 @@ def next_item(inbox: SimpleQueue[_Item], wait_s: float) -> _Item:
     try:
         return inbox.get(timeout=wait_s)
     except Empty:
-        if time.monotonic() - until < _HELD_UP_S:
+        if time.monotonic() - until < _LATE_S:
             raise
-        return inbox.get(timeout=_LOOK_S)
+        return inbox.get(timeout=LOOK_S)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from ...errors import UserError
 from ...serial.port import Port, State
 from ...serial.session import LinkError, Session, new_session
-from ...serial.waiting import next_item
+from ...serial.waiting import HELD_UP_S, LOOK_S, next_item
 from ...serial.window import SEQ_PERIOD
 from .account import Account
 from .arrivals import Arrival, Arrivals
@@ -18,8 +18,6 @@ from .feed import Feed
 
 _TURN_S = 0.1
 _READ_AHEAD = 256
-_HELD_UP_S = 1.0  # a turn that takes so long
-_LOOK_S = 0.2  # within this the port has read what came meanwhile
 
 
 class _Data(NamedTuple):
@@ -143,9 +141,9 @@ class Feeder:
             self._hand_on_all()
         except Empty:
             pass  # nothing has come: the feed is polled all the same
-        if time.monotonic() - self._waited_at > _HELD_UP_S:
+        if time.monotonic() - self._waited_at > HELD_UP_S:
             # The program was stopped, wherever it was: its port's thread reads what came meanwhile.
-            time.sleep(_LOOK_S)
+            time.sleep(LOOK_S)
             self._hand_on_all()
             self._feed.woke(time.monotonic())
         self._waited_at = time.monotonic()

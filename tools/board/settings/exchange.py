@@ -4,17 +4,11 @@ import time
 from queue import Empty, SimpleQueue
 
 from ...errors import UserError
-from ...serial.frames import Frame, LineReader, encode
 from ...serial.port import Port, State
 from ...serial.settings import Refused, Request
-from ...serial.waiting import next_item
+from ...serial.waiting import HELD_UP_S, LOOK_S, next_item
 from ..console.events import printable
-
-AGAIN_S = 0.5
-"""After so long without an answer the same request is sent again."""
-
-ANSWER_S = 5.0
-"""How long a board may take for an answer."""
+from .asking import ANSWER_S, Asking
 
 
 def ask(url: str, request: Request) -> None:
@@ -26,45 +20,66 @@ def ask(url: str, request: Request) -> None:
     port = Port(url, inbox.put, inbox.put)
     port.start()
     try:
-        _exchange(port, inbox, request)
+        _Exchange(port, inbox, request).run()
     except Refused as refusal:
         raise UserError(f"{url}: {printable(str(refusal))}") from None
     finally:
         port.close()
 
 
-def _exchange(port: Port, inbox: SimpleQueue[bytes | State], request: Request) -> None:
-    reader = LineReader()
-    state = State(connected=False, owner=False)
-    last_line = ""
-    sent = b""
-    answered_at = time.monotonic()
-    send_at = answered_at
-    while not request.done:
-        now = time.monotonic()
-        if now >= answered_at + ANSWER_S:
-            raise UserError(_no_answer(port.url, state, last_line))
-        if request.content != sent or now >= send_at:
-            sent = request.content
-            send_at = now + AGAIN_S
-            port.write(encode(sent))
+class _Exchange:
+    """A request, its port and its thread's inbox."""
+
+    def __init__(self, port: Port, inbox: SimpleQueue[bytes | State], request: Request) -> None:
+        self._port = port
+        self._inbox = inbox
+        self._request = request
+        self._state = State(connected=False, owner=False)
+        self._waited_at = time.monotonic()
+        self._asking = Asking(request, self._waited_at)
+
+    def run(self) -> None:
+        asking = self._asking
+        while not self._request.done:
+            now = time.monotonic()
+            if asking.is_overdue(now):
+                raise UserError(self._no_answer())
+            if data := asking.poll(now):
+                self._port.write(data)
+            self._wait()
+
+    def _wait(self) -> None:
+        """Waits until there is something to do, and hands on all that has come."""
+        wait_s = max(0.0, self._asking.deadline - time.monotonic())
         try:
-            item = next_item(inbox, max(0.0, send_at - now))
+            self._hand_on(next_item(self._inbox, wait_s))
+            self._hand_on_all()
         except Empty:
-            continue
+            pass  # nothing has come: it is asked again
+        if time.monotonic() - self._waited_at > wait_s + HELD_UP_S:
+            # The program was stopped, wherever it was: its port's thread reads what came meanwhile.
+            time.sleep(LOOK_S)
+            self._hand_on_all()
+            self._asking.woke(time.monotonic())
+        self._waited_at = time.monotonic()
+
+    def _hand_on_all(self) -> None:
+        while not self._inbox.empty():
+            self._hand_on(self._inbox.get_nowait())
+
+    def _hand_on(self, item: bytes | State) -> None:
         if isinstance(item, State):
-            state = item
-            send_at = now  # what was written before is lost
-            continue
-        for part in reader.feed(item):
-            if not isinstance(part, Frame):
-                last_line = part.line
-            elif request.receive(part.content):
-                answered_at = time.monotonic()
+            self._state = item
+            self._asking.line_opened(time.monotonic())
+        else:
+            self._asking.receive(item, time.monotonic())
 
-
-def _no_answer(url: str, state: State, last_line: str) -> str:
-    if not state.connected:
-        return f"{state.reason}; waited {ANSWER_S:.0f} s for it"
-    hint = f' Its last line: "{printable(last_line)}"' if last_line else ""
-    return f"{url}: no answer for {ANSWER_S:.0f} s: is Sluice running on the board?{hint}"
+    def _no_answer(self) -> str:
+        if not self._state.connected:
+            return f"{self._state.reason}; waited {ANSWER_S:.0f} s for it"
+        last = self._asking.last_line
+        hint = f' Its last line: "{printable(last)}"' if last else ""
+        return (
+            f"{self._port.url}: no answer for {ANSWER_S:.0f} s: is Sluice running on the board?"
+            + hint
+        )

@@ -9,11 +9,10 @@ from sluice.program.config import ConfigError, check
 from ...board.feed.arrivals import Arrival
 from ...board.feed.bookmark import Bookmark
 from ...board.feed.feed import Feed
-from ...board.settings.exchange import AGAIN_S, ANSWER_S
+from ...board.settings.asking import Asking
 from ...fleet.budget.board import Grant
 from ...fleet.gateway.board import TICK_S, Board
 from ...fleet.gateway.config import BoardConfig
-from ...serial.frames import Frame, LineReader, encode
 from ...serial.logfmt import Stats
 from ...serial.member import Report
 from ...serial.session import Session, new_session
@@ -341,18 +340,19 @@ class Settings:
         """Whether the board has to answer."""
         self._sure = True
         self._waiting: deque[str] = deque()
-        self._request: Change | None = None
+        self._change: Change | None = None
+        self._asking: Asking | None = None
         self._pairs = ""
-        self._send_at = self._until = _NEVER
-        self._reader = LineReader()
 
     @property
     def over(self) -> bool:
-        return self._request is None and not self._waiting
+        return self._asking is None and not self._waiting
 
     @property
     def deadline(self) -> float:
-        return self._send_at if self._request or not self._waiting else 0
+        if self._asking is not None:
+            return self._asking.deadline
+        return 0 if self._waiting else _NEVER
 
     def add(self, pairs: str) -> None:
         self._waiting.append(pairs)
@@ -362,49 +362,41 @@ class Settings:
         self._sure = False
 
     def receive(self, data: bytes, now: float) -> None:
-        for item in self._reader.feed(data):
-            if self._request is not None and isinstance(item, Frame):
-                self._hear(item.content)
+        if self._asking is None or self._change is None:
+            return
+        try:
+            self._asking.receive(data, now)
+        except Refused as refusal:
+            self._judge(refusal)
+            self._asking = None
+            return
+        if self._change.done:
+            self.values |= self._change.values
+            self._sure = "trial_s" not in self._pairs
+            self._asking = None
 
     def poll(self, now: float) -> bytes:
-        if self._request is not None and now >= self._until:
+        if self._asking is not None and self._asking.is_overdue(now):
             if self.calm:
                 raise Violation(f"the board does not answer to set {self._pairs}")
-            self._request = None
+            self._asking = None
             self._sure = False
-        if self._request is None and self._waiting:
+        if self._asking is None and self._waiting:
             self._pairs = self._waiting.popleft()
-            self._request = Change(f"who=sim {self._pairs}".rstrip())
-            self._send_at, self._until = now, now + ANSWER_S
-        if self._request is None:
-            self._send_at = _NEVER
-        elif now >= self._send_at:
-            self._send_at = now + AGAIN_S
-            return encode(self._request.content)
-        return b""
+            self._change = Change(f"who=sim {self._pairs}".rstrip())
+            self._asking = Asking(self._change, now)
+        return self._asking.poll(now) if self._asking is not None else b""
 
     def line_opened(self, now: float) -> None:
-        self._reader = LineReader()
+        if self._asking is not None:
+            self._asking.line_opened(now)
 
     def line_lost(self) -> None:
         """What is asked is asked again."""
 
     def woke(self, now: float) -> None:
-        self._until = now + ANSWER_S
-
-    def _hear(self, content: bytes) -> None:
-        request = self._request
-        assert request is not None
-        try:
-            request.receive(content)
-        except Refused as refusal:
-            self._judge(refusal)
-            self._request = None
-            return
-        if request.done:
-            self.values |= request.values
-            self._sure = "trial_s" not in self._pairs
-            self._request = None
+        if self._asking is not None:
+            self._asking.woke(now)
 
     def _judge(self, refusal: Refused) -> None:
         """A value that is allowed is refused at no instant."""
