@@ -19,6 +19,7 @@ from sluice.control.tuning import RateTuner
 from sluice.crc16 import crc16
 from sluice.flow.histogram import CLASSES, LogHistogram
 from sluice.flow.load import LoadMeter
+from sluice.flow.pipeline import HELD
 from sluice.flow.pulses import Pulses
 from sluice.flow.router import Router, Topic
 from sluice.flow.sinks import LinkSink, NullSink, UartSink
@@ -289,6 +290,63 @@ def pipelines():
 
 def print_nothing(record, n):
     pass
+
+
+class Holder(Sink):
+    """Holds what it is given, if its answer says so."""
+
+    said = 0
+
+    def done(self):
+        return self.said
+
+
+def holding():
+    ended = [0, 0, 0, 0]
+    for overflow in (REJECT, OVERWRITE):
+        for rate, burst, cost in ((None, 1, "record"), (1, 8, "bytes"), (1, 3, "record")):
+            ring = RecordRing(4, 16, overflow, clock.ticks)
+            sink = Holder()
+            bucket = TokenBucket(rate, burst, 1000, clock.ticks)
+            stats = Stats(clock.ticks)
+            options = cost, 3, print_nothing, clock.ticks
+            pipeline = Pipeline(
+                ring, bucket, sink, stats, *options, batch=3, shed=CoDel(1, 1), ends=Ends()
+            )
+            for sink.answer, sink.said in (
+                (HELD, 0),
+                (HELD, 1),
+                (True, 0),
+                (HELD, 0),
+                (HELD, -1),
+                (HELD, 4),
+                (HELD, -1),
+                (False, 0),
+                (False, 0),
+                (HELD, 4),
+                (HELD, 4),
+            ):
+                for n in (8, 9, 1):
+                    put(ring, n)
+                hot("pipeline.Pipeline.step", pipeline.step, pipeline.step)
+                hot("pipeline.Pipeline.wait_ticks", pipeline.wait_ticks)
+                hot("pipeline.Pipeline.retry_now", pipeline.retry_now)
+                hot("pipeline.Pipeline.lag", pipeline.lag)
+                for k in (-1, 0, 3, SMALL_MAX):
+                    hot("records.RecordRing.peek_behind", lambda: ring.peek_behind(k))
+                    hot("records.RecordRing.peek_behind_len", lambda: ring.peek_behind_len(k))
+                    hot("records.RecordRing.peek_behind_ticks", lambda: ring.peek_behind_ticks(k))
+                clock.now = clock.now + 20 & SMALL_MAX
+            hot("holding.Holding.step", pipeline._several)
+            hot("holding.Holding.room", pipeline._room)
+            for i, n in enumerate((stats.admitted, stats.retried, stats.failed, stats.shed)):
+                ended[i] += n
+    assert min(ended) > 0, ended  # each way was gone
+
+
+class Ends:
+    def ended(self, how, n):
+        pass
 
 
 def shedding():
@@ -633,6 +691,7 @@ for part in (
     statistics,
     trials,
     pipelines,
+    holding,
     shedding,
     adaptive_limits,
     tuned_buckets,

@@ -36,14 +36,19 @@ from sluice.link.frames import Frames
 from sluice.link.session import Session
 from sluice.link.logline import LogLine
 from sluice.flow.sinks import NullSink
+import sluice.flow.holding
 class Line:
     def readinto(self, buf):
         pass
     def write(self, buf, n):
         return n
+class Holder(NullSink):
+    def done(self):
+        return 0
 def ended(result):
     pass
 line = Line()
+holder = Holder()
 ring = RecordRing(64, 64)
 store = SegmentStore("/spill", 64, batch_bytes=512)
 bucket = TokenBucket(500, 10)

@@ -191,8 +191,8 @@ DEFECTS = [
     Defect(
         "a refused record is left out",
         "sluice.flow.pipeline",
-        "        self._wait = self._backoff()\n        return 0\n",
-        "        self._wait = self._backoff()\n        self._ring.release()\n        return 0\n",
+        "        self._wait = self._backoff(self._failures)\n",
+        "        self._wait = self._backoff(self._failures)\n        self._ring.release()\n",
         13,
     ),
     Defect(
@@ -208,6 +208,36 @@ DEFECTS = [
         "        self._wait = 0\n\n    def lag",
         "        pass\n\n    def lag",
     ),
+    # A sink that holds.
+    Defect(
+        "what a sink holds counts as taken",
+        "sluice.flow.holding",
+        "        if answer == _HELD:\n",
+        "        if answer < 0:\n",
+        7,
+    ),
+    Defect(
+        "what a sink has lost counts as taken",
+        "sluice.flow.holding",
+        "        if n < 0:\n            self._lose()\n        else:\n"
+        "            self._taken = n if n < self._held else self._held\n",
+        "        self._taken = n if 0 <= n < self._held else self._held\n",
+        50,
+    ),
+    Defect(
+        "a record that ends behind a held one leaves before it",
+        "sluice.flow.holding",
+        "        if self._ahead == 0:\n            self._denied",
+        "        if how:\n            self._denied",
+        124,
+    ),
+    Defect(
+        "how a record ended stays behind in its place",
+        "sluice.flow.holding",
+        "        self._marks[first] = 0\n",
+        "",
+        92,
+    ),
     # Frames.
     Defect(
         "the board does not look at a frame's checksum",
@@ -221,7 +251,7 @@ DEFECTS = [
         "sluice_tools.serial.frames",
         'crc == crc_hqx(content, 0xFFFF).to_bytes(2, "little")',
         "crc",
-        162,
+        124,
     ),
     Defect(
         "a frame without an end swallows the next ones",
@@ -309,7 +339,7 @@ DEFECTS = [
         "sluice_tools.serial.session",
         "        if until < window.first:\n            return []  # late\n",
         "",
-        92,
+        124,
     ),
     Defect(
         "a delivery that came twice counts twice",
@@ -390,7 +420,7 @@ DEFECTS = [
         "sluice_tools.board.feed.bookmark",
         "        self.acknowledged += records\n",
         "        self.acknowledged += records + (self.acknowledged == 0 < records)\n",
-        121,
+        107,
     ),
     Defect(
         "what an old line left unfinished is part of the new one",

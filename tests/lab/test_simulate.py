@@ -29,7 +29,7 @@ def test_every_key_and_every_kind_of_event_is_drawn():
     assert keys == {row[0] for row in ROWS}
     kinds = {event.what for scenario in drawn for event in scenario.events}
     assert kinds >= {"kill", "suspend", "reset", "unplug", "stall", "stuck", "sink", "set"}
-    assert kinds >= {"watermark", "grant", "pulses"}
+    assert kinds >= {"watermark", "grant", "pulses", "hold"}
     assert {scenario.host for scenario in drawn} == {"feed", "gateway"}
 
 

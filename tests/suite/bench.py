@@ -44,14 +44,16 @@ class Sink:
 class Bench:
     """given_up: what the degrade hook has got; now: ticks since the start."""
 
-    def __init__(self, rate=None, burst=1, overflow=REJECT, slots=4, **options):
+    def __init__(
+        self, rate=None, burst=1, overflow=REJECT, slots=4, sink=None, ring=None, **options
+    ):
         self.now = 0
         self.clock = Clock(START)
         ticks = self.clock.ticks
-        self.ring = RecordRing(slots, 16, overflow, ticks)
+        self.ring = RecordRing(slots, 16, overflow, ticks) if ring is None else ring
         self.bucket = TokenBucket(rate, burst, 1000, ticks)
         self.stats = Stats(ticks)
-        self.sink = Sink(lambda: self.now, self.advance)
+        self.sink = sink or Sink(lambda: self.now, self.advance)
         self.given_up = []
         options.setdefault("degrade", self.give_up)
         self.pipeline = Pipeline(

@@ -10,6 +10,10 @@ from sluice.queue.ring import OVERWRITE
 RECORD = "record"
 BYTES = "bytes"
 
+# What a sink's `write` answers, besides TAKEN. False is REFUSED, and True is TAKEN.
+REFUSED = const(0)
+HELD = const(16)
+
 # How a record ended. Those that the sink did not take are a bit each, so that a run of them can
 # say all that happened in it.
 TAKEN = const(1)
@@ -30,9 +34,13 @@ class Pipeline:
     sink:    `sink.room() -> int` says how many records it can take now; 0 or less:
              none. It is asked before tokens are taken, and while it says 0 the
              pipeline waits: no attempt, nothing denied, no failure; a CoDel goes
-             on to shed. What it raises is not caught. `sink.write(record, n) ->
-             bool` is given a memoryview and the record's length in bytes. False,
-             None or an exception: not taken, a failed attempt.
+             on to shed. What it raises is not caught. `sink.write(record, n)` is
+             given a memoryview and the record's length in bytes. It answers TAKEN
+             or True; or REFUSED, False, None or an exception: a failed attempt. A
+             sink that has `done() -> int` may also answer HELD: it keeps the view,
+             and says later. `done` is asked in each step while something is held,
+             and says how many of the oldest held are taken now; -1: all held are
+             lost, write them again. What it raises is not caught.
     stats:   a Stats.
     cost:    "record": each attempt costs one token. "bytes": as many as the
              record has bytes.
@@ -58,7 +66,8 @@ class Pipeline:
 
     A record stays at the front of the ring until the sink took it, so records
     leave in the order of their arrival. From an overwriting ring it is copied
-    out when it has its tokens, since it could be replaced while it is sent.
+    out when it has its tokens, since it could be replaced while it is sent; so
+    of these a sink holds one at most. Held records count as waiting.
 
     A record that costs more than the bucket can ever hold is given up at once.
 
@@ -112,6 +121,13 @@ class Pipeline:
         self._denied = False  # the record in front was counted as denied
         self._wait = 0  # ticks from _wait_from on in which there is nothing to try
         self._wait_from = 0
+        if hasattr(sink, "done"):
+            from sluice.flow.holding import Holding
+
+            holding = Holding(self, sink.done)
+            self._together = True
+            self._several = holding.step
+            self._room = holding.room
 
     def step(self) -> int:
         """Offer the sink the oldest records, as many as have their tokens, up to `batch`. Hot.
@@ -152,9 +168,9 @@ class Pipeline:
         """Ticks for which `step` has nothing to do, unless a record is put. Hot.
 
         0: step now. k: step again in k ticks, below 2^29, and at least once a
-        second; 1 while the sink has no room. -1: the ring is empty. A loop may
-        sleep for so long; put records do not shorten k, since what waits is the
-        record in front.
+        second; 1 while the sink has no room, or holds all that there is. -1: the
+        ring is empty. A loop may sleep for so long; put records do not shorten k,
+        since what waits is the record in front.
         """
         wait = self._wait
         if wait:
@@ -281,7 +297,7 @@ class Pipeline:
         if self._failures >= self._tries:
             return self._give_up(n)
         self._wait_from = now
-        self._wait = self._backoff()
+        self._wait = self._backoff(self._failures)
         return 0
 
     def _taken(self, now):
@@ -291,26 +307,26 @@ class Pipeline:
 
     def _write(self, n):
         try:
-            return self._sink.write(self._record(), n)
+            return self._sink.write(self._in_front(), n)
         except Exception:  # whatever a sink raises: not taken, counted by the caller
             return False
 
     def _give_up(self, n):
         if self._degrade is not None:
-            self._degrade(self._record(), n)
+            self._degrade(self._in_front(), n)
         self._stats.fail()
         self._drop(GIVEN_UP)
         return 1
 
-    def _backoff(self):
+    def _backoff(self, failures):
         wait = self._first_backoff
-        for _ in range(self._failures - 1):
+        for _ in range(failures - 1):
             if wait >= self._last_backoff:
                 break
             wait += wait
         return wait if wait < self._last_backoff else self._last_backoff
 
-    def _record(self):
+    def _in_front(self):
         return self._copy if self._copied else self._ring.peek()
 
     def _put_ticks(self):

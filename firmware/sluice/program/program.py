@@ -177,6 +177,16 @@ class Program:
         else:
             self._board.idle()
 
+    def open_sink(self):
+        """The sink that the configuration names; a program with another overrides this."""
+        name = self._config["sink"]
+        if name == "link":
+            return LinkSink(self.link, self.bucket)
+        if name == "uart":
+            self._uart = self._board.open_uart()
+            return UartSink(self._uart)
+        return NullSink()
+
     def _progresses(self, moved):
         """Whether the turn moved a record, or none was due that it could have moved. Hot.
 
@@ -192,7 +202,7 @@ class Program:
         pipeline = Pipeline(
             ring,
             bucket,
-            self._open_sink(),
+            self.open_sink(),
             stats,
             config["cost"],
             config["tries"],
@@ -233,15 +243,6 @@ class Program:
 
     def _receive_other(self, end):
         return self._settings.receive(end) or self._member.receive(end)
-
-    def _open_sink(self):
-        name = self._config["sink"]
-        if name == "link":
-            return LinkSink(self.link, self.bucket)
-        if name == "uart":
-            self._uart = self._board.open_uart()
-            return UartSink(self._uart)
-        return NullSink()
 
     def _open_source(self):
         name = self._config["source"]
@@ -352,11 +353,11 @@ def main(board):
         micropython.kbd_intr(3)
 
 
-def stand(board, line):
+def stand(board, line, kind=Program):
     """The program of config.json, which is then kept as the last good one; where that is bad, or
     the memory not enough for it, of the last good one, or of the defaults; None: of none.
 
-    What is wrong with the configuration is said on the line.
+    What is wrong with the configuration is said on the line.  kind: the class, made as Program is.
     """
 
     def report(key, value, allowed):
@@ -365,22 +366,22 @@ def stand(board, line):
 
     second, root = board.TICKS_PER_S, board.FLASH
     config = load(second, report, root)
-    program = _build(config, board, line, report)
+    program = _build(kind, config, board, line, report)
     if program is not None:
         keep_good(config, report, root)
         return program
-    program = _build(load_good(second, root), board, line, report)
+    program = _build(kind, load_good(second, root), board, line, report)
     if program is not None:
         return program
-    return _build(DEFAULTS.copy(), board, line, report)
+    return _build(kind, DEFAULTS.copy(), board, line, report)
 
 
-def _build(config, board, line, report):
+def _build(kind, config, board, line, report):
     """The program of a configuration; None if there is none, or too little memory for it."""
     if config is None:
         return None
     try:
-        program = Program(config, board, line)
+        program = kind(config, board, line)
     except MemoryError:
         program = None
     gc.collect()

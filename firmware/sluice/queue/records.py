@@ -105,6 +105,28 @@ class RecordRing(Ring):
         slot = self._peeked()
         return self._stamps[slot] if slot >= 0 else 0
 
+    def peek_behind(self, k: int):
+        """As `peek`, for the record k behind the oldest, which is 0; None: there is none. Hot.
+
+        For a ring that does not overwrite.
+        """
+        slot = self._behind(k)
+        return self._views[slot] if slot >= 0 else None
+
+    def peek_behind_len(self, k: int) -> int:
+        """Bytes in that record; 0 when there is none. Hot."""
+        slot = self._behind(k)
+        return self._lengths[slot] if slot >= 0 else 0
+
+    def peek_behind_ticks(self, k: int) -> int:
+        """The tick at which that record was published; 0 when there is none. Hot."""
+        slot = self._behind(k)
+        return self._stamps[slot] if slot >= 0 else 0
+
+    def _behind(self, k):
+        capacity = self.capacity
+        return (self._head % capacity + k) % capacity if 0 <= k < len(self) else -1
+
     def backlog(self) -> int:
         """Bytes that wait; at most 2^30 - 1. Hot. For the consumer, looks at 64 records at most.
 

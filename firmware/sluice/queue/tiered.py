@@ -37,8 +37,8 @@ class TieredQueue:
     When the power goes, what was in the ring and in the store's batch is lost;
     records on flash come again after a reset, at least once: see SegmentStore.
 
-    It has what a Pipeline asks of its ring. Raises TypeError or ValueError
-    that name the argument, its value and what is allowed.
+    It has what a Pipeline asks of its ring, but for a sink that holds. Raises
+    TypeError or ValueError that name the argument, its value and what is allowed.
 
     Read only: `ring`, `store`; `handed_over`, records that the consumer took in
     `put`, up to 2^30 - 1; `size` and `overflow`, those of the ring.

@@ -112,6 +112,22 @@ def test_it_has_watermarks_and_a_limit():
     assert not ring.above()
 
 
+def test_records_behind_the_oldest_can_be_looked_at():
+    clock = Clock(LAST)
+    ring = RecordRing(3, 4, REJECT, clock.ticks)
+    ring._head = ring._tail = ring._floor = ring._wrap - 2
+    for record in (b"a", b"bb", b"ccc"):
+        put(ring, record)
+        clock.advance(1)
+    shown = [(ring.peek_behind_len(k), ring.peek_behind_ticks(k)) for k in (0, 1, 2, 3, -1, LAST)]
+    assert shown == [(1, LAST), (2, 0), (3, 1), (0, 0), (0, 0), (0, 0)]
+    views = [ring.peek_behind(k) for k in range(3)]
+    assert [bytes(view[:1]) for view in views] == [b"a", b"b", b"c"]
+    assert [ring.peek_behind(k) for k in (3, -1, LAST)] == [None] * 3
+    ring.release()
+    assert (ring.peek_behind(0) is views[1], ring.peek_behind_len(2)) == (True, 0)
+
+
 def test_wrong_arguments_are_named():
     for arguments, error, words in (
         ((0, 4), ValueError, "slots must be from 1 to 536870911, not 0"),

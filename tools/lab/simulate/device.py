@@ -3,8 +3,10 @@
 In the MicroPython subset: it runs in the simulation's process, or in one of MicroPython.
 """
 
+from sluice.flow.pipeline import HELD
+from sluice.flow.sinks import UartSink
 from sluice.program.config import PATH, keep
-from sluice.program.program import stand
+from sluice.program.program import Program, stand
 
 _PERIOD = 1 << 30
 
@@ -43,6 +45,7 @@ class Uart:
     """What the sink "uart" writes to: takes each record, or does not, as it is told.
 
     taken: the records that it took since they were fetched, each in one piece.
+    records, bytes: how many it took since the board's start.
     """
 
     def __init__(self, device):
@@ -50,6 +53,7 @@ class Uart:
         self.mode = TAKE
         self.ms = 0
         self.taken = []
+        self.records = 0
         self.bytes = 0
 
     def write(self, record, n):
@@ -62,11 +66,85 @@ class Uart:
         if self.mode == SLOW:
             self._device.spend(self.ms)
         self.taken.append(bytes(memoryview(record)[:n]))
+        self.records += 1
         self.bytes += n
         return n
 
     def txdone(self):
         return True
+
+
+class Holder:
+    """A sink that holds what the UART has taken, until what is behind that has confirmed it.
+
+    So the UART's records are taken, in order, only when they are confirmed.
+    """
+
+    def __init__(self, device):
+        self._device = device
+        self.set(1, 0, 0, 0)
+        self.clear()
+
+    def set(self, places, ms, at_once, losses):
+        """Hold `places` records at most, each for `ms`. Of `at_once` records one is taken at once;
+        of `losses` answers one is that all are lost; 0: none."""
+        self._places, self._ms, self._at_once, self._losses = places, ms, at_once, losses
+        self._written = self._answered = 0
+
+    def clear(self):
+        """Forget what it holds."""
+        self._kept = []  # slot, record, and the ms of its answer; what was taken has no slot
+        self._held = 0
+
+    def room(self):
+        return self._places - self._held
+
+    def write(self, record, n):
+        device = self._device
+        if self.room() <= 0:
+            device.wrong.append("a sink is tried that has no room")
+        if device.uart.write(record, n) != n:
+            return False
+        self._written += 1
+        sent, until = device.uart.taken.pop(), device.ms + self._ms
+        if self._at_once and self._written % self._at_once == 0:
+            self._kept.append((None, sent, until))
+            self._pass_taken()
+            return True
+        self._kept.append((record, sent, until))
+        self._held += 1
+        return HELD
+
+    def done(self):
+        for slot, record, _ in self._kept:
+            if slot is not None and bytes(memoryview(slot)[: len(record)]) != record:
+                self._device.wrong.append("a record that a sink holds is written over")
+        if self._kept[0][2] > self._device.ms:
+            return 0
+        self._answered += 1
+        if self._losses and self._answered % self._losses == 0:
+            self.clear()
+            return -1
+        n = 0
+        while self._kept and self._kept[0][2] <= self._device.ms:
+            self._device.uart.taken.append(self._kept.pop(0)[1])
+            self._held -= 1
+            n += 1
+            self._pass_taken()
+        return n
+
+    def _pass_taken(self):
+        """What it took at once comes behind what it holds."""
+        while self._kept and self._kept[0][0] is None:
+            self._device.uart.taken.append(self._kept.pop(0)[1])
+
+
+class HoldingProgram(Program):
+    """A program that writes to a holder, not to the UART."""
+
+    def open_sink(self):
+        sink = Program.open_sink(self)
+        return self._board.holder if isinstance(sink, UartSink) else sink
 
 
 class Watchdog:
@@ -128,6 +206,7 @@ class Device:
     """A board with the names of boards/<name>/board.py.
 
     root: the path of its files.  tick: of its clock at the start, 0 to 2^30 - 1.
+    holds: whether its program's sink is a holder, if it is to write to the UART.
     ms: since then.  idle_ms: how long its loop stands still at most when it has nothing to do.
     program: None while it is off, or has ended.
     """
@@ -135,7 +214,7 @@ class Device:
     NAME = "simulated"
     TICKS_PER_S = 1000
 
-    def __init__(self, root, tick, turns_per_ms=4, sleeps=False):
+    def __init__(self, root, tick, turns_per_ms=4, sleeps=False, holds=False):
         self.FLASH = root
         self.SLEEPS_WITH = ("timer",) if sleeps else ()
         self.ms = 0
@@ -146,6 +225,7 @@ class Device:
         self._by_bytes = False
         self.line = Line()
         self.uart = Uart(self)
+        self.holder = Holder(self) if holds else None
         self.idle_ms = 20
         self._ahead = 0  # ms by which its own clock is ahead of the simulation's
         self.power_off()
@@ -196,14 +276,16 @@ class Device:
         self._timer = None
         self._pin = None
         self._slept = 0
-        self._admitted = 0
-        self._bytes = self.uart.bytes  # of which it is counted what they cost
+        self.uart.records = self.uart.bytes = 0
+        if self.holder is not None:
+            self.holder.clear()
+        self._paid = 0  # of what has cost tokens, what is accounted for
         self._allowance = Allowance()
 
     def power_on(self):
         """Start the program that the flash configures."""
         self.power_off()
-        self.program = stand(self, self.line)
+        self.program = stand(self, self.line, Program if self.holder is None else HoldingProgram)
         if self.program is not None:
             self.program.start()
 
@@ -220,6 +302,11 @@ class Device:
     def set_uart(self, mode, ms):
         """What its UART does with a record from now on, and how long it takes."""
         self.uart.mode, self.uart.ms = mode, ms
+
+    def set_holder(self, places, ms, at_once, losses):
+        """See Holder."""
+        assert self.holder is not None
+        self.holder.set(places, ms, at_once, losses)
 
     def set_stuck(self, stuck):
         """Whether its line takes nothing more."""
@@ -298,12 +385,15 @@ class Device:
     def _account(self):
         program = self.program
         assert program is not None
-        bucket, admitted = program.bucket, program.stats.admitted
-        n = admitted - self._admitted
-        self._admitted = admitted
+        bucket = program.bucket
         if self._by_bytes:
-            n = self.uart.bytes - self._bytes  # 0 with another sink
-            self._bytes = self.uart.bytes
+            paid = self.uart.bytes  # 0 with another sink
+        elif self.holder is not None:
+            paid = self.uart.records
+        else:
+            paid = program.stats.admitted
+        n = paid - self._paid
+        self._paid = paid
         slack = getattr(bucket, "slack", 0)
         burst = bucket.burst
         late = self._ahead + slack

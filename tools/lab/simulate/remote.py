@@ -41,7 +41,7 @@ class RemoteBoard:
     def __init__(self, process: subprocess.Popen[str], scenario: Scenario) -> None:
         self._process = process
         self.idle_ms = 0
-        self._call("new", "", scenario.tick, scenario.turns_per_ms, scenario.sleeps)
+        self._call("new", "", scenario.tick, scenario.turns_per_ms, scenario.sleeps, scenario.holds)
 
     def configure(self, values: dict[str, object]) -> None:
         self._call("configure", values)
@@ -57,6 +57,9 @@ class RemoteBoard:
 
     def set_uart(self, mode: str, ms: int) -> None:
         self._call("set_uart", mode, ms)
+
+    def set_holder(self, places: int, ms: int, at_once: int, losses: int) -> None:
+        self._call("set_holder", places, ms, at_once, losses)
 
     def set_stuck(self, stuck: bool) -> None:
         self._call("set_stuck", stuck)

@@ -66,6 +66,11 @@ class Scenario:
         """Whether the board may sleep."""
         return self.config.get("light_sleep_ms") is not None
 
+    @property
+    def holds(self) -> bool:
+        """Whether the board's sink answers later."""
+        return self.has("hold")
+
     def has(self, *kinds: str) -> bool:
         """Whether an event of these kinds happens."""
         return any(event.what in kinds for event in self.events)
@@ -103,6 +108,7 @@ def draw(seed: int) -> Scenario:
     records = _draw_records(chance, size_most, calm_ms)
     clean = chance.random() < 0.25
     host = "gateway" if chance.random() < 0.3 else "feed"
+    holds = _draw_holds(random.Random(f"{seed} holding"), config, calm_ms)
     return Scenario(
         seed,
         config,
@@ -112,7 +118,7 @@ def draw(seed: int) -> Scenario:
         host,
         _draw_faults(chance, clean),
         _draw_faults(chance, clean),
-        _draw_events(chance, config, records, calm_ms),
+        _sorted(holds + _draw_events(chance, config, records, calm_ms)),
         calm_ms,
     )
 
@@ -247,7 +253,7 @@ def _draw_events(
     config: dict[str, object],
     records: tuple[tuple[int, int], ...],
     calm_ms: int,
-) -> tuple[Event, ...]:
+) -> list[Event]:
     events = []
     copies = config.get("overflow") == "overwrite"  # the record to send, while the sink refuses it
     if config["sink"] == "uart" and chance.random() < (0.9 if copies else 0.3):
@@ -262,12 +268,35 @@ def _draw_events(
             value = _EVENTS[what](chance, config)
             if value is not None:
                 events.append(Event(chance.randrange(calm_ms), what, value))
+    return events
+
+
+def _sorted(events: list[Event]) -> tuple[Event, ...]:
     return tuple(sorted(events, key=lambda event: event.at_ms))
 
 
 def _busy_ms(records: tuple[tuple[int, int], ...], calm_ms: int) -> int:
     """Until when records arrive, but for those after a long idle time."""
     return max([ms + 1 for ms, _ in records if ms < calm_ms], default=1)
+
+
+def _draw_holds(chance: random.Random, config: dict[str, object], calm_ms: int) -> list[Event]:
+    """How its sink holds records, if it does, and how that changes.
+
+    It takes some at once, or loses some: then those that it took at once would come before others.
+    """
+    if config["sink"] != "uart" or chance.random() < 0.5:
+        return []
+    ways = chance.choice([(0, 0), (2, 0), (5, 0), (0, 1), (0, 2), (0, 7)])
+    times = [0, *(chance.randrange(calm_ms) for _ in range(chance.choice([0, 0, 3])))]
+    return [
+        Event(
+            at,
+            "hold",
+            (chance.choice([1, 2, 5, 1000]), chance.choice([0, 1, 20, 200, 1500]), *ways),
+        )
+        for at in times
+    ]
 
 
 def _short_ms(chance: random.Random) -> int:

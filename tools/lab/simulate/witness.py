@@ -30,6 +30,7 @@ class Witness:
         self.interrupted = False
         """A host was killed, or a board reset: what was not acknowledged may come twice."""
         self._early = 0  # records that were acknowledged before the UART took them
+        self._took = 0  # records that the UART took, those among them whose content says nothing
         self._order = -1  # of the last record that the UART took
         self._by_content = {
             payload: index for index, payload in enumerate(payloads) if len(payload) >= _NUMBERED
@@ -46,12 +47,14 @@ class Witness:
         said = record.tick is not None or record.not_taken or record.changed is not None
         if sink == "link" and not said:
             raise Violation(f"record {index} is acknowledged, and nobody says what became of it")
-        if sink == "uart" and index not in self.taken:
+        if sink == "uart" and not self._known:
+            self._early = max(self._early, self.acknowledged - self._took)
+        elif sink == "uart" and index not in self.taken:
             self._early += 1
 
     def check_told(self, not_taken: int) -> None:
         """The host was told of so many records that the UART did not take them."""
-        if self._known and self._early > not_taken:
+        if self._early > not_taken:
             raise Violation(
                 f"{self._early} records are acknowledged that the UART has not taken, "
                 f"and the host was told of {not_taken}"
@@ -60,6 +63,7 @@ class Witness:
     def take(self, records: Iterable[bytes]) -> None:
         """The UART took these."""
         for data in records:
+            self._took += 1
             index = self._by_content.get(data)
             if index is None:
                 if len(data) >= _NUMBERED and self._known:
@@ -78,11 +82,12 @@ class Witness:
 
     def settle(self, sink: str, not_taken: int) -> None:
         """All is over. not_taken: records of which the host was told so, if the sink is no link."""
-        if sink != "uart" or not self._known:
+        if sink != "uart":
             return
-        missing = self.acknowledged - len(self.taken)
+        taken = len(self.taken) if self._known else self._took
+        missing = self.acknowledged - taken
         if missing > not_taken or (missing != not_taken and not self.interrupted):
             raise Violation(
-                f"{self.acknowledged} records are acknowledged, the UART took {len(self.taken)} of "
+                f"{self.acknowledged} records are acknowledged, the UART took {taken} of "
                 f"them, and the host was told of {not_taken} that it did not take"
             )

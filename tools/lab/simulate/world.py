@@ -69,6 +69,7 @@ class AnyDevice(Protocol):
     def power_off(self) -> None: ...
     def pulse(self) -> None: ...
     def set_uart(self, mode: str, ms: int) -> None: ...
+    def set_holder(self, places: int, ms: int, at_once: int, losses: int) -> None: ...
     def set_stuck(self, stuck: bool) -> None: ...
     def run(
         self, ms: int, received: bytes
@@ -77,7 +78,7 @@ class AnyDevice(Protocol):
 
 def make_device(scenario: Scenario) -> AnyDevice:
     """A board in this process, whose files are those of the flash that is mounted."""
-    return Device(_ROOT, scenario.tick, scenario.turns_per_ms, scenario.sleeps)
+    return Device(_ROOT, scenario.tick, scenario.turns_per_ms, scenario.sleeps, scenario.holds)
 
 
 def run(scenario: Scenario, make_board: Callable[[Scenario], AnyDevice] = make_device) -> Outcome:
@@ -534,6 +535,9 @@ class World:
     def _mend_sink(self) -> None:
         self._board.set_uart(TAKE, 0)
 
+    def _do_hold(self, places: int, ms: int, at_once: int, losses: int) -> None:
+        self._board.set_holder(places, ms, at_once, losses)
+
     def _do_set(self, pairs: str) -> None:
         self._settings.add(pairs)
 
@@ -569,6 +573,8 @@ class World:
         self._flash.cut_at(None)
         self._unstick()
         self._mend_sink()
+        if scenario.holds:
+            self._board.set_holder(5, 1, 0, 0)
         self._power_on()
         self._plug()
         self._later.clear()
