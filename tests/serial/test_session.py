@@ -282,6 +282,24 @@ def test_a_line_that_is_backed_up_halves_the_window():
     assert session.room == 8 - 4
 
 
+def test_a_round_trip_that_the_board_says_again_is_not_measured_again():
+    session = begun(capacity=8)
+    send_all(session, [b"a", b"b"])
+    session.receive(ack(0, 8, rtt_ms=900), 0.1)  # with credit left, it means nothing
+    send_all(session, [b"x"] * 6, 0.1)
+    for until in (0, 4):
+        session.receive(ack(until, 8, rtt_ms=900), 0.2)
+    assert session.room == 4
+
+
+def test_a_host_with_nothing_to_send_does_not_take_that_for_a_line_that_is_backed_up():
+    session = begun(capacity=8)
+    send_all(session, [b"x"] * 8, 0.8)  # the credit for them came at 0
+    session.receive(ack(0, 8, rtt_ms=802), 0.81)
+    session.receive(ack(8, 8, rtt_ms=802), 0.82)
+    assert session.room == 8
+
+
 def test_a_line_that_loses_records_gets_a_smaller_window():
     session = begun(capacity=64)
     send_all(session, [b"x"] * 64)

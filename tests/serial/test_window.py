@@ -133,3 +133,18 @@ def test_distances_are_modulo_the_period():
     assert distance(1, SEQ_PERIOD - 1) == 2
     assert distance(SEQ_PERIOD - 1, 1) == -2
     assert distance(SEQ_PERIOD // 2, 0) == -SEQ_PERIOD // 2
+
+
+def test_what_was_left_unused_of_a_credit_is_the_host_s_own_time():
+    window = Window(0)
+    window.acknowledge(0, 2, 1)
+    window.add(b"a", 1)
+    assert window.unused_ms(5000, 1) == 0
+    window.add(b"b", 3)
+    assert window.unused_ms(2000, 3) == 2000
+    assert window.unused_ms(2000, 7.1) == 0  # of an earlier round trip
+    window.acknowledge(2, 2, 8)
+    window.acknowledge(2, 2, 9)  # the same credit, said again
+    window.acknowledge(2, 1, 9)  # and a part of it taken back
+    window.add(b"c", 9.5)
+    assert window.unused_ms(100, 9.5) == 500

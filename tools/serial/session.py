@@ -88,6 +88,7 @@ class Session:
         """Whole frames that were passed over, by the reason: an unknown "type" or "version", a
         wrong "length" or "content", or a record that came back "changed"."""
         self.round_trip = RoundTrip()
+        self._rtt_ms = 0  # as the board has measured it last
         self.late_s: float | None = None
         """The last round trip for which it had not waited long enough; None: there was none."""
         self.base = base
@@ -402,8 +403,11 @@ class Session:
                 self._not_taken[how] += distance(count, self._not_taken[how])
         records = window.acknowledge(until, ack.available_capacity, now)
         window.speed_up((self.round_trip.mean_s or 0) * 1000)
-        if not window.limited:  # or it would measure how long a credit is left unused
-            window.slow_down(ack.rtt_ms, now)
+        # The board says the last that it has measured again and again. And while the window is
+        # limited it is how long a credit is left unused.
+        if ack.rtt_ms != self._rtt_ms and not window.limited:
+            window.slow_down(ack.rtt_ms - window.unused_ms(ack.rtt_ms, now), now)
+        self._rtt_ms = ack.rtt_ms
         self._ledger.acknowledge(records, now)
         return records
 

@@ -16,6 +16,8 @@ RTT_LIMIT_MS = 500
 
 GIVEN_UP, SHED, OVERWRITTEN = 2, 4, 8
 
+_CREDITS_KEPT = 64
+
 LOSSY_MIN = 16
 """A line that loses frames does not bring the window below so many records."""
 
@@ -68,6 +70,10 @@ class Window:
         self._resend_from = base  # what is under way from this number on has to go out again
         self._used_up = False  # since the last halving as many were under way as may be
         self._halved_until = float("-inf")
+        # Of credits that are not used up: the number that each does not allow any more, and when
+        # it came. Of the last that were: when, and how long each had been left unused.
+        self._credits: deque[tuple[int, float]] = deque()
+        self._unused: deque[tuple[float, float]] = deque(maxlen=_CREDITS_KEPT)
         self._gap_at = base  # where the board had a gap last,
         self._gap_seen_at = float("-inf")  # and when it said so
 
@@ -109,11 +115,17 @@ class Window:
         self._resend_from = self.next
         self.sent += 1
         self._used_up |= not self.room
+        while self._credits and self._credits[0][0] <= self.next:
+            self._unused.append((now, now - self._credits.popleft()[1]))
         return record
 
     def acknowledge(self, until: int, credit: int, now: float) -> list[Record]:
         """The records before number `until`, which are done with, oldest first."""
         self.credit = credit
+        while self._credits and self._credits[-1][0] > until + credit:
+            self._credits.pop()  # it is taken back
+        if not self._credits or self._credits[-1][0] < until + credit:
+            self._credits.append((until + credit, now))
         records = [self.records.popleft() for _ in range(until - self.first)]
         self.first = until
         self._resend_from = max(self._resend_from, until)
@@ -148,6 +160,12 @@ class Window:
             self._limit = max(LOSSY_MIN, self.allowed // 2)
         self.go_back(number, now)
         return True
+
+    def unused_ms(self, rtt_ms: float, now: float) -> float:
+        """How long, of a round trip that the board has measured from a credit to the last record
+        that it allows, the host may have had nothing to send."""
+        since = now - 2 * rtt_ms / 1000
+        return 1000 * max((unused for at, unused in self._unused if at >= since), default=0)
 
     def slow_down(self, rtt_ms: float, now: float) -> None:
         """Halves the window, once in a round trip, if one this long says that the line is backed
