@@ -4,7 +4,7 @@ import time
 
 from machine import UART, WDT, Pin, Timer, idle, lightsleep  # noqa: F401
 
-from sluice.link.stdio import StdioLine
+from sluice.link.usb import UsbLine
 
 NAME = "rp2350"
 TICKS_PER_S = 1000
@@ -13,7 +13,7 @@ SLEEPS_WITH = ("timer",)  # sources whose interrupts end a light sleep
 FLASH = ""  # what the paths of the files on the flash begin with
 
 ticks = time.ticks_ms
-open_line = StdioLine
+open_line = UsbLine
 
 _timers = []  # a timer that nothing refers to is collected, and stops
 

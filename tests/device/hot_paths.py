@@ -31,6 +31,7 @@ from sluice.link.frames import Frames, seal
 from sluice.link.frames import put as put_integer
 from sluice.link.logline import LogLine
 from sluice.link.session import Session
+from sluice.link.usb import trim
 from sluice.program.config import check
 from sluice.program.member import Member
 from sluice.program.program import Program
@@ -59,14 +60,18 @@ class Line:
     """Gives what was laid on it, and takes everything."""
 
     def __init__(self):
-        self.incoming = b""
+        self.incoming = self._of = b""
+        self._at = 0  # what lies before it of `_of` was read
         self.takes = SMALL_MAX
 
     def readinto(self, buf):
-        n = len(self.incoming)
+        if self._of is not self.incoming:
+            self._of = self.incoming
+            self._at = 0
+        n = min(len(buf), len(self._of) - self._at)
         for i in range(n):
-            buf[i] = self.incoming[i]
-        self.incoming = b""
+            buf[i] = self._of[self._at + i]
+        self._at += n
         return n
 
     def write(self, buf, n):
@@ -465,7 +470,8 @@ def links():
             bytes(damaged),
             b"\0" + b"x" * 120,
         ):
-            hot("session.Session.poll", link.poll)
+            for _ in range(9):  # a read may be of 16 bytes
+                hot("session.Session.poll", link.poll)
             clock.now += 200
             hot("frames.Frames.receive", frames.receive)
         for _ in range(3):
@@ -480,7 +486,8 @@ def links():
             frame(b"\x84\x07\0\0\x02\0\0\0"),
             frame(b"\x81\x22\x09\x08" + b"\0" * 8 + b"\xff" * 9),  # all that can be counted
         ):
-            hot("session.Session.poll", link.poll)
+            for _ in range(9):  # a read may be of 16 bytes
+                hot("session.Session.poll", link.poll)
         for how in (2, 1, 4, 8):
             hot("session.Session.ended", lambda: link.ended(how, 1))
             hot("session.Session.acknowledge", lambda: link.acknowledge(1, 1))
@@ -623,6 +630,7 @@ def small_parts():
     hot("cobs.decode", lambda: decode(buf, 8), lambda: decode(buf, 1))
     hot("logline.LogLine.copy_to", lambda: log.copy_to(buf, 1, 8), lambda: log.copy_to(buf, 1, 8))
     hot("cobs.unstuff", lambda: unstuff(buf, 8), lambda: unstuff(buf, 255))
+    hot("usb.trim", lambda: trim(buf, 0), lambda: trim(buf, 9))
     ring = RecordRing(1, 8)
     pulses = Pulses(ring)
     hot("pulses.Pulses.pulse", pulses.pulse, lambda: pulses.pulse(None))

@@ -16,6 +16,7 @@ from sluice.limit.pacer import Pacer
 from sluice.limit.tunable import TunableBucket
 from sluice.link.cobs import decode, encode, unstuff
 from sluice.link.frames import Frames, seal
+from sluice.link.usb import trim
 from sluice.queue.limits import limits_of
 
 COUNT = 1000
@@ -282,6 +283,9 @@ def checksums():
         noise = bytearray(bytes_of(1 + below(255), (1, 1, 2, 2, 4, 6, 7)))
         good = unstuff(noise, len(noise))
         print("unstuffed", good, noise if good else "")
+        block = bytearray(bytes_of(below(64), (3, 3, 7)))
+        left = trim(block, below(64))
+        print("trimmed", left, bytes(block[:left]))
 
 
 def frames():

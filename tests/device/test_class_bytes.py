@@ -22,6 +22,7 @@ HOMES = {
     "Share": "program.share",
     "Pulses": "flow.pulses",
     "StdioLine": "link.stdio",
+    "UsbLine": "link.usb",
     "Trial": "program.trial",
 }  # of those that `from sluice import` does not find
 

@@ -9,7 +9,7 @@ from host_sim import FIRMWARE
 from sluice_tools.lab.runtimes import Unix, WebAssembly
 
 # What needs hardware that the virtual board has not: it is asked for on real boards.
-NOT_ON_THIS_BOARD = {"stdio.StdioLine.readinto", "stdio.StdioLine.write"}
+NOT_ON_THIS_BOARD = {"stdio.StdioLine.readinto", "stdio.StdioLine.write", "usb.UsbLine.readinto"}
 
 
 @pytest.fixture(params=[WebAssembly, Unix], ids=lambda runtime: runtime.name)

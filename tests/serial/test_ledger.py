@@ -86,6 +86,7 @@ def test_one_that_was_given_up_is_confirmed_and_not_counted():
 
 def test_the_board_is_told_of_several_together_or_soon_after_the_first():
     books = Books(REPORT_EVERY + 1)
+    books.window.acknowledge(0, 4 * REPORT_EVERY, 1)
     books.deliver(*range(REPORT_EVERY - 1), now=1)
     assert books.report(1) is None
     assert books.ledger.deadline(SPREAD_S) == 1 + REPORT_WITHIN_S

@@ -25,7 +25,7 @@ HOMES = {
     **{name: f"limit.{name}" for name in ("bucket", "tunable", "pacer", "keyed")},
     **{name: f"queue.{name}" for name in ("ring", "records")},
     **{name: f"flow.{name}" for name in ("histogram", "stats", "pipeline")},
-    **{"crc16": "crc16", "cobs": "link.cobs", "frames": "link.frames"},
+    **{"crc16": "crc16", "cobs": "link.cobs", "frames": "link.frames", "usb": "link.usb"},
 }
 STATE = "capacity limit high_water rejected overwritten rate burst settled debt"
 PLAIN, NATIVE = 6, 6 | 2 << 10  # sys.implementation._mpy without and with an emitter
@@ -83,7 +83,7 @@ def test_each_kernel_is_asked_for_and_no_name_is_another_s():
     files = {path.relative_to(FIRMWARE / "sluice") for path in FIRMWARE.rglob("*_native.py")}
     assert {Path(f"{module.replace('.', '/')}_native.py") for module in found} == files
     names = [name for module in found.values() for name in module]
-    assert len(set(names)) == len(names) == 11
+    assert len(set(names)) == len(names) == 12
 
 
 @pytest.mark.parametrize("first", ["kernels", *HOMES.values(), "queue.channel", "link.session"])

@@ -10,9 +10,10 @@ from itertools import islice
 from .window import Record, Window
 
 REPORT_EVERY = 8
-"""The board is told of so many deliveries together,"""
+"""The board is told of so many deliveries together, or of a quarter of its credit if that is less:
+reading such a word takes it as long as a record,"""
 
-REPORT_WITHIN_S = 0.005
+REPORT_WITHIN_S = 0.05
 """or so long after the first of them."""
 
 _MISSING_MAX = 255  # what the frame can say
@@ -164,7 +165,7 @@ class Ledger:
             confirmed += 1
         if confirmed > self.confirmed:
             self._confirm(confirmed)
-        if confirmed - self._reported >= REPORT_EVERY:
+        if confirmed - self._reported >= max(1, min(REPORT_EVERY, self._window.credit // 4)):
             self._report_at = now
         elif confirmed > self._reported:
             self._report_at = min(self._report_at, now + REPORT_WITHIN_S)

@@ -72,7 +72,12 @@ class Frames:
         self._line = line
         self._ticks = ticks
         self._silence = silence
-        self._chunk = bytearray(128)
+        chunk = memoryview(bytearray(64))
+        # How much is asked for at once follows what comes: a line that reads in blocks needs time
+        # for what it has not got, too.
+        self._chunks = (chunk[:16], chunk[:32], chunk)
+        self._size = 2  # of these the one for the next read
+        self._chunk = chunk
         self._chunk_at = 0  # what lies before it has been looked at
         self._chunk_end = 0
         self._heard = 0  # the tick at which the last bytes came
@@ -110,8 +115,13 @@ class Frames:
         return self._line.write(buf, n) == n
 
     def _read(self):
-        n = self._line.readinto(self._chunk)
+        chunk = self._chunks[self._size]
+        n = self._line.readinto(chunk)
         if n:
+            if n == len(chunk) and self._size < 2:
+                self._size += 1
+            elif 2 * n <= len(chunk) and self._size:
+                self._size -= 1
             self._heard = self._ticks()
             self._chunk_at = 0
             self._chunk_end = n

@@ -25,6 +25,7 @@ LEAVES = {
     "machine.enable_irq",
     "machine.idle",
     "micropython.schedule",
+    "os.dupterm",
     "struct.pack_into",
     "time.sleep_ms",
     "time.ticks_add",
@@ -37,12 +38,14 @@ LEAVES = {
     ".lightsleep",
     ".ticks",
     "board.open_led()",  # what it returned is called
-    # Methods of dicts, of a port's streams, pollers and watchdogs, of asyncio's events and flags.
+    # Methods of dicts, of streams, pollers and watchdogs, of asyncio's events and flags.
     ".feed",
     ".get",
     ".ipoll",
     ".readinto",
+    ".seek",
     ".set",
+    ".tell",
     ".txdone",
     ".write",
 }

@@ -883,6 +883,7 @@ EXEMPT = {
     "flow.sinks": "called by the pipeline alone",
     "flow.stats": "the pipeline's own",
     "link.stdio": "the link's own",
+    "link.usb": "the link's own",
     "queue.limits": "the main loop's own; the ring's limit is one store",
     "queue.store": "the main loop's own",
     "queue.tiered": "put is that of RecordRing; the rest is the main loop's own",
