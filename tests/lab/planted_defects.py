@@ -251,7 +251,7 @@ DEFECTS = [
         "sluice_tools.serial.frames",
         'crc == crc_hqx(content, 0xFFFF).to_bytes(2, "little")',
         "crc",
-        124,
+        54,
     ),
     Defect(
         "a frame without an end swallows the next ones",
