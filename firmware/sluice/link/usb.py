@@ -75,11 +75,11 @@ class UsbLine(StdioLine):
 
     def _read_block(self, buf):
         fillers = self._fillers
-        fillers.seek(0)
+        fillers.seek(0)  # type: ignore[attr-defined]  # the stubs lack it
         other = os.dupterm(fillers)
         self._in.readinto(buf)
         os.dupterm(other)
-        return trim(buf, fillers.tell())
+        return trim(buf, fillers.tell())  # type: ignore[attr-defined]
 
     def _read_text(self, buf):
         for n in range(min(_AT_MOST, len(buf))):
