@@ -67,6 +67,8 @@ class Queue:
                 right = result == depth
             case "backlog":  # items are (tick, record)
                 right = result == sum(len(record) for _, record in state.items)
+            case "behind":
+                right = result == (state.items[1] if depth > 1 else None)
             case "may_rest":
                 right = result == (depth == 0)
             case "free":

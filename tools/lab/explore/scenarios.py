@@ -188,6 +188,21 @@ def copied_out(ring: RecordRing, view: memoryview) -> Any:
     return (tick, bytes(record)) if ring.release() else LOST
 
 
+def look_behind(world: World) -> None:
+    world.call("behind", lambda: copied_behind(world.ring))
+
+
+@interruptible
+def copied_behind(ring: RecordRing) -> Any:
+    """The record behind the oldest, with its tick; None: there is none."""
+    n = ring.peek_behind_len(1)
+    if n == 0:
+        return None
+    view = ring.peek_behind(1)
+    assert view is not None
+    return ring.peek_behind_ticks(1), bytes(view[:n])
+
+
 def backlog(world: World) -> None:
     world.call("backlog", world.ring.backlog)
 
@@ -625,6 +640,14 @@ SCENARIOS = (
         Queue(2),
     ),
     Scenario(
+        "records: main looks behind the oldest, an interrupt fills in place",
+        of_records(3, REJECT, publish),
+        steps(look_behind, look_behind),
+        (Interrupt(publish),),
+        drain_records,
+        Queue(3),
+    ),
+    Scenario(
         "records: main asks for the backlog, an interrupt fills in place",
         of_records(3, REJECT, publish, publish),
         backlog,
@@ -873,6 +896,7 @@ EXEMPT = {
     "program.statsline": "the main loop's own",
     "link.frames": "the link's own",
     "flow.histogram": "the statistics' own",
+    "flow.holding": "the pipeline's own; an interrupt meets what it asks of the ring",
     "limit.keyed": "one owner",
     "link.session": "the main loop's own",
     "flow.load": "the main loop's own",
