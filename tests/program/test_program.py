@@ -480,7 +480,7 @@ def test_a_watermark_limits_the_queue_to_what_leaves_in_that_time(rig):
     fed(rig, program, 5, 1_000)
     assert last_stats(rig)["limit"] == "10"
     rig.line.incoming += frame(b"\x83\x02\0\0who=anna rate=400 limit=30")
-    fed(rig, program, 5, 1_000)
+    fed(rig, program, 5, 1_100)
     assert last_stats(rig)["limit"] == "30"
     watch(rig, 0)
     rig.line.incoming += frame(b"\x83\x03\0\0who=anna rate=4 limit=none")
