@@ -641,8 +641,8 @@ SCENARIOS = (
     ),
     Scenario(
         "records: main looks behind the oldest, an interrupt fills in place",
-        of_records(3, REJECT, publish),
-        steps(look_behind, look_behind),
+        of_records(3, REJECT, publish, publish),
+        look_behind,
         (Interrupt(publish),),
         drain_records,
         Queue(3),
