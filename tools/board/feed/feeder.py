@@ -3,13 +3,13 @@
 import threading
 import time
 from collections.abc import Callable
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 from typing import NamedTuple
 
 from ...errors import UserError
 from ...serial.port import Port, State
 from ...serial.session import LinkError, Session, new_session
-from ...serial.waiting import HELD_UP_S, LOOK_S, next_item
+from ...serial.waiting import Turns
 from ...serial.window import SEQ_PERIOD
 from .account import Account
 from .arrivals import Arrival, Arrivals
@@ -65,7 +65,6 @@ class Feeder:
         self._feed = Feed(_session(bookmark), port_url, speed, on_line, self._note, on_notice)
         self._inbox: SimpleQueue[_Data | State | Arrival | _Stop | _End] = SimpleQueue()
         self._url = port_url
-        self._waited_at = 0.0  # when the last wait ended
         self._port = Port(port_url, self._on_data, self._inbox.put)
         self._ahead = threading.Semaphore(_READ_AHEAD)
 
@@ -81,13 +80,15 @@ class Feeder:
         or the bookmark is another log's.
         """
         feed = self._feed
-        self._waited_at = time.monotonic()
+        turns = Turns(self._inbox, self._hand_on)
         try:
             self._port.start()
             feed.start(time.monotonic())
             threading.Thread(target=self._read, daemon=True).start()
             while not feed.over(time.monotonic()):
-                self._wait()
+                wait_s = min(max(0.0, feed.deadline - time.monotonic()), _TURN_S)
+                if turns.wait(wait_s):
+                    feed.woke(time.monotonic())
                 self._send()
                 self._on_progress(feed.position, feed.done)
         except LinkError as error:
@@ -132,25 +133,6 @@ class Feeder:
         except Exception as caught:  # whatever it is: without an end the feed would wait for ever
             error = caught
         self._inbox.put(_End(error))
-
-    def _wait(self) -> None:
-        """Waits until there is something to do, and gives the feed all that has come."""
-        wait_s = min(max(0.0, self._feed.deadline - time.monotonic()), _TURN_S)
-        try:
-            self._hand_on(next_item(self._inbox, wait_s))
-            self._hand_on_all()
-        except Empty:
-            pass  # nothing has come: the feed is polled all the same
-        if time.monotonic() - self._waited_at > HELD_UP_S:
-            # The program was stopped, wherever it was: its port's thread reads what came meanwhile.
-            time.sleep(LOOK_S)
-            self._hand_on_all()
-            self._feed.woke(time.monotonic())
-        self._waited_at = time.monotonic()
-
-    def _hand_on_all(self) -> None:
-        while not self._inbox.empty():
-            self._hand_on(self._inbox.get_nowait())
 
     def _hand_on(self, item: _Data | State | Arrival | _Stop | _End) -> None:
         feed = self._feed

@@ -1,12 +1,12 @@
 """A request to the board at a port, sent until it is answered."""
 
 import time
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 
 from ...errors import UserError
 from ...serial.port import Port, State
 from ...serial.settings import Refused, Request
-from ...serial.waiting import HELD_UP_S, LOOK_S, next_item
+from ...serial.waiting import Turns
 from ..console.events import printable
 from .asking import ANSWER_S, Asking
 
@@ -28,15 +28,14 @@ def ask(url: str, request: Request) -> None:
 
 
 class _Exchange:
-    """A request, its port and its thread's inbox."""
+    """A request on its way, and its port."""
 
     def __init__(self, port: Port, inbox: SimpleQueue[bytes | State], request: Request) -> None:
         self._port = port
-        self._inbox = inbox
         self._request = request
         self._state = State(connected=False, owner=False)
-        self._waited_at = time.monotonic()
-        self._asking = Asking(request, self._waited_at)
+        self._asking = Asking(request, time.monotonic())
+        self._turns = Turns(inbox, self._hand_on)
 
     def run(self) -> None:
         asking = self._asking
@@ -46,26 +45,8 @@ class _Exchange:
                 raise UserError(self._no_answer())
             if data := asking.poll(now):
                 self._port.write(data)
-            self._wait()
-
-    def _wait(self) -> None:
-        """Waits until there is something to do, and hands on all that has come."""
-        wait_s = max(0.0, self._asking.deadline - time.monotonic())
-        try:
-            self._hand_on(next_item(self._inbox, wait_s))
-            self._hand_on_all()
-        except Empty:
-            pass  # nothing has come: it is asked again
-        if time.monotonic() - self._waited_at > wait_s + HELD_UP_S:
-            # The program was stopped, wherever it was: its port's thread reads what came meanwhile.
-            time.sleep(LOOK_S)
-            self._hand_on_all()
-            self._asking.woke(time.monotonic())
-        self._waited_at = time.monotonic()
-
-    def _hand_on_all(self) -> None:
-        while not self._inbox.empty():
-            self._hand_on(self._inbox.get_nowait())
+            if self._turns.wait(max(0.0, asking.deadline - time.monotonic())):
+                asking.woke(time.monotonic())
 
     def _hand_on(self, item: bytes | State) -> None:
         if isinstance(item, State):
