@@ -4,16 +4,16 @@ import select
 import sys
 
 import pytest
+from console_port import ConsolePort, take
 
 from sluice.link.stdio import StdioLine
 
 
-class Port:
-    """A board's console port: bytes that have come, and a poll that knows whether there are any."""
+class Port(ConsolePort):
+    """One that gives a byte at a time."""
 
     def __init__(self):
-        self.incoming = bytearray()
-        self.buffer = self
+        super().__init__()
         self.written = []
         self.asked_too_early = False
 
@@ -25,13 +25,6 @@ class Port:
     def write(self, buf, n):
         self.written.append(bytes(buf[:n]))
         return n
-
-    def register(self, stream, mask):
-        assert stream is self and mask == select.POLLIN
-
-    def ipoll(self, timeout):
-        assert timeout == 0
-        return [(self, select.POLLIN)] if self.incoming else []
 
 
 @pytest.fixture
@@ -47,18 +40,13 @@ def line_of(port):
         return StdioLine()
 
 
-def take(line, size=128):
-    buf = bytearray(size)
-    return bytes(buf[: line.readinto(buf)])
-
-
 def test_takes_what_is_there_and_never_waits(port):
     line = line_of(port)
-    assert take(line) == b""
+    assert take(line, 128) == b""
     port.incoming += b"one"
-    assert take(line) == b"one"
+    assert take(line, 128) == b"one"
     port.incoming += b"x" * 100
-    assert [len(take(line)), len(take(line)), len(take(line))] == [64, 36, 0]
+    assert [len(take(line, 128)), len(take(line, 128)), len(take(line, 128))] == [64, 36, 0]
     port.incoming += b"abcdef"
     assert take(line, 4) == b"abcd"
     assert not port.asked_too_early
@@ -67,7 +55,7 @@ def test_takes_what_is_there_and_never_waits(port):
 def test_what_follows_a_ctrl_c_is_left_for_the_repl(port):
     line = line_of(port)
     port.incoming += b"\r\x03\r\x01print(1)\x04"
-    assert take(line) == b"\r\x03"
+    assert take(line, 128) == b"\r\x03"
     assert port.incoming == b"\r\x01print(1)\x04"
 
 

@@ -5,6 +5,7 @@ import select
 import sys
 
 import pytest
+from console_port import ConsolePort, take
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -14,13 +15,12 @@ from sluice.link.usb import UsbLine, trim
 FILLER = 3
 
 
-class Port:
-    """An rp2's console: what has come, and a second terminal that is asked when nothing has."""
+class Port(ConsolePort):
+    """An rp2's console, with a second terminal that is asked when nothing has come."""
 
     def __init__(self):
-        self.incoming = bytearray()
+        super().__init__()
         self.later = {}  # what comes while the port waits, by how many bytes it has read from there
-        self.buffer = self
         self.second = None
         self.waited = 0
 
@@ -38,13 +38,6 @@ class Port:
     def dupterm(self, stream):
         before, self.second = self.second, stream
         return before
-
-    def register(self, stream, mask):
-        assert stream is self and mask == select.POLLIN
-
-    def ipoll(self, timeout):
-        assert timeout == 0
-        return [(self, select.POLLIN)] if self.incoming else []
 
 
 @pytest.fixture
@@ -69,11 +62,6 @@ def line(port):
         return UsbLine()
 
 
-def take(line, size=16):
-    buf = bytearray(size)
-    return bytes(buf[: line.readinto(buf)])
-
-
 def take_all(line, size=16):
     data = b""
     while got := take(line, size):
@@ -82,15 +70,15 @@ def take_all(line, size=16):
 
 
 def test_a_frame_is_read_in_blocks_and_nothing_waits(line, port):
-    assert take(line) == b""
+    assert take(line, 16) == b""
     port.incoming += b"\0" + bytes(range(4, 40)) + b"\0"
-    assert take(line) == b"\0"
-    assert take(line) == bytes(range(4, 20))
-    assert take(line) == bytes(range(20, 36))
-    assert take(line) == bytes(range(36, 40)) + b"\0"
+    assert take(line, 16) == b"\0"
+    assert take(line, 16) == bytes(range(4, 20))
+    assert take(line, 16) == bytes(range(20, 36))
+    assert take(line, 16) == bytes(range(36, 40)) + b"\0"
     assert port.waited == 11
     port.incoming += b"\0next\0"
-    assert take(line) == b"\0next\0"
+    assert take(line, 16) == b"\0next\0"
     assert port.second is None
 
 
@@ -99,15 +87,15 @@ def test_each_beginning_of_a_frame_is_read_and_then_the_board_goes_on(line, port
     for cut in range(1, len(frame) + 1):
         port.incoming += frame[:cut]
         assert take_all(line) == frame[:cut]
-        assert take(line) == b""
+        assert take(line, 16) == b""
         clock.advance(50)
-        assert take(line) == b""
+        assert take(line, 16) == b""
 
 
 @pytest.mark.parametrize("first", [b for b in range(1, 256) if b != FILLER])
 def test_what_follows_a_ctrl_c_in_text_is_left_for_the_repl(line, port, first):
     port.incoming += bytes([first]) + b"\x03\r\x01print(1)\x04"
-    assert take(line) == bytes([first]) + b"\x03"
+    assert take(line, 16) == bytes([first]) + b"\x03"
     assert port.incoming == b"\r\x01print(1)\x04"
 
 
@@ -115,13 +103,13 @@ def test_after_a_quiet_moment_it_is_text_again(line, port, clock):
     port.incoming += b"\0frame\0"
     assert take_all(line) == b"\0frame\0"
     clock.advance(49)
-    assert take(line) == b""
+    assert take(line, 16) == b""
     port.incoming += b"\r\x03\r\x01"
-    assert take(line) == b"\r\x03\r\x01"  # within a frame that goes on it would mean nothing
+    assert take(line, 16) == b"\r\x03\r\x01"  # within a frame that goes on it would mean nothing
     clock.advance(50)
-    assert take(line) == b""
+    assert take(line, 16) == b""
     port.incoming += b"\r\x03\r\x01"
-    assert take(line) == b"\r\x03"
+    assert take(line, 16) == b"\r\x03"
 
 
 def test_a_second_terminal_of_the_users_stays(line, port):
