@@ -107,7 +107,7 @@ def test_a_board_that_falls_silent_is_down(tmp_path):
         board.turn = lambda: None
         until(lambda: gateway.value("sluice_link_up", "b1") == 0)
         assert gateway.value("stream_backlog_bytes", "b1") is None
-        assert "reason=silent" in until(lambda: gateway.events("board_lost"))[0]
+        assert 'reason="no reports"' in until(lambda: gateway.events("board_lost"))[0]
         del board.turn
         until(lambda: gateway.value("sluice_link_up", "b1"))
         until(lambda: len(gateway.events("board_met")) == 2)

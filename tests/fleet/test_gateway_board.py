@@ -161,6 +161,16 @@ def test_a_silent_board_is_lost_and_greeted(rig):
     assert rig.greetings()
 
 
+def test_a_board_that_speaks_and_does_not_report_is_lost_and_greeted(rig):
+    rig.meet()
+    for _ in range(int(SILENT_S)):
+        rig.wait(1)
+        rig.board.receive(b"a line of a board that was reset unseen\r\n")
+    assert rig.events() == ["lost"] and rig.board.up
+    rig.wait(1)
+    assert rig.greetings()
+
+
 @pytest.mark.parametrize("end", ["port", "start", "another"])
 def test_an_epoch_ends_with_the_line_a_reset_or_another_gateway(rig, end):
     hello = rig.meet()

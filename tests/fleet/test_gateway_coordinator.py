@@ -14,7 +14,7 @@ from monitoring import until
 from sluice_tools.fleet.budget.terms import EXPIRED_MS
 from sluice_tools.fleet.demonstration.servers import board_table, etcd_table
 from sluice_tools.fleet.demonstration.simulated import SimulatedBoard
-from sluice_tools.fleet.etcd import Etcd, Mirror
+from sluice_tools.fleet.etcd import Etcd, EtcdUnavailable, Mirror
 from sluice_tools.fleet.gateway.thresholds import LEASE_S, PREFIX, Thresholds
 from sluice_tools.fleet.watermark import KEY, Watermark, write
 from sluice_tools.serial.member import Report
@@ -196,6 +196,34 @@ def test_a_threshold_that_is_confirmed_while_the_one_before_is_written_is_writte
             async with publishing(thresholds):
                 thresholds.put("b1", confirmed(5))
                 await until_it_stands(client, "b1", "g0", 7)
+
+    asyncio.run(go())
+
+
+class Unanswered(Etcd):
+    """Makes its first transaction, and calls `meanwhile` instead of telling its caller so."""
+
+    meanwhile = None
+
+    async def transact(self, transaction):
+        outcome = await super().transact(transaction)
+        if self.meanwhile is not None:
+            meanwhile, self.meanwhile = self.meanwhile, None
+            meanwhile()
+            raise EtcdUnavailable("no answer")
+        return outcome
+
+
+def test_the_threshold_of_a_lost_board_goes_though_its_write_got_no_answer(etcd):
+    async def go():
+        async with Unanswered(etcd.endpoints) as client:
+            thresholds = Thresholds(client, "g0")
+            client.meanwhile = lambda: thresholds.drop("b1")
+            async with publishing(thresholds):
+                thresholds.put("b1", confirmed(5))
+                async with asyncio.timeout(120):
+                    while client.meanwhile is not None or await client.get(PREFIX + "b1"):
+                        await asyncio.sleep(0.05)
 
     asyncio.run(go())
 

@@ -20,6 +20,7 @@ from sluice_tools.fleet.stream.records_pb2 import (
     Record,
 )
 from sluice_tools.fleet.stream.server import RecordsServer, Tls
+from sluice_tools.fleet.stream.service import RecordsService
 from sluice_tools.serial.ack_pb2 import AckRequest
 
 pytestmark = pytest.mark.asyncio
@@ -231,6 +232,73 @@ async def test_one_that_was_replaced_leaves_the_place_to_its_successor(method, r
                         f"another {role} of board b1 has begun",
                     )
         assert not streams[-1].done()
+
+
+class Lingering:
+    """A board without records. The first stream that waits for one ends only when it is let go."""
+
+    session, confirmed, record_size = 1, 0, 16
+
+    def __init__(self):
+        self.lets_go = asyncio.Event()
+        self._waiting = 0
+
+    def confirm(self, seq):
+        assert seq == 0
+
+    def delivery(self, seq):
+        return None
+
+    async def changed(self):
+        self._waiting += 1
+        lingers = self._waiting == 1
+        try:
+            await asyncio.Event().wait()
+        finally:
+            if lingers:
+                await self.lets_go.wait()
+
+
+class Context:
+    """A client that opens a stream and then says nothing, until it goes."""
+
+    def __init__(self):
+        self._says = [Consuming(open=Open(board="b1"))]
+        self.opened = asyncio.Event()
+        self.goes = asyncio.Event()
+
+    async def read(self):
+        if self._says:
+            return self._says.pop()
+        await self.goes.wait()
+        return None
+
+    async def write(self, message):
+        self.opened.set()
+
+    def invocation_metadata(self):
+        return ()
+
+    def peer(self):
+        return "here"
+
+    async def abort(self, code, details):
+        raise grpc.aio.AbortError(code, details)
+
+
+async def test_one_that_was_replaced_may_end_after_its_successor():
+    board = Lingering()
+    service = RecordsService({"b1": board})
+    first, second = Context(), Context()
+    replaced = asyncio.create_task(service.Consume(None, first))
+    await first.opened.wait()
+    successor = asyncio.create_task(service.Consume(None, second))
+    await second.opened.wait()
+    second.goes.set()
+    assert await successor is None
+    board.lets_go.set()
+    with pytest.raises(grpc.aio.AbortError, match="another consumer of board b1 has begun"):
+        await replaced
 
 
 def opening(**fields):

@@ -24,7 +24,7 @@ TICK_S = 0.25
 """`tick` is called so often."""
 
 SILENT_S = 5.0
-"""A board that has said nothing for so long is down."""
+"""A board that has said nothing for so long is down, and one that has not reported is lost."""
 
 _AGAIN_S = (0.5, 8.0)  # until a greeting is said again, doubled each time
 _WATERMARK_AGAIN_S = 0.5
@@ -81,7 +81,7 @@ class Board:
         self._says = Ration(log, _SAYS_MOST, 1.0, clock)
         self._open = False
         self._reader = LineReader()
-        self._heard_at = self._met_at = 0.0
+        self._heard_at = self._reported_at = self._met_at = 0.0
         self._hello = 0
         self._greet_at = 0.0
         self._again_s = _AGAIN_S[0]
@@ -122,8 +122,10 @@ class Board:
             return
         if now - self._heard_at >= FRAME_SILENCE_S:
             self._hear(self._reader.idle(now - self._heard_at))
-        if self.report and now - self._heard_at >= SILENT_S:
-            self._lose("silent")
+        # A board reports each second from its greeting on. One that was reset while its line was
+        # stuck prints as before, but knows nothing of a gateway: its lines are no sign of it.
+        if self.report and now - self._reported_at >= SILENT_S:
+            self._lose("no reports")
         if self.report is None and now >= self._greet_at:
             self._greet()
         self._send_watermark()
@@ -171,8 +173,9 @@ class Board:
             if self.report is not None:
                 self._lose("reset, or greeted by another gateway")
             return
+        self._reported_at = self._now()
         if self.report is None:
-            self._met_at = self._now()
+            self._met_at = self._reported_at
             self.clock = BoardClock(report.tick, report.ticks_per_s)
             event(log, logging.INFO, "board_met", board=self.name, epoch=report.epoch)
         tell = self._listener.met if self.report is None else self._listener.reported

@@ -9,8 +9,7 @@ import json
 from contextlib import suppress
 
 from ...serial.member import Report
-from ..etcd import Compare, Etcd, EtcdError, EtcdUnavailable, Transaction, Write
-from ..etcd.data import Is
+from ..etcd import Etcd, EtcdError, EtcdUnavailable, Transaction, Write
 
 PREFIX = "/threshold/"
 LEASE_S = 10
@@ -27,7 +26,6 @@ class Thresholds:
         self._etcd = etcd
         self._gateway = gateway
         self._wanted: dict[str, tuple[int, int]] = {}  # the watermark in ms, and the limit
-        self._standing: dict[str, int] = {}  # the revision at which a board's key was written
         self._dirty: dict[str, None] = {}
         self._lost: set[str] = set()
         self._news = asyncio.Event()
@@ -93,7 +91,7 @@ class Thresholds:
             while self._dirty or self._lost:
                 try:
                     await self._write(lease)
-                    await self._delete()
+                    await self._delete(lease)
                 except EtcdUnavailable:
                     await asyncio.sleep(_AGAIN_S)
 
@@ -104,9 +102,8 @@ class Thresholds:
         writes = tuple(
             Write(PREFIX + board, self._value(*wanted), lease) for board, wanted in batch.items()
         )
-        revision = (await self._etcd.transact(Transaction((), writes))).revision
+        await self._etcd.transact(Transaction((), writes))
         for board, wanted in batch.items():
-            self._standing[board] = revision
             if self._wanted.get(board) == wanted:
                 self._dirty.pop(board, None)
 
@@ -114,12 +111,13 @@ class Thresholds:
         fields = {"gateway": self._gateway, "watermark_ms": watermark_ms, "limit": limit}
         return json.dumps(fields, separators=(",", ":")).encode()
 
-    async def _delete(self) -> None:
-        """Deletes what this gateway wrote last, not what another one has written since."""
+    async def _delete(self, lease: int) -> None:
+        """Deletes what stands under this lease: not what another gateway has written since.
+
+        It looks first, since a write that got no answer may stand all the same.
+        """
         for board in list(self._lost):
-            revision = self._standing.get(board)
-            if revision is not None:
-                compare = Compare(PREFIX + board, Is.EQUAL, revision)
-                write = Write(PREFIX + board, None)
-                await self._etcd.transact(Transaction((compare,), (write,)))
+            kv = await self._etcd.get(PREFIX + board)
+            if kv and kv.lease == lease:
+                await self._etcd.swap(PREFIX + board, None, kv.mod_revision)
             self._lost.discard(board)

@@ -94,7 +94,7 @@ class RecordsService(RecordsServicer):
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            if self._current[key] is replaced:
+            if self._current.get(key) is replaced:
                 del self._current[key]
             event(log, logging.INFO, "stream_closed", board=board, role=role, peer=context.peer())
         if replaced.is_set():
