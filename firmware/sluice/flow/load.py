@@ -4,17 +4,18 @@ import time
 
 from micropython import const
 
-_SMALL_MAX = const((1 << 30) - 1)
-_MOST_TICKS = const(_SMALL_MAX // 1000)
+from sluice.kernels import kernel
 
-_ticks_diff = time.ticks_diff
+_SMALL_MAX = const((1 << 30) - 1)
+_HALF_PERIOD = const(1 << 29)
+_MOST_TICKS = const(_SMALL_MAX // 1000)
 
 
 class LoadMeter:
     """Measures the share of a loop's time that goes into turns with work.
 
     ticks: the clock. A turn shorter than a tick counts as one tick whenever the
-    clock moves on in it, which is right on average.
+    clock moves on in it, which is right on average, if turns are not in step with it.
 
     Ownership: one owner, the loop.
     """
@@ -31,11 +32,9 @@ class LoadMeter:
         To be called once a turn. 2^29 ticks or more between two calls count as none.
         """
         now = self._ticks()
-        elapsed = _ticks_diff(now, self._since)
-        if elapsed == 0:
-            return
+        elapsed = now - self._since & _SMALL_MAX
         self._since = now
-        if elapsed < 0:
+        if elapsed >= _HALF_PERIOD:  # negative
             return
         if elapsed > _SMALL_MAX - self._all:
             self._all >>= 1  # the past counts half
@@ -54,3 +53,6 @@ class LoadMeter:
         if every > _MOST_TICKS:
             return min(1000, busy // (every // 1000))
         return busy * 1000 // every if every else 0
+
+
+LoadMeter = kernel("flow.load", "LoadMeter", LoadMeter)

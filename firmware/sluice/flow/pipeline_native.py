@@ -1,13 +1,12 @@
 """Pipeline's batch in viper: records from the ring to the sink and into the statistics."""
 
 import time
-from array import array
 
 import micropython
 from micropython import const
 
 from sluice.flow.stats import Stats
-from sluice.kernels import in_force, word
+from sluice.kernels import in_force
 from sluice.queue.records import RecordRing
 
 _SMALL_MAX = const((1 << 30) - 1)
@@ -22,6 +21,7 @@ _RING_RAISED = const(7)
 _RING_LOWERED = const(8)
 _RING_WRAP = const(10)
 _RING_CAPACITY = const(11)
+_RING_MASK = const(14)
 _RECORDS_STAMPS = const(17)
 
 # The statistics' words.
@@ -39,13 +39,6 @@ _HISTOGRAM_END = const(2)
 
 _TAKEN = const(1)  # the pipeline's
 
-# The words of the state.
-_PIPELINE_ATTEMPTS = const(0)
-_PIPELINE_START = const(1)  # the tick of the latest write's beginning
-_PIPELINE_WRITING = const(2)  # 1 while the sink writes, and after it refused
-_PIPELINE_TICK = const(3)
-_PIPELINE_WORDS = const(4)
-
 
 def over(plain, name):
     """A class that does in viper what the plain one does, inside ring and statistics if it can.
@@ -57,46 +50,58 @@ def over(plain, name):
     class Pipeline(plain):
         """sluice.flow.pipeline.Pipeline."""
 
-        _attempts = word(_PIPELINE_ATTEMPTS)
-        _tick = word(_PIPELINE_TICK)
-
         def __init__(self, ring, bucket, sink, stats, *options, **named):
-            self._state = array("i", [0] * _PIPELINE_WORDS)
+            plain.__init__(self, ring, bucket, sink, stats, *options, **named)
             self._write_to = sink.write
             known = inside and type(ring) is RecordRing and type(stats) is Stats
             # A guard is around the ring's methods.
-            self._known = known and not ring.shared  # type: ignore[attr-defined]
-            plain.__init__(self, ring, bucket, sink, stats, *options, **named)
+            known = known and not ring.shared  # type: ignore[attr-defined]
+            if hasattr(sink, "done") or not (known and self._together):
+                return
+            ring_state, stats_state = ring._state, stats._state
 
-        def _pass_on(self, granted):
-            if not self._known:
-                return plain._pass_on(self, granted)
-            self._state[_PIPELINE_START] = self._tick
-            while not self._offered(granted):  # bound: a turn is an attempt, `granted` at most
-                now = self._ticks()
-                self._stats.attempt(False, _ticks_diff(now, self._state[_PIPELINE_START]))
-                if not self._refused(now, self._ring.peek_len()):
-                    return self._attempts - 1
-                if not self._in_time():
-                    break
-                self._state[_PIPELINE_START] = now
-            return self._attempts
+            @micropython.viper
+            def step() -> int:
+                r = ptr32(ring_state)
+                s = ptr32(stats_state)
+                now = int(self._ticks())
+                if now - s[_STATS_SINCE] & _SMALL_MAX >= s[_STATS_SECOND]:
+                    self._stats.roll(now)
+                if self._failures:
+                    return int(plain.step(self))
+                wait = int(self._wait)
+                if wait:
+                    if now - int(self._wait_from) & _SMALL_MAX < wait:
+                        return 0
+                    self._wait = 0
+                self._tick = now
+                n = r[_RING_TAIL] - r[_RING_HEAD]
+                if n == 0:
+                    return 0
+                if n < 0:
+                    n += r[_RING_WRAP]
+                room = int(self._room())
+                if room <= 0:
+                    return 0
+                batch = int(self._batch)
+                if n > room:
+                    n = room
+                if n > batch:
+                    n = batch
+                n = int(self._bucket.acquire_up_to(n))
+                if n:
+                    return int(self._offer_all(n, self._write_to))
+                return int(self._deny(self._ring.peek_len(), 1))
 
-        def _offered(self, granted):
-            try:
-                return self._offer_all(granted, self._write_to)
-            except Exception:  # whatever a sink raises: not taken, counted by the caller
-                if self._state[_PIPELINE_WRITING]:
-                    return False
-                raise  # a hook of the watermarks
+            if type(self).step is plain.step:
+                self.step = step
 
         @micropython.viper
-        def _offer_all(self, granted: int, write) -> bool:
-            """Offer the sink records up to so many attempts; False when it refused the last. Hot.
+        def _offer_all(self, granted: int, write) -> int:
+            """Offer the sink records up to so many attempts; how many left the ring. Hot.
 
             One reading of the clock serves as the end of a write and as the beginning of the next.
             """
-            mine = ptr32(self._state)
             ring = self._ring
             r = ptr32(ring._state)
             views = ring._views
@@ -107,57 +112,73 @@ def over(plain, name):
             counts = ptr32(histogram._counts)
             ticks = self._ticks
             ended = self._ended
-            first = 1
-            # bound: a turn is an attempt, `granted` at most
-            while mine[_PIPELINE_ATTEMPTS] < granted:
-                head = r[_RING_HEAD]
-                if head == r[_RING_TAIL]:
-                    break
-                slot = head % r[_RING_CAPACITY]
-                mine[_PIPELINE_ATTEMPTS] += 1
-                mine[_PIPELINE_WRITING] = 1
-                if not write(views[slot], r[_RECORDS_STAMPS + r[_RING_CAPACITY] + slot]):
-                    return False
-                mine[_PIPELINE_WRITING] = 0
-                now = int(ticks())
-                if s[_STATS_TRIED] != _SMALL_MAX:  # Stats.attempt
-                    s[_STATS_TRIED] += 1
-                    took = now - mine[_PIPELINE_START] & _SMALL_MAX
-                    if took < _HALF_PERIOD:
-                        took += s[_STATS_SINK_TICKS]  # below 2^31
-                        s[_STATS_SINK_TICKS] = took if took < _SMALL_MAX else _SMALL_MAX
-                mine[_PIPELINE_START] = now
-                if now - s[_STATS_SINCE] & _SMALL_MAX >= s[_STATS_SECOND]:  # Stats.admit
-                    stats.roll(now)
-                s[_STATS_IN_SECOND] += 1
-                if s[_STATS_ADMITTED] != _SMALL_MAX:
-                    s[_STATS_ADMITTED] += 1
-                waited = now - r[_RECORDS_STAMPS + slot] & _SMALL_MAX
-                if h[_HISTOGRAM_COUNT] != _SMALL_MAX:  # LogHistogram.add
-                    h[_HISTOGRAM_COUNT] += 1
-                    if waited >= _HALF_PERIOD:
-                        waited = 0  # negative: the clock has stepped back
-                    octave = 0
-                    while waited > 15:  # bound: halved, 25 times at most
-                        waited >>= 1
-                        octave += 8
-                    waited += octave
-                    counts[waited] += 1
-                    if waited < h[_HISTOGRAM_LOW]:
-                        h[_HISTOGRAM_LOW] = waited
-                    if waited >= h[_HISTOGRAM_END]:
-                        h[_HISTOGRAM_END] = waited + 1
-                if first:
-                    first = 0
-                    self._denied = False
-                head += 1  # RecordRing.release
-                r[_RING_HEAD] = head if head != r[_RING_WRAP] else 0
-                if r[_RING_RAISED] != r[_RING_LOWERED]:
-                    ring._fall()
-                if ended:
-                    ended(_TAKEN, 1)
-                if now - mine[_PIPELINE_TICK] & _SMALL_MAX > 1:
-                    break
-            return True
+            tick = int(self._tick)
+            now = tick
+            attempts = 0
+            left = 0
+            try:
+                while attempts < granted:
+                    head = r[_RING_HEAD]
+                    if head == r[_RING_TAIL]:
+                        break
+                    slot = head & r[_RING_MASK] if r[_RING_MASK] else head % r[_RING_CAPACITY]
+                    attempts += 1
+                    start = now
+                    taken = False
+                    n = r[_RECORDS_STAMPS + r[_RING_CAPACITY] + slot]
+                    try:
+                        taken = bool(write(views[slot], n))
+                    except Exception:  # whatever a sink raises: not taken
+                        pass
+                    now = int(ticks())
+                    took = now - start & _SMALL_MAX
+                    if not taken:
+                        stats.attempt(False, took if took < _HALF_PERIOD else 0)
+                        if not self._refused(now, ring.peek_len()):
+                            break
+                        left += 1
+                        if not self._in_time():
+                            break
+                        continue
+                    if s[_STATS_TRIED] != _SMALL_MAX:  # Stats.attempt
+                        s[_STATS_TRIED] += 1
+                        if took < _HALF_PERIOD:
+                            took += s[_STATS_SINK_TICKS]  # below 2^31
+                            s[_STATS_SINK_TICKS] = took if took < _SMALL_MAX else _SMALL_MAX
+                    if now - s[_STATS_SINCE] & _SMALL_MAX >= s[_STATS_SECOND]:  # Stats.admit
+                        stats.roll(now)
+                    s[_STATS_IN_SECOND] += 1
+                    if s[_STATS_ADMITTED] != _SMALL_MAX:
+                        s[_STATS_ADMITTED] += 1
+                    waited = now - r[_RECORDS_STAMPS + slot] & _SMALL_MAX
+                    if h[_HISTOGRAM_COUNT] != _SMALL_MAX:  # LogHistogram.add
+                        h[_HISTOGRAM_COUNT] += 1
+                        if waited >= _HALF_PERIOD:
+                            waited = 0  # negative: the clock has stepped back
+                        octave = 0
+                        while waited > 15:  # bound: halved, 25 times at most
+                            waited >>= 1
+                            octave += 8
+                        waited += octave
+                        counts[waited] += 1
+                        if waited < h[_HISTOGRAM_LOW]:
+                            h[_HISTOGRAM_LOW] = waited
+                        if waited >= h[_HISTOGRAM_END]:
+                            h[_HISTOGRAM_END] = waited + 1
+                    if left == 0:
+                        self._denied = False
+                    left += 1
+                    head += 1  # RecordRing.release
+                    r[_RING_HEAD] = head if head != r[_RING_WRAP] else 0
+                    if r[_RING_RAISED] != r[_RING_LOWERED]:
+                        ring._fall()
+                    if ended:
+                        ended(_TAKEN, 1)
+                    if now - tick & _SMALL_MAX > 1:
+                        break
+            finally:
+                if attempts != granted:  # an attempt is paid, also a failed one
+                    self._bucket.cancel(granted - attempts)
+            return left
 
     return Pipeline
