@@ -1,5 +1,7 @@
 """What happens at the end of an interval."""
 
+import time
+
 import pytest
 
 from host_sim import TickClock
@@ -132,3 +134,14 @@ def test_the_load_is_of_the_interval(rig):
     assert (controls.load, rig.stats.up_s) == (250, 1)
     controls.close_interval(rig.clock.ticks())
     assert controls.load == 0
+
+
+def test_the_load_of_turns_in_step_with_a_board_s_clock_is_their_share_of_a_millisecond(rig):
+    """Each begins with a millisecond, as with a timer's interrupt, and is over within it."""
+    controls = Controls(rig.ring, rig.bucket, rig.stats, rig.pipeline, time.ticks_ms)
+    for _ in range(100):
+        for busy, us in ((False, 0), (True, 300), (False, 700)):
+            rig.clock.sleep_us(us)
+            controls.meter.turn(busy)
+    controls.close_interval(rig.clock.ticks())
+    assert controls.load == 300

@@ -82,6 +82,44 @@ def test_records_from_the_link_come_back_at_the_rate_and_are_acknowledged(rig):
     assert line["mean_qps"] == "8.00"
 
 
+def looks_at_the_line(board, program, turns):
+    """How often the program reads its line in so many turns of a ms each."""
+    looks = []
+    readinto = board.line.readinto
+    board.line.readinto = lambda buf: looks.append(buf) or readinto(buf)
+    for _ in range(turns):
+        program.turn()
+        board.clock.advance(1)
+    del board.line.readinto
+    return len(looks)
+
+
+@pytest.mark.parametrize(
+    ("values", "looks"),
+    [
+        ({"source": "pin", "sink": "null"}, 10),
+        ({"source": "pin", "sink": "link"}, 101),
+        ({"source": "link", "sink": "null"}, 101),
+    ],
+)
+def test_a_line_that_is_neither_source_nor_sink_is_read_every_10_ms(rig, values, looks):
+    program = start(rig, **values)
+    assert looks_at_the_line(rig, program, 101) == looks
+
+
+def test_and_in_each_turn_while_something_comes(rig):
+    program = start(rig, source="pin", sink="null")
+    rig.line.incoming += b"x" * 640
+    assert looks_at_the_line(rig, program, 40) == 12  # 10 chunks, then at 20 and 30 ms
+
+
+def test_before_each_sleep_the_line_is_read(tmp_path):
+    with TickClock() as clock:
+        board = SleepingBoardTwin(clock, tmp_path)
+        program = start(board, source="timer", sink="null", light_sleep_ms=50)
+        assert looks_at_the_line(board, program, 20) == 20
+
+
 def test_a_line_a_second_and_none_to_catch_up_with(rig):
     program = start(rig)
     run(rig, program, 3001)
@@ -417,7 +455,8 @@ def test_a_budget_gives_the_rate_and_after_it_what_is_guaranteed_and_kept(rig):
     run(rig, program, 1)
     grant(rig, 1, 20, 80, 1_500)
     fed(rig, program, 1, 1_000)
-    assert (last_stats(rig)["rate"], last_stats(rig)["qps"]) == ("100", "99")
+    assert last_stats(rig)["rate"] == "100"
+    assert last_stats(rig)["qps"] == "98"  # a line that is no source is read every 10 ms
     fed(rig, program, 1, 2_000)
     assert (last_stats(rig)["rate"], last_stats(rig)["qps"]) == ("20", "20")
     rig.line.incoming.clear()

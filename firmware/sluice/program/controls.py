@@ -46,7 +46,8 @@ class Controls:
         self.limit = limit
         self.shed = shed
         self.tuner = tuner
-        self.meter = LoadMeter(ticks)
+        # A turn is shorter than a millisecond, and what a timer brings comes in step with these.
+        self.meter = LoadMeter(time.ticks_us if ticks is time.ticks_ms else ticks)
         self.load = 0
         self.watermark_ms = 0
         self._pipeline = pipeline

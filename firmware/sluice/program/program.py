@@ -4,6 +4,7 @@ import gc
 import time
 
 import micropython
+from micropython import const
 
 import sluice.kernels as kernels
 from sluice import __version__
@@ -42,6 +43,8 @@ from sluice.queue.records import RecordRing
 from sluice.queue.ring import OVERWRITE, REJECT
 
 _BATCH = 16  # records that a turn of the loop sends at most, if they have their tokens
+
+_TICKS_MASK = const((1 << 30) - 1)
 
 _WINDOW = 32  # deliveries that the host need not have confirmed; each takes a slot more
 
@@ -106,12 +109,17 @@ class Program:
         self._ack_every = max(1, config["slots"] // 4)
         self._ack_within = second // 50
         self._report_every = config["stats_ms"] * second // 1000
-        self._reported = ticks()
+        self._reported = self._attended = ticks()
+        self._attend_every = second // 100
         self._per_ms = second // 1000
         self._watchdog = None
         self._led = board.open_led()
         self._lit = False
         self._sleep_most = self._longest_sleep()
+        # Where nothing comes or goes on the line but requests, they can wait a little. Before a
+        # sleep, which is long, none may be left.
+        linked = "link" in (config["source"], config["sink"])
+        self._listens = self._always_listens = linked or self._sleep_most > 0
         if budgeted:
             self._adopt_share(self._share.guaranteed)
 
@@ -143,18 +151,18 @@ class Program:
     def turn(self) -> bool:
         """One turn of the loop; False when there was nothing to do. Hot."""
         self._meter.turn(self._busy)
-        link = self.link
-        heard = link.poll()
+        due = self._ticks() - self._attended & _TICKS_MASK >= self._attend_every
+        listens = due or self._listens
+        heard = listens and self.link.poll()
         moved = self.pipeline.step()
-        busy = heard or moved > 0
-        link.acknowledge(self._ack_every if busy else 1, self._ack_within)
-        now = self._ticks()
-        if time.ticks_diff(now, self._reported) >= self._report_every:
-            self._end_interval()
-        self._member.poll(now)  # after the line, or both would report
+        busy = self._busy = heard or moved > 0
+        if listens:
+            self._listens = heard or self._always_listens
+            self.link.acknowledge(self._ack_every if busy else 1, self._ack_within)
+        if due:
+            self._attend()
         if self._watchdog is not None and self._progresses(moved):
             self._watchdog.feed()
-        self._busy = busy
         return busy
 
     def rest(self) -> None:
@@ -186,6 +194,13 @@ class Program:
             self._uart = self._board.open_uart()
             return UartSink(self._uart)
         return NullSink()
+
+    def _attend(self):
+        """Do what is due by the clock."""
+        now = self._attended = self._ticks()
+        if time.ticks_diff(now, self._reported) >= self._report_every:
+            self._end_interval()
+        self._member.poll(now)  # after the line, or both would report
 
     def _progresses(self, moved):
         """Whether the turn moved a record, or none was due that it could have moved. Hot.
