@@ -37,8 +37,8 @@ DEFECTS = [
     Defect(
         "a delivery has the number of the record that was shed before it",
         "sluice.link.session",
-        "self._put_head(self._done, granted)",
-        "self._put_head(self._done - self._run, granted)",
+        "self._send_from(self._sent, self._done - self._run - unsent, unsent)",
+        "self._send_from(self._sent, self._sent, unsent)",
         79,
     ),
     Defect(
@@ -71,8 +71,8 @@ DEFECTS = [
     Defect(
         "the link has room for more deliveries than it keeps",
         "sluice.link.session",
-        "return self._foreign + kept - self._unconfirmed if kept",
-        "return self._foreign + kept + 1 - self._unconfirmed if kept",
+        "return self._foreign + window - self._unconfirmed if window",
+        "return self._foreign + window + 1 - self._unconfirmed if window",
         3,
     ),
     Defect(
@@ -86,8 +86,8 @@ DEFECTS = [
     Defect(
         "a record that came twice is taken twice",
         "sluice.link.session",
-        "        elif ahead:\n",
-        "        elif ahead == 0xFFFFFF + 1:\n",
+        "at = self._pass_duplicates(_RECORDS_AT, end, self._expected - seq & _SEQ_MASK)",
+        "at = _RECORDS_AT",
         17,
     ),
     Defect(
@@ -113,7 +113,7 @@ DEFECTS = [
     Defect(
         "a new session keeps the deliveries of the one before",
         "sluice.link.session",
-        "        self._unconfirmed = self._done = 0\n        self._run",
+        "        self._unconfirmed = self._sent = self._done = 0\n        self._run",
         "        self._run",
         108,
     ),
@@ -127,8 +127,8 @@ DEFECTS = [
     Defect(
         "a full window keeps one delivery more",
         "sluice.link.session",
-        "        if self._unconfirmed == len(self._kept):\n            return False\n",
-        "",
+        "if self._unconfirmed == self._window or not",
+        "if not",
     ),
     Defect(
         "a varint of 128 has one byte",
