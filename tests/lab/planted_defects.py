@@ -32,14 +32,13 @@ DEFECTS = [
         "        if self._run != self._told:\n            self._tell_run()\n        if self._probe",
         "        while self._run != self._told or self._unconfirmed == 4:\n"
         "            self._tell_run()\n        if self._probe",
-        2,
+        4,
     ),
     Defect(
         "a delivery has the number of the record that was shed before it",
         "sluice.link.session",
         "self._send_from(self._sent, self._done - self._run - unsent, unsent)",
         "self._send_from(self._sent, self._sent, unsent)",
-        79,
     ),
     Defect(
         "a full window counts as a failed attempt",
@@ -88,7 +87,7 @@ DEFECTS = [
         "sluice.link.session",
         "at = self._pass_duplicates(_RECORDS_AT, end, self._expected - seq & _SEQ_MASK)",
         "at = _RECORDS_AT",
-        17,
+        50,
     ),
     Defect(
         "a late confirmation is taken for a new one",
@@ -115,7 +114,6 @@ DEFECTS = [
         "sluice.link.session",
         "        self._unconfirmed = self._sent = self._done = 0\n        self._run",
         "        self._run",
-        108,
     ),
     Defect(
         "credit is given for the slots of the feed before",
@@ -244,14 +242,14 @@ DEFECTS = [
         "sluice.link.frames",
         "if crc16(frame, 1, n) == frame[n] | frame[n + 1] << 8:",
         "if n:",
-        89,
+        30,
     ),
     Defect(
         "the host does not look at a frame's checksum",
         "sluice_tools.serial.frames",
         'crc == crc_hqx(content, 0xFFFF).to_bytes(2, "little")',
         "crc",
-        54,
+        124,
     ),
     Defect(
         "a frame without an end swallows the next ones",
@@ -339,7 +337,7 @@ DEFECTS = [
         "sluice_tools.serial.session",
         "        if until < window.first:\n            return []  # late\n",
         "",
-        124,
+        54,
     ),
     Defect(
         "a delivery that came twice counts twice",
