@@ -39,6 +39,7 @@ DEFECTS = [
         "sluice.link.session",
         "self._send_from(self._sent, self._done - self._run - unsent, unsent)",
         "self._send_from(self._sent, self._sent, unsent)",
+        692,
     ),
     Defect(
         "a full window counts as a failed attempt",

@@ -36,7 +36,7 @@ A board that is reached over a socket is an emulated one, or stands behind a bri
 Pico reads its flash at no cost, so a real one is a little slower. An emulator wants a processor of
 its own: on a busy machine the host answers late by the board's clock.
 """
-_NAIVE = "[naive.py](../../tools/lab/bench/flashed/naive.py)"
+_NAIVE = "`tools/lab/bench/flashed/naive.py`"
 
 
 def results(folder: Path) -> dict[str, Whole]:
