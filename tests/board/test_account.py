@@ -4,6 +4,7 @@ import io
 import json
 
 import pytest
+from wire import delivered
 
 from sluice_tools.board.feed.account import Tally
 from sluice_tools.board.feed.arrivals import read_lines
@@ -23,7 +24,7 @@ class Told:
         self.tally = Tally()
         self.session = Session(1, 0)
         self.session.poll(0)
-        place = b"\x91\x22\x20\x01\0\0" + bytes(3)
+        place = b"\x91\x23\x20\x01\0\0" + bytes(3)
         self.hear(place + b"\x20" + (1000).to_bytes(3, "little"), 0)
         self.acknowledge(0, 0)
         for payload in self.payloads:
@@ -34,8 +35,7 @@ class Told:
         self.tally.add_acknowledged(records, self.session.ticks_per_s)
 
     def deliver(self, number, tick, now):
-        header = b"\x93" + number.to_bytes(3, "little") + (tick % (1 << 30)).to_bytes(4, "little")
-        self.hear(header + self.payloads[number], now)
+        self.hear(delivered(number, self.payloads[number], tick=tick % (1 << 30)), now)
 
     def acknowledge(self, processed, now, **not_taken):
         ack = AckRequest(processed_count=processed, available_capacity=5000, session=1, **not_taken)

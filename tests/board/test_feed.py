@@ -17,7 +17,7 @@ from io import BytesIO
 
 import pytest
 from feeding import PATIENCE_S, SLUICE, feed, finish, start_feed
-from wire import contents, frame
+from wire import apart, contents, delivered, deliveries, frame
 
 from sluice_tools.board.feed import feed as feed_module
 from sluice_tools.board.feed import feeder as feeder_module
@@ -60,11 +60,8 @@ class Listener:
     def _on_data(self, data):
         with self._changed:
             items = self._reader.feed(data)
-            self._delivered |= {
-                item.content[1:4]
-                for item in items
-                if isinstance(item, Frame) and item.content[0] == 0x93
-            }
+            heard = [item.content for item in items if isinstance(item, Frame)]
+            self._delivered |= {seq for seq, *_ in deliveries(heard)}
             self._changed.notify_all()
 
     def until_delivered(self, count):
@@ -331,13 +328,13 @@ class MadeUpBoard:
         self.say(b"\x91" + place + bytes([64]) + (1000).to_bytes(3, "little"))
 
     def _next(self):
-        """The next HELLO or RECORD."""
+        """The next HELLO or record."""
         while not self._heard:
             data = self._line.recv(65536)
             assert data, "the feed has hung up"
             whole, zero, self._unread = (self._unread + data).rpartition(b"\0")
             heard = contents(whole + zero, from_host=True)
-            self._heard += [content for content in heard if content[0] in (0x81, 0x82)]
+            self._heard += apart(content for content in heard if content[0] in (0x81, 0x82))
         return self._heard.pop(0)
 
     def say(self, content):
@@ -357,7 +354,7 @@ class MadeUpBoard:
         self.say(b"\x92" + ack.SerializeToString())
 
     def deliver(self, record, tick=0):
-        self.say(b"\x93" + record[1:4] + tick.to_bytes(4, "little") + record[4:])
+        self.say(delivered(int.from_bytes(record[1:4], "little"), record[5:], tick=tick))
 
     def close(self):
         self._line.close()
@@ -376,7 +373,7 @@ def test_each_line_is_sent_as_it_comes(made_up):
     for number, word in enumerate(("one", "two", "three")):
         process.stdin.write(word + "\n")
         process.stdin.flush()
-        assert made_up.hear()[4:] == word.encode()
+        assert made_up.hear()[5:] == word.encode()
         made_up.acknowledge(base + number + 1)
     status, account, _ = finish(process)
     assert (status, account["counted"], account["delivered"]) == (0, "acknowledged", 3)
@@ -425,11 +422,11 @@ def test_records_that_the_board_gives_up_are_lost(made_up, tmp_path):
 def test_a_board_with_another_version_of_the_link_is_told_in_one_line(made_up, tmp_path):
     process = start_feed(made_up.url, access_log(tmp_path / "log", 3), "--asap", "--json")
     made_up.accept()
-    made_up.say(b"\x91\x23")
+    made_up.say(b"\x91\x24")
     status, account, errors = finish(process)
     assert (status, account) == (1, None)
     assert errors == (
-        f"Error: {made_up.url}: the board speaks version 23 of the link, this sluice version 22: "
+        f"Error: {made_up.url}: the board speaks version 24 of the link, this sluice version 23: "
         "flash the board with this sluice\n"
     )
 
@@ -438,7 +435,7 @@ def test_another_feed_that_takes_the_board_ends_this_one(made_up, tmp_path):
     process = start_feed(made_up.url, access_log(tmp_path / "log", 30), "--asap", "--json")
     made_up.greet(capacity=1)
     made_up.hear()
-    made_up.say(b"\x91\x22\x09\x01\x02\x03\0\0\0" + bytes([64]) + (1000).to_bytes(3, "little"))
+    made_up.say(b"\x91\x23\x09\x01\x02\x03\0\0\0" + bytes([64]) + (1000).to_bytes(3, "little"))
     status, account, errors = finish(process)
     assert (status, account["sent"], account["lost"]) == (1, 1, 1)
     expected = f"Error: {made_up.url}: another program has begun to feed this board\n"

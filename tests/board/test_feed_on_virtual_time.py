@@ -5,13 +5,13 @@ import math
 
 import pytest
 from linked_board import LinkedBoard
-from wire import contents, frame
+from wire import contents, frame, payloads
 
 from sluice_tools.board.feed.arrivals import Arrival, read_lines
 from sluice_tools.board.feed.feed import ANSWER_S, GONE_S, STOP_S, Feed
 from sluice_tools.errors import UserError
 from sluice_tools.serial.frames import FRAME_SILENCE_S, TEXT_SILENCE_S
-from sluice_tools.serial.session import HELLO, LATE_S, RECORD, LinkError, Session
+from sluice_tools.serial.session import HELLO, LATE_S, LinkError, Session
 
 URL = "socket://board:1"
 SLOTS = 8
@@ -60,8 +60,7 @@ class Run:
     def _poll(self):
         data = self.feed.poll(self.now)
         self._outgoing += data
-        records = [each for each in contents(data, from_host=True) if each[0] == RECORD]
-        self.sent_at += [self.now] * len(records)
+        self.sent_at += [self.now] * len(payloads(contents(data, from_host=True)))
 
 
 def test_every_record_is_sent_once_delivered_and_accounted_for():
@@ -191,7 +190,7 @@ def test_a_feed_that_is_stopped_waits_shortly_and_sends_nothing_more():
 def test_another_program_that_feeds_the_board_ends_it():
     run = answered(b"x")
     run.now += LATE_S
-    content = b"\x91\x22\x09\x01\x02\x03\0\0\0" + bytes([64]) + (1000).to_bytes(3, "little")
+    content = b"\x91\x23\x09\x01\x02\x03\0\0\0" + bytes([64]) + (1000).to_bytes(3, "little")
     with pytest.raises(LinkError, match="another program has begun to feed this board"):
         run.say(frame(content))
 
@@ -204,7 +203,7 @@ def test_a_line_that_has_become_slow_is_told_once():
         sent = contents(run.feed.poll(run.now), from_host=True)
         hellos += [each for each in sent if each[0] == HELLO]
     for hello in hellos[:3]:
-        place = b"\x91\x22" + hello[2:6] + b"\0\0\0"
+        place = b"\x91\x23" + hello[2:6] + b"\0\0\0"
         run.feed.receive(frame(place + bytes([64]) + (1000).to_bytes(3, "little")), run.now)
     (line,) = run.lines
     assert line.startswith("the line is slow: the board's answer took ")

@@ -18,15 +18,15 @@ SILENCE = 100
 SLOTS = 4
 SIZE = 16
 WINDOW = 3
-HELLO = b"\x81\x22\x09\x07\0\0\xff\xff\xff\xff\xff\xff"
+HELLO = b"\x81\x23\x09\x07\0\0\xff\xff\xff\xff\xff\xff"
 TEMPLATES = (
     HELLO,
     HELLO + b"\x01\0\0\xff\xff\xff\0\0\0",
-    b"\x81\x23",
-    b"\x82\xff\xff\xffrecord",
+    b"\x81\x24",
+    b"\x82\xff\xff\xff\x06record\x04more",
     b"\x84\x07\0\0\xff\xff\xff\x01",
     b"\x87\x01",
-    b"\x91\x22\0\0\0\0\0\0\0\0\0\0\0",
+    b"\x91\x23\0\0\0\0\0\0\0\0\0\0\0",
     b"\x99",
 )
 
@@ -222,7 +222,7 @@ def after_all(board, fuzzer):
     """Whether it takes a record still."""
     board.rest()
     board.turn(SLOTS)
-    for content in (b"\x81\x22\x09\x2a\x2a\0\x05\0\0\x05\0\0", b"\x82\x05\0\0still here"):
+    for content in (b"\x81\x23\x09\x2a\x2a\0\x05\0\0\x05\0\0", b"\x82\x05\0\0\x0astill here"):
         fuzzer.hear(content)
     before = len(board.ring)
     board.turn(0)

@@ -449,8 +449,8 @@ def links():
     ring = RecordRing(4, 16, REJECT, clock.ticks)
     damaged = bytearray(frame(b"damaged"))
     damaged[4] ^= 1
-    hello = b"\x81\x22\x09\x07\0\0\0\0\0\0\0\0"
-    record = b"\x82\0\0\0" + b"payload"
+    hello = b"\x81\x23\x09\x07\0\0\0\0\0\0\0\0"
+    record = b"\x82\0\0\0" + b"\x07payload" + b"\x04more"
     view = memoryview(bytearray(16))
     for window in (0, 2):
         link = Session(frames, ring, clock.ticks, 1000, window)
@@ -461,8 +461,8 @@ def links():
             frame(hello),
             frame(record),
             frame(record),  # again
-            frame(b"\x82\x09\0\0x"),  # after a gap
-            frame(b"\x82\x01\0\0" + b"x" * 17),  # too long
+            frame(b"\x82\x09\0\0\x01x"),  # after a gap
+            frame(b"\x82\x02\0\0\x11" + b"x" * 17),  # too long
             frame(b"\x81\x01"),  # another version
             frame(b"\x84"),
             frame(b"\x87\x01"),
@@ -484,7 +484,7 @@ def links():
             frame(hello),
             b"",
             frame(b"\x84\x07\0\0\x02\0\0\0"),
-            frame(b"\x81\x22\x09\x08" + b"\0" * 8 + b"\xff" * 9),  # all that can be counted
+            frame(b"\x81\x23\x09\x08" + b"\0" * 8 + b"\xff" * 9),  # all that can be counted
         ):
             for _ in range(9):  # a read may be of 16 bytes
                 hot("session.Session.poll", link.poll)

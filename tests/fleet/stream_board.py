@@ -32,7 +32,7 @@ class StreamBoard:
         reader = LineReader()
         while True:
             self._now += 0.001
-            if self._now >= self.session.deadline:
+            if self._now >= self.records.deadline:
                 self.records.poll()
             outgoing, self._outgoing = self._outgoing, b""
             data = self._lose(self.board.run_ms(self._lose(outgoing)))

@@ -13,7 +13,7 @@ from sluice_tools.serial.session import Session
 PAGE = Path(__file__).parents[2] / "docs" / "link.md"
 HEX = r"((?:[0-9a-f]{2} )*[0-9a-f]{2})"
 EXAMPLE = re.compile(rf"^    ([A-Z]+) +content  {HEX}\n +line     {HEX}$", re.MULTILINE)
-FROM_HOST = ("HELLO", "RECORD", "TAKEN", "PING", "SET", "AUDIT")
+FROM_HOST = ("HELLO", "RECORDS", "TAKEN", "PING", "SET", "AUDIT")
 EXAMPLES = [
     (name, bytes.fromhex(content), bytes.fromhex(line))
     for name, content, line in EXAMPLE.findall(PAGE.read_text())
@@ -23,7 +23,7 @@ EXAMPLES = [
 def test_all_examples_are_found():
     names = [name for name, _, _ in EXAMPLES]
     assert names == [
-        *("HELLO", "WELCOME", "ACK", "RECORD", "DELIVERED", "TAKEN", "ACK", "ENDED"),
+        *("HELLO", "WELCOME", "ACK", "RECORDS", "DELIVERED", "TAKEN", "ACK", "ENDED"),
         *("PING", "PONG", "WELCOME"),
         *("ACK", "HELLO"),
         *("SET", "CONFIRM", "REFUSE", "AUDIT", "ENTRY"),
@@ -62,7 +62,7 @@ def test_the_worked_example_is_a_session():
     session.send(payload, 3)
     session.receive(unknown, 3)
     assert session.resets == 1
-    assert session.poll(3) == [b"\x81\x22\x21\x56\x34\x12" + bytes(6)]
+    assert session.poll(3) == [b"\x81\x23\x21\x56\x34\x12" + bytes(6)]
 
 
 def test_how_its_records_ended_is_acknowledged_and_told_after_a_reset():

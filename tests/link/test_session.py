@@ -13,7 +13,7 @@ from session_board import (
     u24,
     welcome,
 )
-from wire import to_board
+from wire import apart, delivered, deliveries, records, to_board
 
 from sluice.flow.pipeline import GIVEN_UP, OVERWRITTEN, SHED, TAKEN
 
@@ -99,7 +99,7 @@ def test_a_delivered_record_carries_its_number_and_the_tick_of_its_grant():
     board = Board()
     board.hear(hello(7, 41), record(41, b"\0payload\0"))
     assert board.link.deliver(board.ring.peek(), board.ring.peek_len(), (1 << 30) - 1) is True
-    assert board.answers() == [b"\x93" + u24(41) + b"\xff\xff\xff\x3f" + b"\0payload\0"]
+    assert board.answers() == [delivered(41, b"\0payload\0", tick=(1 << 30) - 1)]
     board.line.at_most = 10
     assert board.link.deliver(board.ring.peek(), board.ring.peek_len(), 0) is False
 
@@ -110,8 +110,8 @@ def test_records_of_the_session_before_are_delivered_below_its_base():
     board.link.deliver(board.ring.peek(), 4, 0)
     board.release()
     board.link.deliver(board.ring.peek(), 4, 0)
-    delivered = [content[1:4] for content in board.answers() if content[0] == 0x93]
-    assert delivered == [u24(-1), u24(0)]
+    board.link.acknowledge(99, 99)
+    assert [seq for seq, *_ in deliveries(board.answers())] == [SEQ - 1, 0]
 
 
 def test_a_host_that_breaks_its_credit_or_the_size_is_refused():
@@ -163,10 +163,10 @@ def test_unknown_frames_are_counted_and_change_nothing(content):
     assert (board.link.malformed, board.link.unknown, len(board.ring)) == (0, 1, 0)
 
 
-@pytest.mark.parametrize("content", [b"\x81", b"\x81\x1f", b"\x81\x23" + hello()[2:]])
+@pytest.mark.parametrize("content", [b"\x81", b"\x81\x1f", b"\x81\x24" + hello()[2:]])
 def test_a_hello_of_another_version_is_told_the_boards(content):
     board = Board()
-    assert board.hear(content) == [b"\x91\x22"]
+    assert board.hear(content) == [b"\x91\x23"]
     assert (board.link.versions, board.link.malformed) == (1, 0)
     assert board.hear(record(0))[0][3:6] == u24(0)
 
@@ -205,8 +205,8 @@ def ended(seq, count, how):
     return b"\x99" + u24(seq) + u24(count) + bytes([how])
 
 
-def delivery(seq, payload=b"data", tick=5):
-    return b"\x93" + u24(seq) + tick.to_bytes(4, "little") + payload
+def delivery(seq, *payloads, tick=5):
+    return delivered(seq, *(payloads or (b"data",)), tick=tick)
 
 
 @pytest.mark.parametrize("base", [0, SEQ - 1, SEQ - 2])
@@ -220,6 +220,85 @@ def test_a_record_is_acknowledged_when_the_host_has_its_delivery(base):
     assert board.acks() == []
     board.hear(taken(base + 2))
     assert board.acks() == [((base + 2) % SEQ, 8, 0)]
+
+
+def frames_of(board, *counts_and_ticks):
+    """Grants so many records at each tick; the frames that go out at the end of the turn."""
+    for count, tick in counts_and_ticks:
+        for _ in range(count):
+            assert board.link.deliver(board.ring.peek(), board.ring.peek_len(), tick)
+            board.release(how=TAKEN)
+    board.link.acknowledge(99, 99)
+    return board.frames()
+
+
+@pytest.mark.parametrize("base", [0, SEQ - 2])
+def test_what_is_granted_in_a_turn_goes_out_in_one_frame(base):
+    board = Board(slots=8, window=8)
+    payloads = [b"%d" % n for n in range(5)]
+    board.hear(hello(7, base), records(base, *payloads))
+    assert len(board.ring) == 5
+    assert frames_of(board, (3, 9)) == [delivered(base, *payloads[:3], tick=9)]
+    assert frames_of(board, (1, 9)) == [delivered(base + 3, payloads[3], tick=9)]
+    assert frames_of(board) == []
+    assert board.hear(taken(base, missing=4)) == apart([delivered(base, *payloads[:4], tick=9)])
+
+
+def test_a_frame_holds_grants_of_some_ticks_and_no_more_than_fits():
+    board = Board(slots=8, size=81, window=8)
+    last = (1 << 30) - 1
+    board.hear(hello(7, 0), *[records(n, b"x" * 81) for n in range(8)])
+    x = b"x" * 81
+    assert frames_of(board, (1, last), (1, 254), (1, 510), (1, 511)) == [
+        delivered(0, x, x, tick=last, later=255),
+        delivered(2, x, x, tick=510, later=1),
+    ]
+    # A frame holds three of 79 bytes, and two of 81.
+    assert frames_of(board, (3, 600)) == [delivered(4, x, x, tick=600), delivered(6, x, tick=600)]
+    board = Board(slots=8, size=79, window=8)
+    x = b"x" * 79
+    board.hear(hello(7, 0), *[records(n, x) for n in range(3)])
+    assert frames_of(board, (3, 600)) == [delivered(0, x, x, x, tick=600)]
+
+
+def test_a_frame_ends_before_a_run_that_stands_between_its_records():
+    board = Board(slots=8, window=8)
+    board.hear(hello(7, 0), records(0, b"a", b"b", b"c", b"d"))
+    board.deliver()
+    board.release(1, SHED)
+    assert frames_of(board, (2, 5)) == [ended(1, 1, SHED), delivered(2, b"c", b"d", tick=5)]
+    board.line.incoming += to_board(taken(0, missing=9))
+    while board.link.poll():
+        pass
+    again = [delivered(0, b"a", tick=5), ended(1, 1, SHED), delivered(2, b"c", b"d", tick=5)]
+    assert board.frames() == again
+
+
+def test_of_a_frame_that_comes_again_the_records_that_are_new_are_taken():
+    board = Board(slots=8)
+    board.hear(hello(7, SEQ - 1), records(SEQ - 1, b"a", b"b"))
+    assert board.hear(records(SEQ - 1, b"a", b"b", b"c")) == []
+    assert (len(board.ring), board.link.duplicates) == (3, 2)
+    assert bytes(board.ring.peek_behind(2)[:1]) == b"c"
+    assert board.hear(records(2, b"d")) == []
+    assert len(board.ring) == 4
+
+
+def test_of_a_frame_whose_records_have_no_room_the_first_are_taken_and_the_rest_asked_for():
+    board = Board(slots=2)
+    board.hear(hello())
+    answers = board.hear(records(0, b"a", b"b", b"c", b"d"))
+    assert [welcome(content)[1] for content in answers] == [2]
+    assert (len(board.ring), board.link.refused) == (2, 1)
+    assert board.hear(records(0, b"a", b"b")) == []
+
+
+@pytest.mark.parametrize("cut", [1, 2, 3])
+def test_of_a_frame_that_is_cut_the_whole_records_are_taken(cut):
+    board = Board()
+    board.hear(hello())
+    assert board.hear(records(0, b"a", b"bb")[:-cut]) == []
+    assert (len(board.ring), board.link.malformed) == (1, cut < 3)
 
 
 def test_no_record_is_granted_for_which_the_window_has_no_room():
@@ -247,7 +326,7 @@ def test_what_the_host_misses_is_sent_again_as_it_was(base):
 
 def test_repeats_that_became_needless_meanwhile_are_left_out():
     board = sent_records(0, 3)
-    first = board.deliver(3)
+    first = [*board.deliver(tick=0), *board.deliver(tick=256), *board.deliver(tick=512)]
     board.line.incoming += to_board(taken(0, missing=3)) + to_board(taken(2))
     board.link.poll()
     board.link.poll()
@@ -413,10 +492,11 @@ def test_repeats_of_runs_that_became_needless_meanwhile_are_left_out():
 
 
 def test_a_delivery_of_which_the_sink_s_end_was_not_told_is_made_again():
-    """The line raised while it was sent, for example: the pipeline offers the record again."""
+    """The pipeline offers the record again."""
     board = sent_records(0, 2)
-    board.link.deliver(board.ring.peek(), 4, 5)
-    assert board.deliver(2) == [delivery(0), delivery(0), delivery(1)]
+    board.link.deliver(board.ring.peek(), 4, 3)
+    assert board.turn() == []
+    assert board.deliver(2) == [delivery(0), delivery(1)]
     assert board.hear(taken(0, missing=9)) == [delivery(0), delivery(1)]
 
 

@@ -2,7 +2,8 @@
 
 import pytest
 from framing_board import MAX_CONTENT
-from session_board import SEQ, Board, ack, hello, record, sent_records, taken, u24, welcome
+from session_board import SEQ, Board, ack, hello, record, sent_records, taken, welcome
+from wire import delivered, deliveries
 
 from sluice.flow.pipeline import TAKEN
 from sluice.link.frames import Frames
@@ -27,7 +28,7 @@ def test_a_kept_delivery_may_have_any_size(size):
     board = Board(size=size, window=2)
     board.hear(hello(), record(0, b"\0" * size), record(1, b"x" * size))
     first = board.deliver(2)
-    assert [content[8:] for content in first] == [b"\0" * size, b"x" * size]
+    assert [payload for *_, payload in deliveries(first)] == [b"\0" * size, b"x" * size]
     assert board.hear(taken(0, 9)) == first
 
 
@@ -37,7 +38,7 @@ def test_the_window_goes_round(window):
     board.hear(hello())
     for seq in range(40):
         board.hear(record(seq, b"%d" % seq))
-        assert [content[8:] for content in board.deliver()] == [b"%d" % seq]
+        assert [payload for *_, payload in deliveries(board.deliver())] == [b"%d" % seq]
         if seq % window == window - 1:
             assert len(board.hear(taken(seq - window + 1, 255))) == window
             board.hear(taken(seq + 1))
@@ -54,7 +55,7 @@ def test_every_byte_of_a_number_counts():
 def test_the_largest_record_fills_a_delivered_frame():
     board = Board(size=MAX_RECORD)
     board.link.deliver(bytes(MAX_RECORD), MAX_RECORD, 0)
-    (content,) = board.answers()
+    (content,) = board.frames()
     assert len(content) == MAX_CONTENT
 
 
@@ -152,7 +153,7 @@ def test_a_board_that_takes_no_records_acknowledges_none_and_delivers_at_the_bas
     board.link.ended(TAKEN, 3)
     assert board.acks() == []
     assert board.link.deliver(b"pulse", 5, 9) is True
-    assert board.answers() == [b"\x93" + u24(5) + b"\x09\0\0\0" + b"pulse"]
+    assert board.answers() == [delivered(5, b"pulse", tick=9)]
 
 
 # The round trip is from a credit to the record that only this credit allowed: with 4 slots, when

@@ -92,7 +92,7 @@ def test_the_bucket_counts_in_the_ticks_of_the_board():
         ({"source": "usb"}, "source", "link or timer or pin"),
         ({"sink": None}, "sink", "link or uart or null"),
         ({"slots": 65536}, "slots", "an integer from 1 to 65535"),
-        ({"slot_size": 244}, "slot_size", "an integer from 1 to 243"),
+        ({"slot_size": 242}, "slot_size", "an integer from 1 to 241"),
         ({"stats_ms": 99}, "stats_ms", "an integer from 100"),
         ({"watchdog_ms": 999}, "watchdog_ms", "an integer from 1000 to 8388 or null"),
         ({"watchdog_ms": 8389}, "watchdog_ms", "an integer from 1000 to 8388 or null"),

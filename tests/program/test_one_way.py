@@ -6,7 +6,7 @@ import random
 import pytest
 from board_twin import start
 from joined_board import Joined
-from wire import contents
+from wire import contents, deliveries, records
 from wire import to_board as frame
 
 from sluice_tools.board.feed.account import Tally
@@ -17,11 +17,11 @@ from sluice_tools.serial.window import SEQ_PERIOD, SHED
 
 
 def hello(session, base):
-    return frame(b"\x81\x22\x09" + b"".join(n.to_bytes(3, "little") for n in (session, base, base)))
+    return frame(b"\x81\x23\x09" + b"".join(n.to_bytes(3, "little") for n in (session, base, base)))
 
 
 def record(seq, payload):
-    return frame(b"\x82" + seq.to_bytes(3, "little") + payload)
+    return frame(records(seq, payload))
 
 
 def told(board):
@@ -31,7 +31,7 @@ def told(board):
     for content in contents(bytes(board.line.sent)):
         seq = int.from_bytes(content[1:4], "little")
         if content[0] == 0x93:
-            said.append((seq, content[8:]))
+            said += [(seq, payload) for seq, _, payload in deliveries([content])]
         elif content[0] == 0x99:
             said.append((seq, int.from_bytes(content[4:7], "little"), content[7]))
     board.line.sent.clear()

@@ -8,7 +8,7 @@ import pytest
 from session_board import Board
 
 from sluice.flow.pipeline import GIVEN_UP, OVERWRITTEN, SHED, TAKEN
-from sluice_tools.serial.session import ACK, HELLO, RECORD, Session, SessionState
+from sluice_tools.serial.session import ACK, HELLO, RECORDS, Session, SessionState
 from sluice_tools.serial.window import SEQ_PERIOD
 
 WAYS = (TAKEN, GIVEN_UP, SHED, OVERWRITTEN)
@@ -55,7 +55,7 @@ class World:
         answers = self.board.hear(content)
         if content[0] == HELLO and link._session != session:
             self.epoch = Epoch(told)
-        elif content[0] == RECORD and len(ring) > waiting:
+        elif content[0] == RECORDS and len(ring) > waiting:
             self.queue.append(self.epoch)
         self._answer(answers)
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from linked_board import LinkedBoard, feed
-from wire import to_board
+from wire import delivered, records, to_board
 
 from sluice_tools.serial.ack_pb2 import AckRequest
 from sluice_tools.serial.roundtrip import LEAST_LOSSY_S, LEAST_S, MOST_S
@@ -19,6 +19,7 @@ from sluice_tools.serial.session import (
     Session,
     SessionState,
     new_session,
+    together,
 )
 from sluice_tools.serial.window import GIVEN_UP, OVERWRITTEN, SEQ_PERIOD, SHED
 
@@ -33,7 +34,7 @@ def u24(value):
 def hello(base, taken=None, number=HELLO_1, session=SESSION, not_taken=()):
     taken = base if taken is None else taken
     counts = b"".join(map(u24, not_taken))
-    return bytes([0x81, 0x22, number]) + u24(session) + u24(base) + u24(taken) + counts
+    return bytes([0x81, 0x23, number]) + u24(session) + u24(base) + u24(taken) + counts
 
 
 def taken(seq, missing=0):
@@ -41,11 +42,11 @@ def taken(seq, missing=0):
 
 
 def record(seq, payload):
-    return b"\x82" + u24(seq) + payload
+    return records(seq, payload)
 
 
 def welcome(expected, session=SESSION, size=16, per_second=1000, number=HELLO_1):
-    place = bytes([0x91, 0x22, number]) + u24(session) + u24(expected)
+    place = bytes([0x91, 0x23, number]) + u24(session) + u24(expected)
     return place + bytes([size]) + u24(per_second)
 
 
@@ -58,10 +59,6 @@ def ack(processed, capacity=4, rtt_ms=0, session=SESSION, **not_taken):
         **not_taken,
     )
     return b"\x92" + message.SerializeToString()
-
-
-def delivered(seq, payload, tick=1):
-    return b"\x93" + u24(seq) + tick.to_bytes(4, "little") + payload
 
 
 def ended(seq, count, how):
@@ -377,9 +374,38 @@ def test_grants_that_are_not_in_the_order_of_sending_are_counted():
     session = begun(capacity=8)
     send_all(session, [b"a", b"b", b"c", b"d"])
     for seq, payload, tick in ((0, b"a", (1 << 30) - 1), (1, b"b", 5), (2, b"c", 4), (3, b"d", 4)):
-        session.receive(delivered(seq, payload, tick), 0.1)
+        session.receive(delivered(seq, payload, tick=tick), 0.1)
     session.receive(ack(4), 0.1)
     assert session.out_of_order == 1
+
+
+def test_records_that_follow_each_other_go_out_in_one_frame_as_far_as_it_holds_them():
+    session = begun(SEQ_PERIOD - 1, capacity=9)
+    sent = [session.send(payload, 0) for payload in (b"a", b"bb", b"c" * 16)]
+    assert together(sent) == [records(SEQ_PERIOD - 1, b"a", b"bb", b"c" * 16)]
+    ping = b"\x87\x01"
+    assert together([sent[0], ping, *sent[1:]]) == [sent[0], ping, records(0, b"bb", b"c" * 16)]
+    assert together([sent[0], sent[2]]) == [sent[0], sent[2]]
+    assert together([sent[1], sent[0]]) == [sent[1], sent[0]]
+    full = [records(n, b"x" * 81) for n in range(4)]
+    assert together(full) == [records(0, *[b"x" * 81] * 3), full[3]]
+    assert together([records(0, b"x" * 81), records(1, b"x" * 163)]) == [
+        records(0, b"x" * 81, b"x" * 163)
+    ]
+    over = [records(0, b"x" * 81), records(1, b"x" * 164)]
+    assert together(over) == over
+
+
+@pytest.mark.parametrize("base", [0, SEQ_PERIOD - 1])
+def test_several_deliveries_may_come_in_a_frame(base):
+    session = begun(base, capacity=8)
+    send_all(session, [b"a", b"b", b"c"])
+    first = (1 << 30) - 200
+    session.receive(delivered(base, b"a", b"b", b"c", tick=first, later=150), 0.1)
+    assert session.delivered == 3
+    done = session.receive(ack((base + 3) % SEQ_PERIOD), 0.1)
+    assert [record.tick for record in done] == [first, first + 150, 100]
+    assert session.out_of_order == 0
 
 
 def test_deliveries_are_confirmed_together():
@@ -566,10 +592,13 @@ def test_a_gap_that_was_told_late_is_none():
         ("type", b"\x55"),
         ("version", b"\x91"),
         ("version", b"\x91abc"),
-        ("version", b"\x91\x23" + welcome(0)[2:]),
-        ("length", b"\x91\x22"),
+        ("version", b"\x91\x24" + welcome(0)[2:]),
+        ("length", b"\x91\x23"),
         ("length", welcome(0) + b"x"),
-        ("length", b"\x93\0\0\0\0\0\0"),
+        ("length", delivered(0)),
+        ("length", delivered(0, b"a")[:-1]),
+        ("length", delivered(0, b"a") + b"\0"),
+        ("length", delivered(0, b"a", b"")),
         ("length", b"\x97"),
         ("length", delivered(0, b"")),
         ("length", ended(0, 1, SHED)[:-1]),
@@ -579,7 +608,7 @@ def test_a_gap_that_was_told_late_is_none():
         ("content", ack(2)),
         ("content", ack(0, -1)),
         *[("content", ack(1, **{how: -1})) for how in ("given_up", "shed", "overwritten")],
-        ("type", b"\x82\0\0\0ours"),
+        ("type", b"\x82\0\0\0\x04ours"),
     ],
 )
 def test_strange_frames_are_counted_by_the_reason_and_change_nothing(reason, content):
@@ -598,11 +627,11 @@ def test_answers_to_other_programs_at_the_port_are_no_damage(kind):
     assert not session.refused
 
 
-@pytest.mark.parametrize("answer", [b"\x91\x1f", b"\x91\x23" + welcome(0)[2:]])
+@pytest.mark.parametrize("answer", [b"\x91\x1f", b"\x91\x24" + welcome(0)[2:]])
 def test_a_board_with_another_version_is_told_in_one_line(answer):
     session = Session(SESSION, 0)
     session.poll(0)
-    with pytest.raises(LinkError, match="speaks version (1f|23) of the link.*22: flash the board"):
+    with pytest.raises(LinkError, match="speaks version (1f|24) of the link.*23: flash the board"):
         session.receive(answer, 0)
 
 

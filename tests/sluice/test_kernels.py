@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from wire import MemoryLine, contents, deliveries, records, to_board
 
 import host_sim
 import sluice
@@ -26,7 +27,8 @@ HOMES = {
     **{name: f"limit.{name}" for name in ("bucket", "tunable", "pacer", "keyed")},
     **{name: f"queue.{name}" for name in ("ring", "records")},
     **{name: f"flow.{name}" for name in ("histogram", "stats", "load", "pipeline", "pulses")},
-    **{"crc16": "crc16", "cobs": "link.cobs", "frames": "link.frames", "usb": "link.usb"},
+    **{name: f"link.{name}" for name in ("cobs", "frames", "session", "usb")},
+    "crc16": "crc16",
 }
 STATE = "capacity limit high_water rejected overwritten rate burst settled debt"
 PLAIN, NATIVE = 6, 6 | 2 << 10  # sys.implementation._mpy without and with an emitter
@@ -84,10 +86,10 @@ def test_each_kernel_is_asked_for_and_no_name_is_another_s():
     files = {path.relative_to(FIRMWARE / "sluice") for path in FIRMWARE.rglob("*_native.py")}
     assert {Path(f"{module.replace('.', '/')}_native.py") for module in found} == files
     names = [name for module in found.values() for name in module]
-    assert len(set(names)) == len(names) == 14
+    assert len(set(names)) == len(names) == 15
 
 
-@pytest.mark.parametrize("first", ["kernels", *HOMES.values(), "queue.channel", "link.session"])
+@pytest.mark.parametrize("first", ["kernels", *HOMES.values(), "queue.channel"])
 def test_all_are_in_force_whatever_is_imported_first(first):
     with library(NATIVE) as load:
         load(f"sluice.{first}")
@@ -605,6 +607,85 @@ def test_pipelines(variants, kind, tries, overflow):
         ]
         assert shown[0] == shown[1]
     assert len(rigs[0][3].seen) > 500 and rigs[0][2].denied > 5
+
+
+class Linked:
+    """A session of one of the variants, with its ring and a line in memory."""
+
+    COUNTS = ["strays", "duplicates", "refused", "repeated", "unknown", "malformed"]
+
+    def __init__(self, variants, i, overflow, window):
+        self.clock = TickClock((1 << 30) - 50)
+        self.line = MemoryLine()
+        frames = variants("frames")[i].Frames(self.line, self.clock.ticks)
+        self.ring = variants("records")[i].RecordRing(8, 20, overflow, self.clock.ticks)
+        self.ring.set_watermarks(5, 2, None)
+        self.link = variants("session")[i].Session(
+            frames, self.ring, self.clock.ticks, 1000, window
+        )
+
+    def hear(self, content):
+        self.line.incoming += to_board(content)
+        while self.link.poll():
+            pass
+
+    def end(self, how):
+        """The sink takes the oldest record, or it ends otherwise."""
+        record, n = self.ring.peek(), self.ring.peek_len()
+        if record is None or how == 1 and not self.link.deliver(record, n, self.clock.ticks()):
+            return
+        self.ring.release()
+        self.link.ended(how, 1)
+
+    def shown(self):
+        sent = bytes(self.line.sent)
+        self.line.sent.clear()
+        ring, link = self.ring, self.link
+        waiting = [bytes(ring.peek_behind(k)[: ring.peek_behind_len(k)]) for k in range(len(ring))]
+        ticks = [ring.peek_behind_ticks(k) for k in range(len(ring))]
+        counts = [getattr(link, name) for name in self.COUNTS]
+        return sent, waiting, ticks, ring.high_water, ring.above(), link.room(), counts
+
+
+def said_by_a_host(chance, expected):
+    """Mostly what the board expects next: records from there on, some before or after."""
+    kind = chance.choice(["records"] * 6 + ["taken", "taken", "hello", "cut"])
+    if kind == "hello":
+        session = bytes([chance.choice((7, 7, 7, 8)), 0, 0])
+        return b"\x81\x23\x09" + session + expected.to_bytes(3, "little") * 2
+    if kind == "taken":
+        seq = (expected - chance.randrange(9)) % (1 << 24)
+        return b"\x84\x07\0\0" + seq.to_bytes(3, "little") + bytes([chance.choice((0, 0, 3, 255))])
+    payloads = [chance.randbytes(chance.choice((1, 3, 20))) for _ in range(chance.randrange(1, 6))]
+    if chance.random() < 0.1:
+        payloads.insert(chance.randrange(2), chance.choice((b"", b"x" * 21)))
+    content = records(expected + chance.choice((0, 0, 0, -1, -3, 1)), *payloads)
+    return content[:-1] if kind == "cut" else content
+
+
+@pytest.mark.parametrize("overflow", [0, 1])
+@pytest.mark.parametrize("window", [0, 3, 8])
+def test_sessions(variants, overflow, window):
+    both = [Linked(variants, i, overflow, window) for i in (0, 1)]
+    assert both[1].link._inside
+    chance = random.Random(window)
+    for each in both:
+        each.hear(b"\x81\x23\x09\x07\0\0" + b"\xf0\xff\xff" * 2)
+    seen = 0
+    for _ in range(1500):
+        content = said_by_a_host(chance, both[0].link._expected)
+        ends = [chance.choice((1, 1, 1, 1, 1, 4)) for _ in range(chance.choice((0, 1, 6)))]
+        step, every = chance.choice((0, 1, 300)), chance.choice((1, 9))
+        for each in both:
+            each.clock.set((each.clock.ticks() + step) % (1 << 30))
+            each.hear(content)
+            for how in ends:
+                each.end(how)
+            each.link.acknowledge(every, 5)
+        shown = [each.shown() for each in both]
+        assert shown[0] == shown[1]
+        seen += len(deliveries(contents(shown[0][0])))
+    assert seen > 400
 
 
 def intervals_of(stats):

@@ -5,6 +5,7 @@ from collections import deque
 from sluice.program.config import check
 from sluice.program.program import Program
 from sluice_tools.serial.frames import Frame, LineReader, encode
+from sluice_tools.serial.session import together
 
 
 class Joined:
@@ -63,7 +64,9 @@ class Joined:
         while self.waiting and self.session.room:
             out.append(self.session.send(self.waiting.popleft(), now))
         if out:
-            self._to_board.append((self.now_ms + self._delay_ms, b"".join(map(encode, out))))
+            self._to_board.append(
+                (self.now_ms + self._delay_ms, b"".join(map(encode, together(out))))
+            )
 
     def _run_board(self):
         line = self.rig.line

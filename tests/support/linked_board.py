@@ -10,6 +10,7 @@ from sluice.flow.pipeline import TAKEN
 from sluice.link.frames import Frames
 from sluice.link.session import Session
 from sluice_tools.serial.frames import Frame, LineReader, encode
+from sluice_tools.serial.session import together
 
 
 class LinkedBoard:
@@ -81,7 +82,7 @@ def feed(session, payloads, board, to_board=bytes, to_host=bytes, each_ms=None, 
         contents = session.poll(now)
         while waiting and session.room:
             contents.append(session.send(waiting.popleft(), now))
-        data = to_host(board.run_ms(to_board(b"".join(map(encode, contents)))))
+        data = to_host(board.run_ms(to_board(b"".join(map(encode, together(contents))))))
         if data:
             heard_ms = now_ms
         for item in reader.feed(data) + reader.idle((now_ms - heard_ms) / 1000):

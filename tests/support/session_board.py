@@ -1,6 +1,6 @@
 """A board's session on a line in memory, and what its host sends."""
 
-from wire import MemoryLine, contents, to_board
+from wire import MemoryLine, apart, contents, records, to_board
 
 from host_sim import TickClock
 from sluice import RecordRing
@@ -20,7 +20,7 @@ def hello(session=7, base=0, taken=None, number=9, not_taken=()):
     """not_taken: how many records before base were given up, shed and overwritten."""
     taken = base if taken is None else taken
     counts = b"".join(map(u24, not_taken))
-    return bytes([0x81, 0x22, number]) + u24(session) + u24(base) + u24(taken) + counts
+    return bytes([0x81, 0x23, number]) + u24(session) + u24(base) + u24(taken) + counts
 
 
 def taken(seq, missing=0, session=7):
@@ -28,7 +28,7 @@ def taken(seq, missing=0, session=7):
 
 
 def record(seq, payload=b"data"):
-    return b"\x82" + u24(seq) + payload
+    return records(seq, payload)
 
 
 class Board:
@@ -48,18 +48,23 @@ class Board:
             pass
         return self.answers()
 
-    def answers(self):
+    def frames(self):
+        """The contents of what was sent since this was last called."""
         sent = contents(self.line.sent)
         self.line.sent.clear()
         return sent
 
+    def answers(self):
+        """As `frames`, with a frame for each delivery."""
+        return apart(self.frames())
+
     def deliver(self, n=1, tick=5):
-        """Grant records and take them from the ring; what is sent at once."""
+        """Grant records and take them from the ring; what is sent at the end of the turn."""
         for _ in range(n):
             assert self.link.room() > 0
             assert self.link.deliver(self.ring.peek(), self.ring.peek_len(), tick)
             self.release(how=TAKEN)
-        return self.answers()
+        return self.turn()
 
     def release(self, n=1, how=GIVEN_UP):
         for _ in range(n):
@@ -91,7 +96,7 @@ def not_taken(content):
 
 
 def welcome(content):
-    assert content[:2] == b"\x91\x22" and len(content) == 13
+    assert content[:2] == b"\x91\x23" and len(content) == 13
     fields = content[3:6], content[6:9], content[9:10], content[10:13]
     return tuple(int.from_bytes(field, "little") for field in fields)
 

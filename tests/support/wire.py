@@ -71,3 +71,60 @@ def contents(data, from_host=False):
             assert binascii.crc_hqx(checked[:-2], 0xFFFF) == int.from_bytes(checked[-2:], "little")
             found.append(checked[:-2])
     return found
+
+
+def records(seq, *payloads):
+    """The content of a frame RECORDS."""
+    content = b"\x82" + (seq % (1 << 24)).to_bytes(3, "little")
+    return content + b"".join(bytes([len(payload)]) + payload for payload in payloads)
+
+
+def delivered(seq, *payloads, tick=1, later=0):
+    """The content of a frame DELIVERED. later: ticks between any two grants."""
+    content = b"\x93" + (seq % (1 << 24)).to_bytes(3, "little") + tick.to_bytes(4, "little")
+    for i, payload in enumerate(payloads):
+        content += bytes([later if i else 0, len(payload)]) + payload
+    return content
+
+
+def deliveries(contents):
+    """What came in the frames DELIVERED among these: (sequence number, tick, payload) of each."""
+    found = []
+    for content in contents:
+        if content[0] != 0x93:
+            continue
+        seq, tick = int.from_bytes(content[1:4], "little"), int.from_bytes(content[4:8], "little")
+        at = 8
+        while at < len(content):
+            tick += content[at]
+            end = at + 2 + content[at + 1]
+            found.append((seq, tick % (1 << 30), content[at + 2 : end]))
+            seq, at = (seq + 1) % (1 << 24), end
+        assert at == len(content)
+    return found
+
+
+def payloads(contents):
+    """The records in the frames RECORDS among these."""
+    found = []
+    for content in contents:
+        at = 4
+        while content[0] == 0x82 and at < len(content):
+            end = at + 1 + content[at]
+            found.append(content[at + 1 : end])
+            at = end
+    return found
+
+
+def apart(contents):
+    """The contents of frames, those of RECORDS and DELIVERED cut into one for each record."""
+    cut = []
+    for content in contents:
+        if content[0] == 0x93:
+            cut += [delivered(seq, what, tick=tick) for seq, tick, what in deliveries([content])]
+        elif content[0] == 0x82:
+            first = int.from_bytes(content[1:4], "little")
+            cut += [records(first + i, what) for i, what in enumerate(payloads([content]))]
+        else:
+            cut.append(content)
+    return cut

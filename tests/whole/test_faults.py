@@ -7,6 +7,7 @@ import re
 import time
 
 import pytest
+import wire
 from faulty_line import KINDS, FaultyLine
 from feeding import feed
 from flashed import flash
@@ -26,13 +27,12 @@ def numbered_log(path, count):
 
 def deliveries(line):
     """The records that the board sent back, each once, in the order of their first sending."""
-    payloads = (content[8:] for content in line.to_host.sent if content[0] == 0x93)
-    return list(dict.fromkeys(payloads))
+    return list(dict.fromkeys(payload for *_, payload in wire.deliveries(line.to_host.sent)))
 
 
 def row(kinds, count, account, seconds, line):
     struck = line.to_board.struck.total(), line.to_host.struck.total()
-    repeats = line.to_host.frames[0x93] - count
+    repeats = len(wire.deliveries(line.to_host.sent)) - count
     return (
         f"| {'all' if kinds == KINDS else '+'.join(kinds)} | {struck[0]:,} | {struck[1]:,} "
         f"| {account['sent_again']:,} | {repeats:,} | {line.to_board.frames[0x81]:,} "

@@ -17,7 +17,7 @@ REPORT_WITHIN_S = 0.05
 """or so long after the first of them."""
 
 _MISSING_MAX = 255  # what the frame can say
-_TICK_PERIOD = 1 << 30
+TICK_PERIOD = 1 << 30
 _COMPARED_S = 500.0  # ticks that are further apart mean nothing: 2^29 of them may be 537 s
 _NEVER = float("inf")
 
@@ -200,7 +200,7 @@ class Ledger:
             and last.delivered_at is not None
             and record.delivered_at is not None
             and record.delivered_at - last.delivered_at < _COMPARED_S
-            and (record.tick - last.tick) % _TICK_PERIOD >= _TICK_PERIOD // 2
+            and (record.tick - last.tick) % TICK_PERIOD >= TICK_PERIOD // 2
         ):
             self.out_of_order += 1
         self._last_granted = record

@@ -12,17 +12,17 @@ from enum import Enum, auto
 from google.protobuf.message import DecodeError
 
 from .ack_pb2 import AckRequest
-from .frames import obeyed_by_a_repl
-from .ledger import Ledger, Receipt
+from .frames import CONTENT_MAX, obeyed_by_a_repl
+from .ledger import TICK_PERIOD, Ledger, Receipt
 from .member import REPORT
 from .roundtrip import Probe, RoundTrip
 from .settings import ANSWERS
 from .window import GIVEN_UP, OVERWRITTEN, SEQ_PERIOD, SHED, Record, Window, distance
 
-VERSION = 0x22
+VERSION = 0x23
 
 HELLO = 0x81
-RECORD = 0x82
+RECORDS = 0x82
 TAKEN = 0x84
 PING = 0x87
 WELCOME = 0x91
@@ -31,7 +31,7 @@ DELIVERED = 0x93
 PONG = 0x97
 ENDED = 0x99
 
-RECORD_MAX = 243
+RECORD_MAX = 241
 """Bytes of a record that fit into a frame DELIVERED."""
 
 GREET_S = 0.5
@@ -81,7 +81,7 @@ class Session:
     def __init__(self, session: int, base: int, held: bool = False) -> None:
         self.state = SessionState.CALLING
         self.record_size = 0
-        """Bytes that a record may have, up to 243; 0 until the board has answered."""
+        """Bytes that a record may have, up to 241; 0 until the board has answered."""
         self.ticks_per_s = 0
         """The board's ticks in a second; 0 until the board has answered."""
         self.refused: Counter[str] = Counter()
@@ -197,7 +197,7 @@ class Session:
         return min(self._hello_at, report_at, ping_at)
 
     def send(self, payload: bytes, now: float) -> bytes:
-        """The content of the frame for a new record of 1 to `record_size` bytes; needs `room`."""
+        """The content of a frame for a new record of 1 to `record_size` bytes; needs `room`."""
         assert self.room and 1 <= len(payload) <= self.record_size
         if not self._window.records:
             self._wait_for_board(now)
@@ -214,6 +214,7 @@ class Session:
     def poll(self, now: float) -> list[bytes]:
         """The contents of the frames that have to go out now, besides new records.
 
+        There is one for each record: see `together`.
         LinkError: the feed cannot go on.
         """
         if self.state is SessionState.LOST:
@@ -418,15 +419,16 @@ class Session:
             self._measured(self._ping.answered(now), now)
 
     def _receive_delivered(self, body: bytes, now: float) -> None:
-        if len(body) < 8:
+        came = deliveries(body)
+        if came is None:
             self.refused["length"] += 1
             return
-        tick = int.from_bytes(body[3:7], "little")
-        receipt = self._ledger.receive(_from_u24(body, 0), tick, body[7:], now)
-        if receipt is Receipt.NEW:
-            self._progress(now)
-        elif receipt is Receipt.CHANGED:
-            self.refused["changed"] += 1
+        for seq, tick, payload in came:
+            receipt = self._ledger.receive(seq, tick, payload, now)
+            if receipt is Receipt.NEW:
+                self._progress(now)
+            elif receipt is Receipt.CHANGED:
+                self.refused["changed"] += 1
 
     def _receive_ended(self, body: bytes, now: float) -> None:
         if len(body) != 7:
@@ -478,8 +480,39 @@ def _hello_content(
     return content
 
 
+def together(contents: list[bytes]) -> list[bytes]:
+    """The contents of frames as `poll` and `send` give them, with records that follow each other in
+    one frame, as far as it holds them. Their order stays."""
+    frames: list[bytes] = []
+    next_seq = -1  # of the record that may be added to the last frame
+    for content in contents:
+        seq = _from_u24(content, 1) if content[0] == RECORDS else -1
+        if seq == next_seq >= 0 and len(frames[-1]) + len(content[4:]) <= CONTENT_MAX:
+            frames[-1] += content[4:]
+        else:
+            frames.append(content)
+        next_seq = (seq + 1) % SEQ_PERIOD if seq >= 0 else -1
+    return frames
+
+
 def _record_content(record: Record) -> bytes:
-    return bytes([RECORD]) + _u24(record.seq) + record.payload
+    return bytes([RECORDS]) + _u24(record.seq) + bytes([len(record.payload)]) + record.payload
+
+
+def deliveries(body: bytes) -> list[tuple[int, int, bytes]] | None:
+    """The sequence number, tick and payload of each delivery in a DELIVERED, without its type.
+
+    None: it has another length than it says.
+    """
+    seq, tick, at = _from_u24(body, 0), int.from_bytes(body[3:7], "little"), 7
+    found = []
+    while at + 2 < len(body):
+        tick = (tick + body[at]) % TICK_PERIOD
+        end = at + 2 + body[at + 1]
+        found.append((seq, tick, body[at + 2 : end]))
+        seq, at = (seq + 1) % SEQ_PERIOD, end
+    whole = at == len(body) and all(payload for _, _, payload in found)
+    return found if whole and found else None
 
 
 def _u24(value: int) -> bytes:

@@ -16,6 +16,7 @@ from sluice.link.cobs import decode, encode, unstuff
 OVERHEAD = const(5)  # bytes that `seal` adds: two zeros, the COBS byte, the checksum
 
 _MOST = const(254)  # bytes between two zeros
+_READS = const(4)
 _SMALL_MAX = const((1 << 30) - 1)
 _CTRL_C = const(0x03)
 _RETURN = const(0x0D)
@@ -92,19 +93,25 @@ class Frames:
         """The end of the next frame's content in `received`. Hot.
 
         0: the line is silent. -1: bytes came, but no frame is whole yet. Reads
-        the line at most once. Raises KeyboardInterrupt for Ctrl-C: a 0x03 after
-        a rest of the line that follows a carriage return, or that nothing
-        follows until the next rest. Other text is passed over, and so is a 0x03
-        that noise made.
+        the line four times at most, enough for a frame. Raises KeyboardInterrupt
+        for Ctrl-C: a 0x03 after a rest of the line that follows a carriage
+        return, or that nothing follows until the next rest. Other text is passed
+        over, and so is a 0x03 that noise made.
         """
-        if self._chunk_at == self._chunk_end and not self._read():
-            return 0
-        while self._chunk_at < self._chunk_end:  # bound: a scan passes a byte of the chunk, or all
-            if self._scan():
-                end = self._boundary()
-                if end:
-                    return end
-        return -1
+        heard = 0
+        reads = _READS
+        while reads:
+            reads -= 1
+            if self._chunk_at == self._chunk_end and not self._read():
+                break
+            heard = -1
+            # bound: a scan passes a byte of the chunk, or all
+            while self._chunk_at < self._chunk_end:
+                if self._scan():
+                    end = self._boundary()
+                    if end:
+                        return end
+        return heard
 
     def send(self, end: int) -> bool:
         """Send the content in sent[2:end] as a frame; True when the line took all of it. Hot."""

@@ -8,12 +8,13 @@ from array import array
 
 from micropython import const
 
-from sluice.link.frames import OVERHEAD, put, seal
+from sluice.kernels import kernel
+from sluice.link.frames import put
 
-VERSION = const(0x22)
+VERSION = const(0x23)
 
 HELLO = const(0x81)
-RECORD = const(0x82)
+RECORDS = const(0x82)
 TAKEN = const(0x84)
 PING = const(0x87)
 WELCOME = const(0x91)
@@ -22,7 +23,7 @@ DELIVERED = const(0x93)
 PONG = const(0x97)
 ENDED = const(0x99)
 
-MAX_RECORD = const(243)  # bytes; a frame DELIVERED holds no more
+MAX_RECORD = const(241)  # bytes; a frame DELIVERED holds no more
 
 _SEQ_MASK = const(0xFFFFFF)
 _SEQ_HALF = const(0x800000)
@@ -31,9 +32,19 @@ _LONGEST_RTT_S = const(60)
 _MOST_TICKS = const((1 << 29) - 1)
 _SINK_TOOK = const(1)  # TAKEN of sluice.flow.pipeline
 _OTHER_ENDS = const(3)  # GIVEN_UP, SHED and OVERWRITTEN of it: 2, 4 and 8
-_PAYLOAD_AT = const(10)  # of a DELIVERED in its buffer, whose content is from byte 2 on
+_RECORDS_AT = const(5)  # of the records in a RECORDS
+_DELIVERIES_AT = const(10)  # of those in a DELIVERED in its buffer, whose content is from byte 2 on
+_DELIVERIES_END = const(253)  # they end there at the latest
+_LATER_MAX = const(255)  # ticks between two grants in one frame
 
 _ticks_diff = time.ticks_diff
+
+
+def _copy(source, target, at: int, n: int) -> None:
+    """Copy the first n bytes of source into target[at:at + n]."""
+    while n:
+        n -= 1
+        target[at + n] = source[n]
 
 
 class Session:
@@ -89,12 +100,17 @@ class Session:
         self._probe = -1  # the record that only the newest credit allows; -1: none
         self._probe_from = 0
         self._rtt = 0
-        size = _PAYLOAD_AT - 2 + OVERHEAD + (ring.size if window else 0)
-        self._out = frames.sent  # where `deliver` builds its frame
-        self._kept = [bytearray(size) for _ in range(window)]  # sealed frames
+        self._window = window
+        # What was delivered and is not confirmed: in each slot a record, and the tick of its grant.
+        size = self._size = 0 if ring is None else ring.size
+        memory = self._memory = memoryview(bytearray(window * size))
+        self._kept = [memory[i * size : (i + 1) * size] for i in range(window)]
         self._kept_len = bytearray(window)
+        self._kept_ticks = array("i", [0] * window)
         self._oldest = 0  # the slot of the oldest delivery that is not confirmed
         self._unconfirmed = 0  # deliveries
+        self._sent = 0  # of these, the oldest so many, which were sent
+        self._filled = 0  # deliveries in the frame that was written last
         # Records that ended without a delivery, not confirmed either: before each delivery, in
         # the slots of those, and after the newest one. Runs need no slot of their own.
         self._runs = array("i", [0] * window)
@@ -129,8 +145,8 @@ class Session:
         if end <= 0:
             return repeats or end < 0
         kind = self._frames.received[1]
-        if kind == RECORD:
-            self._receive_record(end)
+        if kind == RECORDS:
+            self._receive_records(end)
         elif kind == HELLO:
             self._receive_hello(end)
         elif kind == TAKEN:
@@ -157,7 +173,7 @@ class Session:
             n = self._end_foreign(n)
         if n == 0:
             return
-        if not self._kept:
+        if self._window == 0:
             if how != _SINK_TOOK:
                 at = how >> 2
                 self._not_taken[at] = self._not_taken[at] + n & _SEQ_MASK
@@ -178,11 +194,15 @@ class Session:
         return n - foreign
 
     def acknowledge(self, every: int, within: int) -> None:
-        """Say which records ended without a delivery; send the acknowledgement, if due. Hot.
+        """Send what was delivered, and the acknowledgement, if due. Hot.
+
+        Say also which records ended without a delivery.
 
         Due are `every` records, or any that waited for `within` ticks. To be
         called at the end of each turn of the loop.
         """
+        if self._sent != self._unconfirmed:
+            self._send_deliveries()
         if self._run != self._told:
             self._tell_run()
         if self._probe >= 0:
@@ -198,32 +218,86 @@ class Session:
 
         Records of an earlier session need no place in the window.
         """
-        kept = len(self._kept)
-        return self._foreign + kept - self._unconfirmed if kept else _SMALL_MAX
+        window = self._window
+        return self._foreign + window - self._unconfirmed if window else _SMALL_MAX
 
     def deliver(self, record, n: int, granted: int) -> bool:
         """Send the host the ring's oldest record, granted at that tick. Hot.
 
-        False: the window is full, or there is none and the line did not take
-        all of it. With a window it is sent again until the host has it; it is
-        one of the session's deliveries when `ended` says that the sink took it.
+        False: the window is full, or the record longer than the ring's; or there
+        is no window, and the line did not take all of it. With a window it is
+        sent by the next `acknowledge`, with those that come until then, and
+        again until the host has it; it is one of the session's deliveries when
+        `ended` says that the sink took it.
         """
-        if self._foreign or not self._kept:
-            self._out = self._frames.sent
-            self._put_head(-self._foreign, granted)
-            return self._frames.write(self._out, self._seal(record, n))
-        if self._unconfirmed == len(self._kept):
+        if self._foreign or self._window == 0:
+            return self._send_alone(record, n, granted)
+        if self._unconfirmed == self._window or not 1 <= n <= self._size:
             return False
         if self._run != self._told:
+            self._send_deliveries()  # they are before the run
             self._tell_run()
-        self._out = self._kept[self._slot(self._unconfirmed)]
-        self._put_head(self._done, granted)
-        self._write_kept(self._seal(record, n))
+        slot = self._slot(self._unconfirmed)
+        self._kept_len[slot] = n
+        self._kept_ticks[slot] = granted
+        _copy(record, self._kept[slot], 0, n)
         return True
 
-    def _write_kept(self, n):
-        self._kept_len[self._slot(self._unconfirmed)] = n - 1  # at most 256 bytes
-        self._frames.write(self._out, n)
+    def _send_alone(self, record, n, granted):
+        out = self._frames.sent
+        self._put_head(-self._foreign, granted)
+        out[_DELIVERIES_AT] = 0
+        out[_DELIVERIES_AT + 1] = n
+        _copy(record, out, _DELIVERIES_AT + 2, n)
+        return self._frames.send(_DELIVERIES_AT + 2 + n)
+
+    def _send_deliveries(self):
+        # No run is between those that were not sent: before a run is told they are.
+        unsent = self._unconfirmed - self._sent
+        while unsent:  # bound: a turn sends one or more
+            self._send_from(self._sent, self._done - self._run - unsent, unsent)
+            self._sent += self._filled
+            unsent -= self._filled
+
+    def _send_from(self, place, ahead, most):
+        """Send the deliveries from that place on, as many as a frame holds, and `most` at most.
+
+        ahead: the records from `_processed` on that are before them.
+        """
+        self._put_head(ahead, self._kept_ticks[self._slot(place)])
+        self._frames.send(self._fill(place, most))
+
+    def _fill(self, place, most):
+        """Write deliveries behind the head of a frame; where they end."""
+        end = self._add(place, _DELIVERIES_AT, 0)
+        filled = 1
+        while filled < most:
+            later = self._later(place + filled, end)
+            if later < 0:
+                break
+            end = self._add(place + filled, end, later)
+            filled += 1
+        self._filled = filled
+        return end
+
+    def _later(self, place, end):
+        """Ticks from the grant before to that of this delivery; -1: the frame cannot hold it."""
+        slot = self._slot(place)
+        if self._runs[slot] or end + 2 + self._kept_len[slot] > _DELIVERIES_END:
+            return -1
+        before = self._slot(place - 1)
+        later = _ticks_diff(self._kept_ticks[slot], self._kept_ticks[before])
+        return later if later <= _LATER_MAX else -1
+
+    def _add(self, place, end, later):
+        """Write a delivery to that end of the frame; the new end."""
+        place = self._slot(place)
+        n = self._kept_len[place]
+        out = self._frames.sent
+        out[end] = later
+        out[end + 1] = n
+        _copy(self._kept[place], out, end + 2, n)
+        return end + 2 + n
 
     def _keep(self):
         """What was delivered last is to be confirmed, and so is the run before it."""
@@ -275,30 +349,56 @@ class Session:
         self._expected = self._processed = self._seq_at(7)
         self._foreign = self._waiting
         self._unacked = 0
-        self._unconfirmed = self._done = 0
+        self._unconfirmed = self._sent = self._done = 0
         self._run = self._how = self._told = 0
         self._repeats = 0
 
-    def _receive_record(self, end):
-        if end < 6:
+    def _receive_records(self, end):
+        if end <= _RECORDS_AT:
             self._count_malformed()
             return
         seq = self._seq_at(2)
         ahead = seq - self._expected & _SEQ_MASK
         if self._session == 0 or 0 < ahead < _SEQ_HALF:
             self._receive_stray(seq)
-        elif ahead:
+            return
+        at = self._pass_duplicates(_RECORDS_AT, end, self._expected - seq & _SEQ_MASK)
+        if at < end:
+            at = self._take_all(at, end)
+        if at < end:
+            self._refuse_rest(at, end)
+
+    def _pass_duplicates(self, at, end, n):
+        """The place behind the first n records; the end or more: there is none."""
+        received = self._frames.received
+        while n and at < end:
+            n -= 1
+            at += 1 + received[at]
             if self.duplicates != _SMALL_MAX:
                 self.duplicates += 1
-        elif self._store(end - 5):
-            self._expected = seq + 1 & _SEQ_MASK
+        return at
+
+    def _take_all(self, at, end):
+        """As `_store_all`; what is stored is not expected any more."""
+        stored = self._waiting
+        at = self._store_all(at, end)
+        stored = self._waiting - stored
+        if stored:
             self._asked_again = False
-            if seq == self._probe:
+            first = self._expected
+            self._expected = first + stored & _SEQ_MASK
+            if self._probe >= 0 and self._probe - first & _SEQ_MASK < stored:
                 self._end_probe()
-        else:
-            if self.refused != _SMALL_MAX:
-                self.refused += 1
-            self._ask_again()
+        return at
+
+    def _refuse_rest(self, at, end):
+        n = self._frames.received[at]
+        if n == 0 or at + n >= end:
+            self._count_malformed()
+            return
+        if self.refused != _SMALL_MAX:
+            self.refused += 1
+        self._ask_again()
 
     def _receive_stray(self, seq):
         if self.strays != _SMALL_MAX:
@@ -310,14 +410,26 @@ class Session:
         self._last_stray = seq
         self._ask_again()
 
-    def _store(self, n):
+    def _store_all(self, at, end):
+        """Put the frame's records from there on into the ring; where the first refused begins."""
+        received = self._frames.received
+        while at < end:  # bound: a turn takes a record of the frame
+            n = received[at]
+            if at + n >= end or not self._store(at + 1, n):
+                break
+            at += 1 + n
+        return at
+
+    def _store(self, at, n):
         ring = self._ring
-        if ring is None or n > ring.size or len(ring) == ring.capacity:
+        if ring is None or n == 0 or n > ring.size or len(ring) == ring.capacity:
             return False
         slot = self._claim(ring)
         received = self._frames.received
-        for i in range(n):
-            slot[i] = received[5 + i]
+        left = n
+        while left:
+            left -= 1
+            slot[left] = received[at + left]
         self._waiting += 1
         return ring.publish(n)
 
@@ -394,7 +506,13 @@ class Session:
             n -= run + 1
             self._oldest = self._slot(1)
             self._unconfirmed -= 1
+            if self._sent:
+                self._sent -= 1
             self._repeat_at -= 2
+        self._forget_run(n)
+
+    def _forget_run(self, n):
+        """Drop the first n records of the run after the newest delivery."""
         self._run -= n
         if self._run == 0:
             self._how = 0
@@ -420,17 +538,16 @@ class Session:
             self._repeats = 0
             return
         else:
-            n = self._slot(place)
-            self._frames.write(self._kept[n], self._kept_len[n] + 1)
-            self._repeat_at = 2 * place + 2
-            n = 1
+            most = min(self._repeats, self._unconfirmed - place)
+            self._send_from(place, self._repeat_from, most)
+            n = self._filled
+            self._repeat_at = 2 * (place + n)
         self._repeat_from += n
         self._repeats -= n
-        if self.repeated != _SMALL_MAX:
-            self.repeated += 1
+        self.repeated = self.repeated + n if self.repeated < _SMALL_MAX - n else _SMALL_MAX
 
     def _slot(self, ahead):
-        return (self._oldest + ahead) % len(self._kept)
+        return (self._oldest + ahead) % self._window
 
     def _leave(self, n, processed):
         """n records have left the ring for good, `processed` of them of this session."""
@@ -507,20 +624,14 @@ class Session:
         return at + 1
 
     def _put_head(self, ahead, granted):
-        out = self._out
+        out = self._frames.sent
         out[2] = DELIVERED
         put(out, 3, self._processed + ahead & _SEQ_MASK, 3)
         put(out, 6, granted, 4)
 
-    def _seal(self, record, n):
-        """The bytes of the frame, behind its head the record."""
-        out = self._out
-        end = _PAYLOAD_AT + n
-        while n:
-            n -= 1
-            out[_PAYLOAD_AT + n] = record[n]
-        return seal(out, end)
-
     def _seq_at(self, at):
         received = self._frames.received
         return received[at] | received[at + 1] << 8 | received[at + 2] << 16
+
+
+Session = kernel("link.session", "Session", Session)

@@ -15,7 +15,7 @@ ROWS = (
     ("rate_from", "config", ("config", "budget"), False, "", ""),
     ("cost", "record", ("record", "bytes"), False, "", ""),  # what a token stands for
     ("slots", 64, (1, 65535), False, "records", ""),
-    ("slot_size", 64, (1, 243), False, "bytes", ""),  # of the longest record; see MAX_RECORD
+    ("slot_size", 64, (1, 241), False, "bytes", ""),  # of the longest record; see MAX_RECORD
     ("limit", None, (1, 65535), True, "records", "limit"),  # null: as many as there are slots
     ("overflow", "reject", ("reject", "overwrite"), False, "", ""),
     ("source", "link", ("link", "timer", "pin"), False, "", ""),

@@ -50,12 +50,12 @@ class Board:
             self.link.ended(how, 1)
 
 
-HELLO = b"\x81\x22\x09\x07\0\0\xff\xff\xff\xff\xff\xff"  # number 9, session 7, record 2^24 - 1
-FIRST = b"\x82\xff\xff\xffa"
-SECOND = b"\x82\0\0\0bb"
-THIRD = b"\x82\x01\0\0ccc"
+HELLO = b"\x81\x23\x09\x07\0\0\xff\xff\xff\xff\xff\xff"  # number 9, session 7, record 2^24 - 1
+FIRST = b"\x82\xff\xff\xff\x01a"
+SECOND = b"\x82\0\0\0\x02bb"
+THIRD = b"\x82\x01\0\0\x03ccc"
 END = b"\x10\xe8\x03\0"  # of a WELCOME: 16 bytes a record, 1000 ticks a second
-WELCOME = b"\x91\x22\x09\x07\0\0\xff\xff\xff" + END
+WELCOME = b"\x91\x23\x09\x07\0\0\xff\xff\xff" + END
 
 
 def test_hello_is_answered_by_welcome_and_credit():
@@ -92,8 +92,8 @@ def test_what_the_sink_did_not_take_is_counted_on_from_what_the_host_knows():
 def test_a_gap_is_told_once_and_nothing_behind_it_is_taken():
     board = Board()
     board.hear(HELLO, FIRST)
-    fourth = b"\x82\x02\0\0d"
-    assert board.hear(THIRD, fourth) == [b"\x91\x22\x09\x07\0\0\0\0\0" + END]
+    fourth = b"\x82\x02\0\0\x01d"
+    assert board.hear(THIRD, fourth) == [b"\x91\x23\x09\x07\0\0\0\0\0" + END]
     assert (len(board.ring), board.link.strays) == (1, 2)
     assert board.hear(SECOND, THIRD) == []
     assert len(board.ring) == 3
@@ -102,7 +102,7 @@ def test_a_gap_is_told_once_and_nothing_behind_it_is_taken():
 def test_a_gap_that_stays_when_the_host_has_gone_back_is_told_again():
     board = Board()
     board.hear(HELLO, FIRST, THIRD)
-    assert board.hear(THIRD) == [b"\x91\x22\x09\x07\0\0\0\0\0" + END]
+    assert board.hear(THIRD) == [b"\x91\x23\x09\x07\0\0\0\0\0" + END]
 
 
 def test_a_record_that_came_before_is_dropped():
@@ -114,21 +114,21 @@ def test_a_record_that_came_before_is_dropped():
 
 def test_a_record_before_any_session_is_answered_by_session_zero():
     board = Board()
-    assert board.hear(FIRST) == [b"\x91\x22\0\0\0\0\0\0\0" + END]
+    assert board.hear(FIRST) == [b"\x91\x23\0\0\0\0\0\0\0" + END]
     assert len(board.ring) == 0
 
 
 def test_the_same_session_resumes():
     board = Board()
     board.hear(HELLO, FIRST, SECOND)
-    assert board.hear(HELLO)[0] == b"\x91\x22\x09\x07\0\0\x01\0\0" + END
+    assert board.hear(HELLO)[0] == b"\x91\x23\x09\x07\0\0\x01\0\0" + END
 
 
 def test_a_delivered_record_carries_its_number_and_the_tick_of_its_grant():
     board = Board()
     board.hear(HELLO, FIRST)
     assert board.link.deliver(board.ring.peek(), board.ring.peek_len(), LAST) is True
-    assert board.said() == [b"\x93\xff\xff\xff\xff\xff\xff\x3fa"]
+    assert board.said() == [b"\x93\xff\xff\xff\xff\xff\xff\x3f\0\x01a"]
 
 
 def deliver(board, n):
@@ -142,17 +142,21 @@ def test_a_delivery_is_kept_until_the_host_has_it():
     board = Board(2)
     board.hear(HELLO, FIRST, SECOND, THIRD)
     deliver(board, 2)
-    first, second = board.said()
+    assert board.said() == []
     assert board.link.room() == 0
     assert board.link.deliver(board.ring.peek(), 3, 5) is False
+    both = b"\x93\xff\xff\xff\x05\0\0\0\0\x01a\0\x02bb"
+    board.link.acknowledge(1, 0)
+    assert board.said() == [both]
     board.link.acknowledge(1, 0)
     assert board.said() == []
-    assert board.hear(b"\x84\x07\0\0\xff\xff\xff\x02") == [first, second]
-    assert board.hear(b"\x84\x07\0\0\0\0\0\x01") == [second]
+    assert board.hear(b"\x84\x07\0\0\xff\xff\xff\x02") == [both]
+    assert board.hear(b"\x84\x07\0\0\0\0\0\x01") == [b"\x93\0\0\0\x05\0\0\0\0\x02bb"]
     board.link.acknowledge(1, 0)
     assert board.said() == [b"\x92\x10\x04\x38\x07"]
     deliver(board, 1)
-    assert board.said() == [b"\x93\x01\0\0\x05\0\0\0ccc"]
+    board.link.acknowledge(1, 1)
+    assert board.said() == [b"\x93\x01\0\0\x05\0\0\0\0\x03ccc"]
     assert board.hear(b"\x84\x07\0\0\x02\0\0\0") == []
     board.link.acknowledge(1, 0)
     assert board.said() == [b"\x92\x08\x02\x10\x04\x38\x07"]
@@ -166,14 +170,14 @@ def test_a_ping_comes_back():
 
 def test_another_version_is_told_the_boards():
     board = Board()
-    assert board.hear(b"\x81\x23" + HELLO[2:]) == [b"\x91\x22"]
+    assert board.hear(b"\x81\x24" + HELLO[2:]) == [b"\x91\x23"]
     assert board.link.versions == 1
 
 
 def test_what_is_too_long_or_unknown_is_counted_and_changes_nothing():
     board = Board()
     board.hear(HELLO)
-    board.hear(b"\x82\xff\xff\xff" + b"x" * 17)
+    board.hear(b"\x82\xff\xff\xff\x11" + b"x" * 17)
     assert (board.link.refused, board.link.unknown) == (1, 0)
     for content in (HELLO + b"x", HELLO[:3] + bytes(9), b"\x82\0\0\0", b"\x84", b"\x87ab"):
         assert board.hear(content) == []

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from ...errors import UserError
 from ...serial.frames import FRAME_SILENCE_S, Frame, LineReader, Text, encode
 from ...serial.logfmt import parse
-from ...serial.session import Session
+from ...serial.session import Session, together
 from ..console.events import printable
 from .account import Account, Tally
 from .arrivals import Arrival, Arrivals
@@ -163,7 +163,7 @@ class Feed:
             if len(arrival.payload) > session.record_size:
                 self._tally.cut += 1
             contents.append(session.send(arrival.payload[: session.record_size], now))
-        return b"".join(map(encode, contents))
+        return b"".join(map(encode, together(contents)))
 
     def account(self, arrivals: Arrivals, resumed: int) -> Account:
         """The account, when it is over.

@@ -4,6 +4,7 @@ import base64
 import os
 import socket
 import struct
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout, suppress
 from dataclasses import dataclass
@@ -56,7 +57,8 @@ class Facts:
 
 @contextmanager
 def connect(port: str, advice: str) -> Iterator["Device"]:
-    """The board at the port, its program stopped; restarted at the end, also after an error.
+    """The board at the port, its program stopped; restarted at the end, also after an error, unless
+    `reset_hard` has done it.
 
     advice: what the user should know when the link breaks off.
 
@@ -74,7 +76,8 @@ def connect(port: str, advice: str) -> Iterator["Device"]:
             with suppress(LinkError):  # the error under way says more
                 device.restart()
             raise
-        device.restart()
+        if not device.is_reset:
+            device.restart()
     finally:
         with suppress(OSError):  # a line that is gone cannot be closed in order
             transport.close()
@@ -88,6 +91,8 @@ class Device:
 
     def __init__(self, port: str, transport: SerialTransport, advice: str):
         self.port = port
+        self.is_reset = False
+        """`reset_hard` was called: there is nothing more to ask of the board."""
         self._advice = advice
         self._transport = transport
 
@@ -154,6 +159,38 @@ class Device:
             if error:
                 raise TransportExecError(1, error.decode())
         return printed.decode()
+
+    def converse(self, program: str, answer: Callable[[bytes], bytes], silence_s: float) -> str:
+        """What the program prints, which reads what `answer` returns: given what was printed since
+        it was last asked, at first nothing. It may be silent for so long."""
+        line: Any = self._transport.serial
+        with self._line():
+            self._transport.exec_raw_no_follow(program)
+            line.write(answer(b""))
+            printed, heard_at = b"", time.monotonic()
+            while printed.count(b"\x04") < 2:  # at the end of the output, and of the error
+                if came := line.read(line.in_waiting or 1):
+                    heard_at = time.monotonic()
+                    printed += came
+                    line.write(answer(came))
+                elif time.monotonic() - heard_at > silence_s:
+                    raise TransportError("the board is silent")
+            output, error = printed.split(b"\x04")[:2]
+            if error:
+                raise TransportExecError(1, error.decode())
+        self.stop()  # the prompt was read with the rest
+        return output.decode()
+
+    def reset_hard(self) -> None:
+        """Reset the whole board, its clock and watchdog too, so that /main.py runs.
+
+        Its line may be gone for a while.
+        """
+        self.is_reset = True
+        with self._line():  # the pause is for the answer, which is still on its way
+            self._transport.exec_raw_no_follow(
+                "import machine, time\ntime.sleep_ms(50)\nmachine.reset()"
+            )
 
     def prepare(self) -> None:
         """Reset, and load onboard.py. The methods below need this."""

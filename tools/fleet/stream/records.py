@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from ...serial.session import Session
+from ...serial.session import Session, together
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +86,13 @@ class SessionRecords:
         self._write = write
         self._clock = clock
         self._news = asyncio.Event()
+        self._unsent: list[bytes] = []  # new records, which go out together
         self.session = session.number
 
     def begin(self, session: Session) -> None:
         """Goes on with another session: the sequence begins anew."""
         self._link = session
+        self._unsent.clear()
         self.session = session.number
         self.poll()
 
@@ -106,7 +108,8 @@ class SessionRecords:
 
     def poll(self) -> None:
         """Does what is due. LinkError: the feed cannot go on."""
-        contents = self._link.poll(self._clock())
+        contents = together(self._link.poll(self._clock()) + self._unsent)
+        self._unsent.clear()
         if contents:
             self._write(contents)
         self._tell()
@@ -117,7 +120,7 @@ class SessionRecords:
 
     @property
     def deadline(self) -> float:
-        return self._link.deadline
+        return float("-inf") if self._unsent else self._link.deadline
 
     @property
     def record_size(self) -> int:
@@ -140,7 +143,7 @@ class SessionRecords:
         return self._link.room
 
     def send(self, payload: bytes) -> None:
-        self._write([self._link.send(payload, self._clock())])
+        self._unsent.append(self._link.send(payload, self._clock()))
         self._tell()
 
     def delivery(self, seq: int) -> Delivery | None:

@@ -16,7 +16,7 @@ from .records import BoardRecords
 from .records_pb2_grpc import add_RecordsServicer_to_server
 from .service import RecordsService
 
-_MESSAGE_MAX = 4096  # a record has 243 bytes at most
+_MESSAGE_MAX = 4096  # a record has 241 bytes at most
 _GRACE_S = 1.0
 
 _OPTIONS = [

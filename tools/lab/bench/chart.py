@@ -1,6 +1,6 @@
 """The figures of a run as a bar chart."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,9 @@ from .cases import CASES, Kind
 from .figures import Run
 
 # Okabe and Ito's: they differ for every kind of colour vision, and in grey.
-_COLOURS = {Kind.OURS: "#0072B2", Kind.PEER: "#E69F00", Kind.FLOOR: "#999999"}
-_SAYS = {Kind.OURS: "Sluice", Kind.PEER: "what one would write instead", Kind.FLOOR: "floor"}
-_INK = "#222222"
+COLOURS = {Kind.OURS: "#0072B2", Kind.PEER: "#E69F00", Kind.FLOOR: "#999999"}
+SAYS = {Kind.OURS: "Sluice", Kind.PEER: "what one would write instead", Kind.FLOOR: "floor"}
+INK = "#222222"
 _WIDTH, _BAR, _MARGIN = 9.0, 0.34, 1.25  # inches
 _DPI = 150
 # With it and without a date the same figures give the same file.
@@ -28,8 +28,13 @@ _STYLE: Any = {
 
 def draw(run: Run, paths: Iterable[Path]) -> None:
     """Write the chart, as what each path's ending says."""
+    save(lambda: _canvas(run), paths)
+
+
+def save(make: Callable[[], Canvas], paths: Iterable[Path]) -> None:
+    """Write what `make` draws in the style of all charts, as what each path's ending says."""
     with matplotlib.rc_context(_STYLE):
-        canvas = _canvas(run)
+        canvas = make()
         for path in paths:
             metadata = {"Date": None} if path.suffix == ".svg" else {"Software": None}
             canvas.savefig(path, dpi=_DPI, metadata=metadata)
@@ -45,18 +50,18 @@ def _canvas(run: Run) -> Canvas:
     bars = axes.barh(
         at,
         [ratio for _, ratio in rows],
-        color=[_COLOURS[kinds[name]] for name, _ in rows],
+        color=[COLOURS[kinds[name]] for name, _ in rows],
         height=0.7,
     )
     axes.bar_label(
         bars,
         [_label(run, name, ratio) for name, ratio in rows],
         padding=4,
-        color=_INK,
+        color=INK,
         fontsize=9,
         bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},  # over the floor's line
     )
-    axes.axvline(1, color=_COLOURS[Kind.FLOOR], linewidth=1, linestyle=":", zorder=0)
+    axes.axvline(1, color=COLOURS[Kind.FLOOR], linewidth=1, linestyle=":", zorder=0)
     axes.set_yticks(at, [name for name, _ in rows])
     axes.margins(y=0.01)
     axes.invert_yaxis()
@@ -65,10 +70,10 @@ def _canvas(run: Run) -> Canvas:
     axes.set_title(
         f"One call each on {run.title}, MicroPython {run.micropython}", loc="left", fontsize=11
     )
-    axes.tick_params(left=False, colors=_INK)
+    axes.tick_params(left=False, colors=INK)
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.legend(
-        handles=[Patch(color=_COLOURS[kind], label=_SAYS[kind]) for kind in _SAYS],
+        handles=[Patch(color=COLOURS[kind], label=SAYS[kind]) for kind in SAYS],
         loc="upper right",
         frameon=False,
     )

@@ -14,6 +14,7 @@ from ...errors import UserError
 from . import figures, page
 from .compare import Comparison, compare
 from .figures import Run
+from .flashed.command import bench_program
 from .measure import measure
 from .platforms import PLATFORMS, Platform, board
 from .table import show_left_out, show_run, show_targets
@@ -32,19 +33,29 @@ _WIDTH = 110
     help="Measure on this one, may be given again. Without it and without --port: on each"
     " that this machine can run.",
 )
-@click.option("--port", help="Measure on the board there; nothing is written to its flash.")
+@click.option(
+    "--port",
+    help="Measure on the board there; without --program nothing is written to its flash.",
+)
+@click.option(
+    "--program",
+    is_flag=True,
+    help="Measure the program that is flashed on the board at --port, beside a naive script there."
+    " The board's configuration is another one meanwhile, and is put back at the end, also after"
+    " Ctrl-C or a failure.",
+)
 @click.option(
     "--compare",
     "kept_file",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Set the figures against those in a results.json. Exit status 1 when one is more than"
-    " 3 % worse on a runtime whose times repeat.",
+    help="Set the figures against those in a results.json, or with --program in a program.json."
+    " Exit status 1 when one is more than 3 % worse on a runtime whose times repeat.",
 )
 @click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Keep the figures in this folder's results.json, in place of older ones of the same"
-    " runtimes, and draw its page and charts again.",
+    help="Keep the figures in this folder's results.json, or with --program program.json, in place"
+    " of older ones of the same runtimes, and draw its page and charts again.",
 )
 @click.option("--reason", default="", help="Why figures that are worse than those in --out stay.")
 @click.option(
@@ -59,6 +70,7 @@ def bench(
     context: click.Context,
     names: tuple[str, ...],
     port: str | None,
+    program: bool,
     kept_file: Path | None,
     out: Path | None,
     reason: str,
@@ -72,6 +84,11 @@ def bench(
     """
     if quick and out:
         raise UserError("--quick figures are too rough to keep: --out without --quick")
+    if program:
+        if not port or names or events:
+            raise UserError("--program measures the board at --port: without --runtime, --events")
+        good = bench_program(port, kept_file, out, reason, as_json, quick)
+        context.exit(0 if good else 1)
     kept = figures.load(kept_file) if kept_file else {}
     before = page.results(out) if out else {}
     platforms, left_out = _platforms(names, port)

@@ -22,6 +22,7 @@ limiter in Python costs at least. *bytes*: taken from the heap by one call. *lon
 longest of {calls:,} calls as a multiple of the median one, with the board's own interrupts in it.
 
 An emulator's microsecond is not a board's: compare figures of one table with each other.
+[program.md](program.md) has what all of it together does on a board, as it is flashed.
 """
 _COLUMNS = ("one call", "us", "median us", "x floor", "bytes", "longest")
 _TARGETS = ("target", "on", "wanted", "measured", "by", "")
@@ -41,7 +42,7 @@ def write(folder: Path, runs: Mapping[str, Run]) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         figures.save(folder / RESULTS, runs.values())
         for run in runs.values():
-            chart.draw(run, [folder / f"{_slug(run)}.{kind}" for kind in ("svg", "png")])
+            chart.draw(run, [folder / f"{slug(run.title)}.{kind}" for kind in ("svg", "png")])
         (folder / "README.md").write_text(_page(runs), encoding="utf-8")
     except OSError as error:
         raise UserError(f"{error.filename or folder}: {error.strerror}") from None
@@ -50,7 +51,7 @@ def write(folder: Path, runs: Mapping[str, Run]) -> None:
 def _page(runs: Mapping[str, Run]) -> str:
     parts = [_HEAD.format(calls=max(run.calls for run in runs.values()))]
     rows = [target_cells(verdict) for verdict in verdicts(runs.values())]
-    parts.append(f"## Targets\n\n{_table(_TARGETS, rows)}")
+    parts.append(f"## Targets\n\n{table(_TARGETS, rows)}")
     parts += [_section(run) for run in runs.values()]
     return "\n".join(parts)
 
@@ -59,10 +60,10 @@ def _section(run: Run) -> str:
     lines = [f"## {run.title}", "", headline(run) + "."]
     if run.reason:
         lines += ["", f"Worse than the run before, because: {run.reason}"]
-    lines += ["", f"![One call each on {run.title}]({_slug(run)}.svg)", ""]
+    lines += ["", f"![One call each on {run.title}]({slug(run.title)}.svg)", ""]
     present = {name: figure for name, figure in run.cases.items() if not figure.absent}
     lines.append(
-        _table(_COLUMNS, [[name, *cells_of(run, name, figure)] for name, figure in present.items()])
+        table(_COLUMNS, [[name, *cells_of(run, name, figure)] for name, figure in present.items()])
     )
     absent = [f"{name}: absent: {figure.absent}" for name, figure in run.cases.items()]
     absent = [line for line, name in zip(absent, run.cases, strict=True) if name not in present]
@@ -70,10 +71,12 @@ def _section(run: Run) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _table(columns: tuple[str, ...], rows: list[list[str]]) -> str:
+def table(columns: tuple[str, ...], rows: list[list[str]]) -> str:
+    """A table in Markdown; but for the first column, flush right."""
     ruled = [list(columns), ["---", *["--:"] * (len(columns) - 1)], *rows]
     return "\n".join(f"| {' | '.join(row)} |" for row in ruled) + "\n"
 
 
-def _slug(run: Run) -> str:
-    return re.sub(r"[^a-z0-9]+", "-", run.title.lower()).strip("-")
+def slug(title: str) -> str:
+    """A run's title as a file's name."""
+    return re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")

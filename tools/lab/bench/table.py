@@ -8,7 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from .cases import CASES, Kind
-from .compare import Comparison
+from .compare import Change, Comparison
 from .figures import Figure, Run
 from .targets import Verdict
 
@@ -17,7 +17,7 @@ _STYLES = {case.name: "" if case.kind is Kind.OURS else "dim" for case in CASES}
 
 def show_run(console: Console, run: Run, comparison: Comparison | None) -> None:
     """Each case in a line, with its change since the kept run."""
-    table = _table(headline(run))
+    table = ruled(headline(run))
     table.add_column("one call", no_wrap=True)
     for name in ("least us", "median us", "x floor", "bytes", "longest/median"):
         table.add_column(name, justify="right")
@@ -30,7 +30,7 @@ def show_run(console: Console, run: Run, comparison: Comparison | None) -> None:
             continue
         cells = [escape(name), *cells_of(run, name, figure)]
         if comparison:
-            cells.append(_since(comparison, name))
+            cells.append(since(comparison.time(name)))
         table.add_row(*cells, style=_STYLES.get(name, ""))
     console.print(table)
     for line in [f"{name}: absent: {reason}" for name, reason in absent] + besides(run):
@@ -73,7 +73,7 @@ def number(value: float | None, form: str) -> str:
 
 
 def show_targets(console: Console, verdicts: Sequence[Verdict]) -> None:
-    table = _table("targets")
+    table = ruled("targets")
     for name in ("what", "on", "wanted", "measured", "by", ""):
         table.add_column(name, no_wrap=name == "wanted")
     for verdict in verdicts:
@@ -102,13 +102,14 @@ def show_left_out(console: Console, reasons: Mapping[str, str]) -> None:
         console.print(f"{name}: left out: {reason}", highlight=False, markup=False, soft_wrap=True)
 
 
-def _since(comparison: Comparison, name: str) -> str:
-    change = comparison.time(name)
+def since(change: Change | None) -> str:
+    """By how much a figure changed, red when it is worse."""
     if change is None:
         return "-"
     text = f"{100 * (change.ratio - 1):+.1f} %"
     return f"[bold red]{text}[/]" if change.worse else text
 
 
-def _table(title: str) -> Table:
+def ruled(title: str) -> Table:
+    """A table without rows."""
     return Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)

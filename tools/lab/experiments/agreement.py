@@ -26,7 +26,7 @@ from ...errors import UserError
 from ...itself import sluice
 from ...serial.frames import Frame, LineReader
 from ...serial.port import Port
-from ...serial.session import DELIVERED
+from ...serial.session import DELIVERED, deliveries
 from ...vboard import VirtualBoard
 from .result import Cell, Result, table
 from .setup import Setup
@@ -43,7 +43,6 @@ _FED_LOAD = 400
 _TIMED = {"rate": 120, "burst": 10, "slots": 32}
 _TIMER = {"source": "timer", "timer_ms": 5}
 _WARM_MS = 2000  # until the queue of the second scenario has filled
-_HEADER = 8  # of a frame DELIVERED: its type, the sequence number, the tick of the grant
 
 
 @dataclass(frozen=True)
@@ -204,9 +203,9 @@ def _listen(seconds: float) -> list[tuple[int, int, int]]:
     def hear(data: bytes) -> None:
         for item in reader.feed(data):
             if isinstance(item, Frame) and item.content[0] == DELIVERED:
-                granted = int.from_bytes(item.content[4:_HEADER], "little")
-                number, put = unpack_from("<II", item.content, _HEADER)
-                records.append((number, put, granted))
+                for _, granted, payload in deliveries(item.content[1:]) or ():
+                    number, put = unpack_from("<II", payload)
+                    records.append((number, put, granted))
 
     with tempfile.TemporaryDirectory(prefix="agreement-") as folder, VirtualBoard() as board:
         _flash(board, Path(folder), _TIMED | _TIMER)

@@ -169,7 +169,7 @@ _VALUES: dict[str, Sequence[object]] = {
     "rate_from": ["config", "config", "budget"],
     "cost": ["record", "bytes"],
     "slots": [*_COUNTS, 1000],
-    "slot_size": [1, 2, 7, 8, 9, 32, 64, 242, 243],
+    "slot_size": [1, 2, 7, 8, 9, 32, 64, 240, 241],
     "limit": [None, *_COUNTS],
     "overflow": ["reject", "overwrite"],
     "timer_ms": [1, 2, 10, 100, 5000],

@@ -336,7 +336,7 @@ class _Run:
         self.flash = Flash(fat=draw.random() < 0.5)
         start = draw.choice((0, _LAST_TICK, _LAST_TICK - 50, draw.randint(0, _LAST_TICK)))
         self.clock = TickClock(start, strict=True)
-        self.size = draw.choice((1, 2, 4, 8, 8, 13, 40, 243))
+        self.size = draw.choice((1, 2, 4, 8, 8, 13, 40, 241))
         self.hands_over = draw.random() < 0.4
         self.fails = draw.random() < 0.5
         self.faulty = False  # whether the flash has failed or been full by now
