@@ -58,7 +58,7 @@ def over(plain, name):
             known = known and not ring.shared  # type: ignore[attr-defined]
             if hasattr(sink, "done") or not (known and self._together):
                 return
-            ring_state, stats_state = ring._state, stats._state
+            ring_state, stats_state = ring._state, stats._state  # type: ignore[attr-defined]
 
             @micropython.viper
             def step() -> int:

@@ -89,14 +89,14 @@ def over(plain, name):
             plain.__init__(self, ring, ticks)
             known = "RecordRing" in in_force and type(ring) is RecordRing
             # A guard is around the ring's methods; and one reading serves as tick and as stamp.
-            if not known or ring.shared or ring.size < _SIZE or ring._ticks is not ticks:
+            if not known or ring.shared or ring.size < _SIZE or ring._ticks is not ticks:  # type: ignore[attr-defined]
                 return
+
+            words = ring._state  # type: ignore[attr-defined]
 
             # viper knows no default arguments, see TokenBucket.
             @micropython.native
-            def pulse(
-                _=None, put=_pulse, mine=state, s=ring._state, m=ring._memory, ring=ring, t=ticks
-            ):
+            def pulse(_=None, put=_pulse, mine=state, s=words, m=ring._memory, ring=ring, t=ticks):
                 put(mine, s, m, ring, t)
 
             if type(self).pulse is plain.pulse:
