@@ -200,29 +200,22 @@ def test_a_threshold_that_is_confirmed_while_the_one_before_is_written_is_writte
     asyncio.run(go())
 
 
-class Unanswered(Etcd):
-    """Makes its first transaction, and calls `meanwhile` instead of telling its caller so."""
-
-    meanwhile = None
-
-    async def transact(self, transaction):
-        outcome = await super().transact(transaction)
-        if self.meanwhile is not None:
-            meanwhile, self.meanwhile = self.meanwhile, None
-            meanwhile()
-            raise EtcdUnavailable("no answer")
-        return outcome
-
-
 def test_the_threshold_of_a_lost_board_goes_though_its_write_got_no_answer(etcd):
     async def go():
-        async with Unanswered(etcd.endpoints) as client:
+        async with Late(etcd.endpoints) as client:
             thresholds = Thresholds(client, "g0")
-            client.meanwhile = lambda: thresholds.drop("b1")
+
+            def lose_board_and_answer():
+                thresholds.drop("b1")
+                raise EtcdUnavailable("no answer")
+
+            client.meanwhile = lose_board_and_answer
             async with publishing(thresholds):
                 thresholds.put("b1", confirmed(5))
                 async with asyncio.timeout(120):
-                    while client.meanwhile is not None or await client.get(PREFIX + "b1"):
+                    while client.meanwhile is lose_board_and_answer or await client.get(
+                        PREFIX + "b1"
+                    ):
                         await asyncio.sleep(0.05)
 
     asyncio.run(go())
