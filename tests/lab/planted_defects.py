@@ -37,9 +37,10 @@ DEFECTS = [
     Defect(
         "a delivery has the number of the record that was shed before it",
         "sluice.link.session",
-        "self._send_from(self._sent, self._done - self._run - unsent, unsent)",
-        "self._send_from(self._sent, self._sent, unsent)",
-        692,
+        "        self._runs[slot] = self._run\n        self._run_how[slot] = self._how\n"
+        "        self._run = self._how = self._told = 0\n",
+        "        self._runs[slot] = 0\n",
+        79,
     ),
     Defect(
         "a full window counts as a failed attempt",
@@ -243,7 +244,7 @@ DEFECTS = [
         "sluice.link.frames",
         "if crc16(frame, 1, n) == frame[n] | frame[n + 1] << 8:",
         "if n:",
-        30,
+        86,
     ),
     Defect(
         "the host does not look at a frame's checksum",

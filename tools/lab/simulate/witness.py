@@ -19,11 +19,13 @@ class Witness:
     """Keeps what is known of the records of one log.
 
     taken: how often the UART took each.  acknowledged: so many records from the log's first on.
+    delivered: so many of these came back, where the sink is the link.
     """
 
     def __init__(self, payloads: list[bytes]) -> None:
         self.payloads = payloads
         self.acknowledged = 0
+        self.delivered = 0
         self.taken: dict[int, int] = {}
         self.told_before = 0
         """Records of which hosts that were killed were told that the sink did not take them."""
@@ -44,6 +46,7 @@ class Witness:
         self.acknowledged = max(self.acknowledged, index + 1)
         if record.payload != self.payloads[index]:
             raise Violation(f"record {index} was sent with the bytes of another")
+        self.delivered += record.tick is not None
         said = record.tick is not None or record.not_taken or record.changed is not None
         if sink == "link" and not said:
             raise Violation(f"record {index} is acknowledged, and nobody says what became of it")
@@ -80,8 +83,14 @@ class Witness:
                 raise Violation(f"the UART took record {index} after {self._order}")
         self._order = index
 
-    def settle(self, sink: str, not_taken: int) -> None:
-        """All is over. not_taken: records of which the host was told so, if the sink is no link."""
+    def settle(self, sink: str, not_taken: int, admitted: int) -> None:
+        """All is over.
+
+        not_taken: records of which the host was told so, if the sink is no link.
+        admitted: records that the board's pipeline counted as taken.
+        """
+        if sink == "link" and not self.interrupted and self.delivered != admitted:
+            raise Violation(f"the board has delivered {admitted} records, {self.delivered} came")
         if sink != "uart":
             return
         taken = len(self.taken) if self._known else self._took

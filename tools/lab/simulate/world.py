@@ -403,7 +403,8 @@ class World:
             raise Violation(f"{witness.acknowledged} of {len(witness.payloads)} are acknowledged")
         sender = self._sender
         assert sender is not None
-        witness.settle(str(self._scenario.config["sink"]), witness.told_before + sender.told)
+        told = witness.told_before + sender.told
+        witness.settle(str(self._scenario.config["sink"]), told, self._figure("admitted"))
         if self._feed is not None:
             self._feed.settle()
 
