@@ -39,11 +39,11 @@ _HOMES = {
 # an AttributeError would end it.
 _MODULES = (
     "arguments",
-    "backoff",
     "control",
     "crc16",
     "crc16_native",
     "crc16_table",
+    "deadline",
     "flow",
     "guard",
     "kernels",

@@ -12,11 +12,11 @@ import micropython
 from line import stuffed
 
 from sluice import OVERWRITE, REJECT, Pipeline, RecordRing, RingQueue, Stats, TokenBucket
-from sluice.backoff import Backoff
 from sluice.control.adaptive import RUSH, RUSH_DOWN, AdaptiveLimit
 from sluice.control.codel import CoDel
 from sluice.control.tuning import RateTuner
 from sluice.crc16 import crc16
+from sluice.deadline import Deadline
 from sluice.flow.histogram import CLASSES, LogHistogram
 from sluice.flow.load import LoadMeter
 from sluice.flow.pipeline import HELD
@@ -27,6 +27,7 @@ from sluice.limit.keyed import KeyedBuckets
 from sluice.limit.pacer import Pacer
 from sluice.limit.tunable import TunableBucket
 from sluice.link.cobs import decode, encode, unstuff
+from sluice.link.ctrl_c import CtrlC
 from sluice.link.frames import Frames, seal
 from sluice.link.frames import put as put_integer
 from sluice.link.logline import LogLine
@@ -179,14 +180,14 @@ def queues():
 
 def waits():
     for timeout_ms in (0, 5, 20, -1):
-        backoff = Backoff(timeout_ms)
-        hot("backoff.Backoff.left_ms", backoff.left_ms)
-        hot("backoff.Backoff.pause", backoff.pause)
+        deadline = Deadline(timeout_ms)
+        hot("deadline.Deadline.left_ms", deadline.left_ms)
+        hot("deadline.Deadline.pause", deadline.pause)
         hot(
-            "backoff.Backoff.wait",
-            lambda: backoff.wait(0),
-            lambda: backoff.wait(5),
-            lambda: backoff.wait(12),
+            "deadline.Deadline.wait",
+            lambda: deadline.wait(0),
+            lambda: deadline.wait(5),
+            lambda: deadline.wait(12),
         )
 
 
@@ -494,6 +495,10 @@ def links():
     hot("frames.put", lambda: put_integer(frames.sent, 2, SMALL_MAX, 4))
     hot("frames.seal", lambda: seal(frames.sent, 20))
     hot("frames.Frames.send", lambda: frames.send(20))
+    ctrl_c = CtrlC()
+    for byte in (13, 3, 3, 13, 65, 3):
+        hot("ctrl_c.CtrlC.is_made_by", lambda: ctrl_c.is_made_by(byte))
+    hot("ctrl_c.CtrlC.is_made_by_rest", ctrl_c.is_made_by_rest)
     hot("frames.Frames.write", lambda: frames.write(frames.sent, 20))
     sink = LinkSink(link, TokenBucket(1, 1))
     hot("sinks.LinkSink.room", sink.room)

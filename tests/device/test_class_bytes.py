@@ -11,7 +11,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "classes.md"
 ROWS = re.findall(r"^\| `(\w+\(.*\))` \| (\d+) \|$", PAGE.read_text(), re.MULTILINE)
 HOMES = {
     "AuditLog": "program.audit",
-    "Backoff": "backoff",
+    "Deadline": "deadline",
     "Frames": "link.frames",
     "Limits": "queue.limits",
     "Session": "link.session",

@@ -82,8 +82,8 @@ class Queue(Ring):
         """Puts."""
 
     def wait(self):
-        from sluice.backoff import Backoff
-        return Backoff(_HALF)
+        from sluice.deadline import Deadline
+        return Deadline(_HALF)
 
 Queue = kernel("queue", "Queue", Queue)
 '''
@@ -102,8 +102,8 @@ def test_what_a_module_becomes():
 
 
 def test_a_method_stays_where_the_module_that_it_imports_is_there():
-    files = flat_files({"queue": SMALL, "ring": "", "backoff": ""})
-    assert "  from backoff import Backoff\n  return Backoff(536870912)\n" in files["queue.0"]
+    files = flat_files({"queue": SMALL, "ring": "", "deadline": ""})
+    assert "  from deadline import Deadline\n  return Deadline(536870912)\n" in files["queue.0"]
 
 
 def test_what_a_module_imports_is_imported_before_it():

@@ -93,6 +93,7 @@ def test_further_ctrl_c_and_returns_do_not_take_one_back(keys):
     "data",
     [
         b"\x03" + to_board(b"a frame whose first zero was changed")[1:],
+        b"\x03" + to_board(b"frame"),
         b"\x03typed",
         b"typed\x03",
         b"typed\r\x03",

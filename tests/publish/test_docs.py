@@ -141,7 +141,7 @@ def classes_of_the_library() -> list[str]:
 
 
 # Bases and helpers that a program meets under another name, and an error of the configuration.
-BEHIND_ANOTHER = {"ConfigError", "Holding", "Ring", "Terms", "TokenLine"}
+BEHIND_ANOTHER = {"ConfigError", "CtrlC", "Holding", "Ring", "Terms", "TokenLine"}
 SECTIONS = {
     name: text
     for page in PROJECT.glob("docs/classes/*.md")

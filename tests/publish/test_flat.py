@@ -70,7 +70,7 @@ class Queue(Ring):
 
     # Waits.
     def wait(self):
-        from sluice.backoff import Backoff
+        from sluice.deadline import Deadline
 
     def guard(self):
         from sluice.guard import IrqGuard  # noqa
@@ -111,7 +111,7 @@ def test_what_a_module_imports_comes_with_it_and_what_only_a_function_imports_do
     texts = {
         "limit/bucket": "from sluice.limit.terms import x\nfrom sluice.kernels import kernel\n",
         "limit/terms": "from sluice.arguments import y\n",
-        "arguments": "def f():\n    from sluice.backoff import Backoff\n",
+        "arguments": "def f():\n    from sluice.deadline import Deadline\n",
         "queue/ring": "try:\n    from sluice.queue.ring_native import R\nexcept E: pass\n",
     }
     for place, text in texts.items():

@@ -25,7 +25,7 @@ sluice.program
 sluice.control | sluice.link | sluice.flow
 sluice.queue
 sluice.limit
-sluice.arguments | sluice.backoff | sluice.crc16 | sluice.guard
+sluice.arguments | sluice.deadline | sluice.crc16 | sluice.guard
 sluice.kernels | sluice.crc16_table
 """
 

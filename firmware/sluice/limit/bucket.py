@@ -213,19 +213,19 @@ class TokenBucket:
 
         False: they cannot be there within timeout_ms (negative: any time will
         do), or ever; then nothing was taken and, if that is sure beforehand, no
-        time was lost. Needs sluice.backoff. Raises ValueError for a timeout_ms
+        time was lost. Needs sluice.deadline. Raises ValueError for a timeout_ms
         of 2^29 or more.
         """
-        from sluice.backoff import Backoff
+        from sluice.deadline import Deadline
 
         per_ms = 1000 if self._ticks is time.ticks_us else 1
-        backoff = Backoff(timeout_ms)
+        deadline = Deadline(timeout_ms)
         while not self.try_acquire(n):
-            left = backoff.left_ms()  # before the wait is asked for: then a "too late" is sure
+            left = deadline.left_ms()  # before the wait is asked for: then a "too late" is sure
             wait = self.wait_ticks(n)
             if wait < 0 or left == 0 or wait // per_ms > left:
                 return self.try_acquire(n)  # at the deadline they may just have come
-            backoff.wait(min(left, wait // per_ms))
+            deadline.wait(min(left, wait // per_ms))
         return True
 
     def wait(self, n: int = 1):

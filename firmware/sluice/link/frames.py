@@ -12,20 +12,13 @@ from micropython import const
 from sluice.crc16 import crc16
 from sluice.kernels import kernel
 from sluice.link.cobs import decode, encode, unstuff
+from sluice.link.ctrl_c import CtrlC
 
 OVERHEAD = const(5)  # bytes that `seal` adds: two zeros, the COBS byte, the checksum
 
 _MOST = const(254)  # bytes between two zeros
 _READS = const(4)
 _SMALL_MAX = const((1 << 30) - 1)
-_CTRL_C = const(0x03)
-_RETURN = const(0x0D)
-
-# What came since the line was last at rest, as far as it can be a Ctrl-C.
-_OTHER = const(0)
-_NOTHING = const(1)
-_A_RETURN = const(2)
-_A_CTRL_C = const(3)
 
 _ticks_diff = time.ticks_diff
 
@@ -84,7 +77,9 @@ class Frames:
         self._heard = 0  # the tick at which the last bytes came
         self._in_frame = False
         self._fill = 0
-        self._since_rest = _NOTHING
+        self._at_rest = True
+        self._only_text = True  # has come since the line was last at rest
+        self._ctrl_c = CtrlC()
         self.received = bytearray(_MOST)
         self.sent = bytearray(_MOST + 2)
         self.bad = 0
@@ -93,10 +88,8 @@ class Frames:
         """The end of the next frame's content in `received`. Hot.
 
         0: the line is silent. -1: bytes came, but no frame is whole yet. Reads
-        the line four times at most, enough for a frame. Raises KeyboardInterrupt
-        for Ctrl-C: a 0x03 after a rest of the line that follows a carriage
-        return, or that nothing follows until the next rest. Other text is passed
-        over, and so is a 0x03 that noise made.
+        the line four times at most, enough for a frame. Text is passed over, but
+        raises KeyboardInterrupt if it is a CtrlC.
         """
         heard = 0
         reads = _READS
@@ -129,15 +122,14 @@ class Frames:
                 self._size += 1
             elif 2 * n <= len(chunk) and self._size:
                 self._size -= 1
+            self._at_rest = False
             self._heard = self._ticks()
             self._chunk_at = 0
             self._chunk_end = n
             return True
         # Only a read that finds nothing proves a rest: after a stall of the loop
         # the bytes of the time before are still there.
-        if self._since_rest != _NOTHING and (
-            _ticks_diff(self._ticks(), self._heard) >= self._silence
-        ):
+        if not self._at_rest and _ticks_diff(self._ticks(), self._heard) >= self._silence:
             self._rest()
         return False
 
@@ -146,8 +138,8 @@ class Frames:
             self._count_bad()
         self._in_frame = False
         self._fill = 0
-        stop = self._since_rest == _A_CTRL_C
-        self._since_rest = _NOTHING
+        stop = self._ctrl_c.is_made_by_rest() and self._only_text
+        self._at_rest = self._only_text = True
         if stop:
             raise KeyboardInterrupt
 
@@ -161,30 +153,14 @@ class Frames:
         else:
             while at < end and chunk[at]:
                 at += 1
-                if self._is_ctrl_c(chunk[at - 1]):
+                if self._only_text and self._ctrl_c.is_made_by(chunk[at - 1]):
                     self._chunk_at = at
                     raise KeyboardInterrupt
         if at < end:
             self._chunk_at = at + 1
-            self._since_rest = _OTHER
+            self._only_text = False
             return True
         self._chunk_at = end
-        return False
-
-    def _is_ctrl_c(self, byte):
-        """Take in a byte of text; True when the user's Ctrl-C is complete with it."""
-        since = self._since_rest
-        if since == _OTHER:
-            return False
-        if byte == _CTRL_C:
-            if since == _A_RETURN:
-                self._since_rest = _NOTHING
-                return True
-            self._since_rest = _A_CTRL_C
-        elif byte != _RETURN:
-            self._since_rest = _OTHER
-        elif since == _NOTHING:
-            self._since_rest = _A_RETURN
         return False
 
     def _copy(self, chunk, at, end):

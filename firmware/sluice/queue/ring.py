@@ -310,26 +310,26 @@ class RingQueue(Ring):
         """Wait for room and append item, for the main loop.
 
         False: there was none within timeout_ms (negative: wait for ever), which
-        counts as one rejected. Needs sluice.backoff. Raises ValueError for a
+        counts as one rejected. Needs sluice.deadline. Raises ValueError for a
         timeout_ms of 2^29 or more.
         """
-        from sluice.backoff import Backoff
+        from sluice.deadline import Deadline
 
-        backoff = Backoff(timeout_ms)
-        while self.overflow == REJECT and not self.free() and backoff.pause():
+        deadline = Deadline(timeout_ms)
+        while self.overflow == REJECT and not self.free() and deadline.pause():
             pass
         return self.try_put(item)
 
     def get(self, timeout_ms: int = -1, default=None):
         """Wait for an item and take it, for the main loop; `default` after timeout_ms.
 
-        Negative: wait for ever. Needs sluice.backoff. Raises ValueError for a
+        Negative: wait for ever. Needs sluice.deadline. Raises ValueError for a
         timeout_ms of 2^29 or more.
         """
-        from sluice.backoff import Backoff
+        from sluice.deadline import Deadline
 
-        backoff = Backoff(timeout_ms)
-        while not len(self) and backoff.pause():
+        deadline = Deadline(timeout_ms)
+        while not len(self) and deadline.pause():
             pass
         return self.try_get(default)
 

@@ -883,7 +883,7 @@ SCENARIOS = (
 # Hot code that never meets an interrupt, or does so elsewhere, and why.
 EXEMPT = {
     "control.adaptive": "the main loop's own",
-    "backoff": "the main loop's own",
+    "deadline": "the main loop's own",
     "program.share": "the main loop's own",
     "queue.channel": "the tasks' own, but for try_put: an interrupt at each opcode of a get is in"
     " tests/queue/test_channel_interrupts.py",

@@ -10,7 +10,7 @@ _IDLE_MS = const(1)  # with more than this left, idle: the next interrupt wakes;
 _FAR = const((1 << 29) - 1)
 
 
-class Backoff:
+class Deadline:
     """Lets time pass between attempts, until a deadline.
 
     timeout_ms: milliseconds from now to the deadline, 0 to 2^29 - 1; negative:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from host_sim import TickClock
 from sluice import OVERWRITE, RingQueue, TokenBucket
-from sluice.backoff import Backoff
+from sluice.deadline import Deadline
 
 START = (1 << 30) - 50
 
@@ -27,14 +27,14 @@ def passed(clock):
 @pytest.fixture(autouse=True, scope="module")
 def looking_takes_time():
     """Or spinning on a mocked clock would never end."""
-    look = Backoff.left_ms
+    look = Deadline.left_ms
 
     def left_ms(self):
         time.sleep_us(100)
         return look(self)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Backoff, "left_ms", left_ms)
+        patch.setattr(Deadline, "left_ms", left_ms)
         yield
 
 
@@ -100,15 +100,15 @@ def test_an_overwriting_queue_never_waits(clock):
 
 def test_far_deadlines_are_refused():
     with pytest.raises(ValueError, match="timeout_ms must be at most 536870911"):
-        Backoff(1 << 29)
+        Deadline(1 << 29)
 
 
 def test_a_deadline_once_passed_stays_passed(clock):
-    backoff = Backoff(10)
+    deadline = Deadline(10)
     clock.advance(10)
-    assert not backoff.pause()
+    assert not deadline.pause()
     clock.advance(1 << 29)
-    assert not backoff.pause()
+    assert not deadline.pause()
 
 
 @settings(max_examples=200, deadline=None, derandomize=True)
