@@ -116,6 +116,7 @@ DEFECTS = [
         "sluice.link.session",
         "        self._unconfirmed = self._sent = self._done = 0\n        self._run",
         "        self._run",
+        108,
     ),
     Defect(
         "credit is given for the slots of the feed before",

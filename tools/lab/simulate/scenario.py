@@ -83,6 +83,11 @@ class Scenario:
             for way in (self.to_board, self.to_host)
         )
 
+    @property
+    def damages(self) -> bool:
+        """Whether the line changes bytes."""
+        return bool(self.to_board.corrupt or self.to_host.corrupt)
+
     def __str__(self) -> str:
         shown = ", ".join(f"{size} bytes at {ms} ms" for ms, size in self.records[:_PRINTED])
         more = ", ..." if len(self.records) > _PRINTED else ""

@@ -18,11 +18,13 @@ def payload(index: int, size: int) -> bytes:
 class Witness:
     """Keeps what is known of the records of one log.
 
+    line_damages: whether the line may change bytes.
+
     taken: how often the UART took each.  acknowledged: so many records from the log's first on.
     delivered: so many of these came back, where the sink is the link.
     """
 
-    def __init__(self, payloads: list[bytes]) -> None:
+    def __init__(self, payloads: list[bytes], line_damages: bool) -> None:
         self.payloads = payloads
         self.acknowledged = 0
         self.delivered = 0
@@ -37,6 +39,7 @@ class Witness:
         self._by_content = {
             payload: index for index, payload in enumerate(payloads) if len(payload) >= _NUMBERED
         }
+        self._line_damages = line_damages  # one damage of 65,536 is not seen by a checksum
         self._known = len(self._by_content) == len(payloads)
 
     def acknowledge(self, index: int, record: Record, sink: str) -> None:
@@ -46,6 +49,8 @@ class Witness:
         self.acknowledged = max(self.acknowledged, index + 1)
         if record.payload != self.payloads[index]:
             raise Violation(f"record {index} was sent with the bytes of another")
+        if record.changed is not None and not self._line_damages:
+            raise Violation(f"record {index} came back with other bytes")
         self.delivered += record.tick is not None
         said = record.tick is not None or record.not_taken or record.changed is not None
         if sink == "link" and not said:

@@ -116,7 +116,7 @@ class World:
         self._to_board = Way(scenario.to_board, self._chance)
         self._to_host = Way(scenario.to_host, self._chance)
         payloads = [payload(place, size) for place, (_, size) in enumerate(scenario.records)]
-        self.witness = Witness(payloads)
+        self.witness = Witness(payloads, scenario.damages)
         self._events = deque(scenario.events)
         self._later: list[tuple[int, int, Callable[[], None]]] = []  # when, order, what
         self._order = itertools.count()
