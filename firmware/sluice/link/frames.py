@@ -88,8 +88,8 @@ class Frames:
         """The end of the next frame's content in `received`. Hot.
 
         0: the line is silent. -1: bytes came, but no frame is whole yet. Reads
-        the line four times at most, enough for a frame. Text is passed over, but
-        raises KeyboardInterrupt if it is a CtrlC.
+        the line four times at most, enough for a frame. Text is passed over.
+        Raises KeyboardInterrupt when it is a Ctrl-C, see CtrlC.
         """
         heard = 0
         reads = _READS

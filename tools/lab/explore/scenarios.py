@@ -895,6 +895,7 @@ EXEMPT = {
     "program.program": "the main loop itself",
     "program.statsline": "the main loop's own",
     "link.frames": "the link's own",
+    "link.ctrl_c": "the link's own",
     "flow.histogram": "the statistics' own",
     "flow.holding": "the pipeline's own; an interrupt meets what it asks of the ring",
     "limit.keyed": "one owner",

@@ -17,7 +17,7 @@ from .runtime import Runtime
 _QEMU = "qemu-system-arm"
 _IMAGE = Path("/usr/share/firmware-microbit-micropython/firmware.hex")
 _CHUNK = 32  # bytes: its UART has no flow control, and the program behind it room for 64
-_IDLE_S = 0.5  # a board that reads is idle before
+_IDLE_S = 20  # a board that reads is idle before, also on a busy machine
 _BOOT_S = 20
 _TRIES = 4
 _NO_ROOM = "parser could not allocate enough memory"

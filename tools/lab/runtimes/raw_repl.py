@@ -27,7 +27,7 @@ class RawRepl:
     """The board at a terminal.
 
     terminal: its path.  chunk: bytes that the board can take at once.
-    taken: returns when it has taken them.
+    taken: returns when it has taken them, so that it can take more.
 
     Raises TimeoutError, with what was heard, if the board does not answer in time.
     """
@@ -106,8 +106,9 @@ class RawRepl:
 
     def _send(self, data: bytes) -> None:
         for at in range(0, len(data), self._chunk):
+            if at:
+                self._taken()
             os.write(self._fd, data[at : at + self._chunk])
-            self._taken()
 
     def _hear(self, end: bytes, timeout_s: float) -> bytes:
         """What comes before `end`."""
