@@ -40,9 +40,9 @@ GREET_S = 0.5
 PING_S = 1.0
 """How often the round trip is measured while records are under way."""
 
-LATE_S = 1.0
-"""For so long after the board's first answer an answer to an earlier feed may still come. The feed
-ends if the board has said nothing to this one since."""
+LATE_S = 2.0
+"""For so long after the board's first answer an answer to an earlier feed may still come, on a line
+of 500 ms that reorders. The feed ends if the board has said nothing to this one since."""
 
 _OF_OTHERS = (*ANSWERS, REPORT)  # they come when other programs share the port
 _FIRST_HELLO = 0x20
