@@ -32,7 +32,7 @@ STATS = (
 PLAIN = (
     "up 0:00:{up_s:02}  qps 498 (mean 497.12, rate 500/s)  depth 31/64  tokens 0/10"
     "  p50/p95/p99 61/64/- ms  admitted 5970 denied 5800 retried 0"
-    "  rejected 0 overwritten 0 failed 0 shed 0"
+    "  rejected 0 overwritten 0 failed 0 shed 0  load 0.42"
 )
 
 

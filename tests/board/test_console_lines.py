@@ -52,7 +52,7 @@ def test_plain_sample_is_one_readable_line():
     assert plain(SAMPLE) == (
         "up 0:00:12  qps 498 (mean 497.12, rate 500/s)  depth 31/64  tokens 7/10"
         "  p50/p95/p99 61/64/66 ms  admitted 5970 denied 5800 retried 2"
-        "  rejected 0 overwritten 0 failed 0 shed 0"
+        "  rejected 0 overwritten 0 failed 0 shed 0  load 0.42 longest turn 2.1 ms"
     )
 
 
@@ -107,7 +107,7 @@ def test_teleplot_of_a_sample_has_name_time_and_value_of_what_is_known():
     lines = (teleplot(Sample(AT, stats(rate="none", p50_ms=-1))) or "").splitlines()
     assert ">qps:1700000000250:498" in lines
     assert ">mean_qps:1700000000250:497.12" in lines
-    assert len(lines) == 27
+    assert len(lines) == 28
     assert not [line for line in lines if line.startswith((">rate:", ">p50_ms:"))]
 
 

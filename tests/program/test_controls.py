@@ -136,6 +136,21 @@ def test_the_load_is_of_the_interval(rig):
     assert controls.load == 0
 
 
+def test_the_longest_turn_with_work_is_of_the_interval(rig):
+    controls = rig.controls()
+    for ms, busy in ((3, True), (8, True), (50, False), (5, True)):
+        rig.clock.advance(ms)
+        controls.meter.turn(busy)
+    controls.close_interval(rig.clock.ticks())
+    assert controls.longest_us == 8000
+    controls.close_interval(rig.clock.ticks())
+    assert controls.longest_us == 0
+    rig.clock.advance((1 << 29) - 1)
+    controls.meter.turn(True)
+    controls.close_interval(rig.clock.ticks())
+    assert controls.longest_us == (1 << 30) - 1 - ((1 << 30) - 1) % 1000
+
+
 def test_the_load_of_turns_in_step_with_a_board_s_clock_is_their_share_of_a_millisecond(rig):
     """Each begins with a millisecond, as with a timer's interrupt, and is over within it."""
     controls = Controls(rig.ring, rig.bucket, rig.stats, rig.pipeline, time.ticks_ms)

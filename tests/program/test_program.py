@@ -42,6 +42,21 @@ def stats(line):
 HELLO = frame(b"\x81\x23\x09\x07\0\0\0\0\0\0\0\0")
 
 
+def test_a_turn_that_writes_the_statistics_counts_as_one_with_work(rig):
+    program = start(rig, stats_ms=100)
+    write = rig.line.write
+
+    def slow(buf, n):
+        rig.clock.advance(7)
+        return write(buf, n)
+
+    rig.line.write = slow
+    run(rig, program, 250)
+    lines, _ = split(rig.line.sent)
+    longest = [stats(line)["longest_turn_us"] for line in lines if line.startswith("event=stats")]
+    assert longest == ["0", "7000"]
+
+
 def take_all(board):
     """The host confirms all deliveries before record 99."""
     board.line.incoming += frame(b"\x84\x07\0\0\x63\0\0\0")

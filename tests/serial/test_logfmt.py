@@ -118,6 +118,7 @@ def test_sample_has_every_value_of_its_line():
         "repeated": 4,
         "watermark_ms": 500,
         "backlog_bytes": 1984,
+        "longest_turn_us": 2150,
         "lag_ms": 62,
         "sojourns": (1, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 900),
     }

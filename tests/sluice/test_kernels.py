@@ -27,7 +27,7 @@ HOMES = {
     **{name: f"limit.{name}" for name in ("bucket", "tunable", "pacer", "keyed")},
     **{name: f"queue.{name}" for name in ("ring", "records")},
     **{name: f"flow.{name}" for name in ("histogram", "stats", "load", "pipeline", "pulses")},
-    **{name: f"link.{name}" for name in ("cobs", "frames", "session", "usb")},
+    **{name: f"link.{name}" for name in ("cobs", "frames", "logline", "session", "usb")},
     "crc16": "crc16",
 }
 STATE = "capacity limit high_water rejected overwritten rate burst settled debt"
@@ -86,7 +86,7 @@ def test_each_kernel_is_asked_for_and_no_name_is_another_s():
     files = {path.relative_to(FIRMWARE / "sluice") for path in FIRMWARE.rglob("*_native.py")}
     assert {Path(f"{module.replace('.', '/')}_native.py") for module in found} == files
     names = [name for module in found.values() for name in module]
-    assert len(set(names)) == len(names) == 15
+    assert len(set(names)) == len(names) == 16
 
 
 @pytest.mark.parametrize("first", ["kernels", *HOMES.values(), "queue.channel"])
@@ -479,7 +479,8 @@ def test_load_meters(variants):
     pairs = zip(variants("load"), clocks, strict=True)
     meters = [module.LoadMeter(clock.ticks) for module, clock in pairs]
     operations = [ticks_to_pass, lambda random_: ("turn", (random_.random() < 0.5,))]
-    drive(meters, clocks, [*operations, *operations, lambda _: ("close_interval", ())], seed=4)
+    asked = [lambda _: ("__getattribute__", ("longest",)), lambda _: ("close_interval", ())]
+    drive(meters, clocks, [*operations, *operations, *asked], seed=4)
 
 
 def test_statistics(variants):
@@ -500,6 +501,39 @@ def test_statistics(variants):
 def vars_of(stats):
     names = ["admitted", "denied", "qps", "up_s", "p50", "p95", "p99", "_in_second", "_since"]
     return [getattr(stats, name) for name in names]
+
+
+@pytest.mark.parametrize("size", [2, 5, 17, 300])
+def test_log_lines(variants, size):
+    random_ = random.Random(size)
+    sent = []
+    for module in variants("logline"):
+        random_.seed(size)
+        log, line = module.LogLine(size), MemoryLine()
+        buf = bytearray(40)
+        for _ in range(300):
+            key = b"a_key"[: random_.randrange(1, 6)]
+            value = random_.choice(
+                [0, 9, 10, -1, -(1 << 30), (1 << 30) - 1, random_.randrange(1 << 30)]
+            )
+            what = random_.randrange(6)
+            if what == 0:
+                log.word(key, b"word"[: random_.randrange(5)])
+            elif what == 1:
+                log.hundredths(key, abs(value))
+            elif what == 2:
+                log.value(key, random_.choice([None, [value, 1, -7]]))
+            elif what == 3 and random_.randrange(4) == 0:
+                log.write(line)
+            elif what == 4 and random_.randrange(4) == 0:
+                at = log.copy_to(buf, 3, 40)
+                line.write(buf, at)
+            else:
+                log.number(key, value)
+        log.write(line)
+        sent.append(bytes(line.sent))
+    assert sent[0] == sent[1]
+    assert len(sent[0]) > 50
 
 
 def test_checksum_and_stuffing(variants):

@@ -9,6 +9,7 @@ VALUES = {
     "admitted": "5970",
     "denied": "5800",
     "load": "0.42",
+    "longest_turn_us": "2150",
     "depth": "31",
     "limit": "48",
     "high_water": "63",

@@ -106,6 +106,8 @@ class Stats:
     """The fleet's watermark that is in force; 0: none."""
     backlog_bytes: int | None = None
     """Bytes that wait in the queue."""
+    longest_turn_us: int | None = None
+    """The longest turn with work of the board's loop in the last interval: the longest pause."""
     lag_ms: int | None = None
     """How long the oldest record has waited; 0 when none waits."""
     sojourns: tuple[int, ...] | None = None

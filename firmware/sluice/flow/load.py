@@ -1,4 +1,4 @@
-"""How busy a loop is: busy ticks over all ticks."""
+"""How busy a loop is: busy ticks over all ticks, and its longest turn."""
 
 import time
 
@@ -17,6 +17,9 @@ class LoadMeter:
     ticks: the clock. A turn shorter than a tick counts as one tick whenever the
     clock moves on in it, which is right on average, if turns are not in step with it.
 
+    Read only: `longest`, the ticks of the longest turn with work since the last
+    `close_interval`.
+
     Ownership: one owner, the loop.
     """
 
@@ -25,6 +28,7 @@ class LoadMeter:
         self._since = ticks()
         self._busy = 0
         self._all = 0
+        self.longest = 0
 
     def turn(self, busy: bool) -> None:
         """Count the ticks since the last call, as busy or as idle. Hot.
@@ -42,14 +46,16 @@ class LoadMeter:
         self._all += elapsed
         if busy:
             self._busy += elapsed
+            if elapsed > self.longest:
+                self.longest = elapsed
 
     def close_interval(self) -> int:
-        """Busy ticks in 1,000 since the last call, and begin anew. Hot.
+        """Busy ticks in 1,000 since the last call, and begin anew, `longest` too. Hot.
 
         0 when no tick has passed.
         """
         every, busy = self._all, self._busy
-        self._busy = self._all = 0
+        self._busy = self._all = self.longest = 0
         if every > _MOST_TICKS:
             return min(1000, busy // (every // 1000))
         return busy * 1000 // every if every else 0

@@ -15,7 +15,8 @@ _HALF_PERIOD = const(1 << 29)
 _LOAD_SINCE = const(0)
 _LOAD_BUSY = const(1)
 _LOAD_ALL = const(2)
-_LOAD_WORDS = const(3)
+_LOAD_LONGEST = const(3)
+_LOAD_WORDS = const(4)
 
 
 def over(plain, name):
@@ -30,6 +31,7 @@ def over(plain, name):
         _since = word(_LOAD_SINCE)
         _busy = word(_LOAD_BUSY)
         _all = word(_LOAD_ALL)
+        longest = word(_LOAD_LONGEST)
 
         def __init__(self, ticks=time.ticks_ms):
             state = self._state = array("i", [0] * _LOAD_WORDS)
@@ -49,6 +51,8 @@ def over(plain, name):
                 s[_LOAD_ALL] += elapsed
                 if busy:
                     s[_LOAD_BUSY] += elapsed
+                    if elapsed > s[_LOAD_LONGEST]:
+                        s[_LOAD_LONGEST] = elapsed
 
             if type(self).turn is plain.turn:
                 self.turn = turn

@@ -1,5 +1,7 @@
 """A logfmt line, built in a buffer made at start: no string is formatted."""
 
+from sluice.kernels import kernel
+
 
 class LogLine:
     """Writes `key=value key=value ...` lines.
@@ -11,6 +13,7 @@ class LogLine:
 
     def __init__(self, size: int):
         self._buf = bytearray(size)
+        self._size = size
         self._n = 0
 
     def word(self, key: bytes, value: bytes) -> None:
@@ -47,7 +50,7 @@ class LogLine:
     def write(self, line) -> None:
         """End the line, send it by `line.write(buf, n)`, and begin the next. Hot."""
         buf = self._buf
-        n = min(self._n, len(buf) - 2)
+        n = min(self._n, self._size - 2)
         buf[n] = 13
         buf[n + 1] = 10
         self._n = 0
@@ -88,6 +91,9 @@ class LogLine:
             unit //= 10
 
     def _byte(self, byte):
-        if self._n < len(self._buf):
+        if self._n < self._size:
             self._buf[self._n] = byte
             self._n += 1
+
+
+LogLine = kernel("link.logline", "LogLine", LogLine)

@@ -2,16 +2,21 @@
 
 import time
 
+from micropython import const
+
 from sluice.flow.load import LoadMeter
 from sluice.program.watermark import depth, per_second
 from sluice.queue.limits import limits_of
+
+_SMALL_MAX = const((1 << 30) - 1)
 
 
 class Controls:
     """Sets a queue's limit and a bucket's rate once an interval, from what was measured in it.
 
     ring, bucket, stats, pipeline: what is controlled, and what tells how it does.
-    ticks, per_second: the clock, and its ticks in a second, a multiple of 1,000.
+    ticks, per_second: the clock, and its ticks in a second, a multiple of 1,000
+           that divides 1,000,000.
     cost:  tokens that the longest record takes, 1 or more.
     limit: an AdaptiveLimit of the ring, or None.
     shed:  the CoDel that the pipeline asks, or None.
@@ -22,6 +27,7 @@ class Controls:
     Read only: ring, bucket, stats, limit, shed and tuner as given, and
       meter         a LoadMeter: the loop calls `meter.turn(busy)` once a turn
       load          how busy the loop was in the last interval, in 1/1,000
+      longest_us    the longest turn with work of it, in microseconds, at most 2^30 - 1
       watermark_ms  of the fleet; 0: none
 
     Ownership: the main loop alone.
@@ -47,8 +53,11 @@ class Controls:
         self.shed = shed
         self.tuner = tuner
         # A turn is shorter than a millisecond, and what a timer brings comes in step with these.
-        self.meter = LoadMeter(time.ticks_us if ticks is time.ticks_ms else ticks)
+        fine = ticks is time.ticks_ms
+        self.meter = LoadMeter(time.ticks_us if fine else ticks)
+        self._tick_us = 1 if fine else 1000000 // per_second  # of the meter's clock
         self.load = 0
+        self.longest_us = 0
         self.watermark_ms = 0
         self._pipeline = pipeline
         self._per_ms = per_second // 1000
@@ -59,6 +68,7 @@ class Controls:
         """End the interval at tick `now`: close what measures it, and adapt. Hot."""
         stats = self.stats
         stats.close_interval(now)
+        self.longest_us = self._us(self.meter.longest)
         self.load = self.meter.close_interval()
         if self.shed is not None:
             self.shed.settle(now)
@@ -80,6 +90,11 @@ class Controls:
         """To be called when the bucket was given another rate or burst. Hot."""
         self._pipeline.retry_now()
         self._keep_below_watermark()
+
+    def _us(self, ticks):
+        """Ticks of the meter's clock in microseconds, 2^30 - 1 at most."""
+        most = _SMALL_MAX // self._tick_us
+        return (ticks if ticks < most else most) * self._tick_us
 
     def _keep_below_watermark(self):
         bucket = self.bucket

@@ -155,12 +155,13 @@ class Program:
         listens = due or self._listens
         heard = listens and self.link.poll()
         moved = self.pipeline.step()
-        busy = self._busy = heard or moved > 0
+        busy = heard or moved > 0
         if listens:
             self._listens = heard or self._always_listens
             self.link.acknowledge(self._ack_every if busy else 1, self._ack_within)
-        if due:
-            self._attend()
+        if due and self._attend():
+            busy = True
+        self._busy = busy
         if self._watchdog is not None and self._progresses(moved):
             self._watchdog.feed()
         return busy
@@ -196,11 +197,13 @@ class Program:
         return NullSink()
 
     def _attend(self):
-        """Do what is due by the clock."""
+        """Do what is due by the clock; whether an interval ended."""
         now = self._attended = self._ticks()
-        if time.ticks_diff(now, self._reported) >= self._report_every:
+        ends = time.ticks_diff(now, self._reported) >= self._report_every
+        if ends:
             self._end_interval()
         self._member.poll(now)  # after the line, or both would report
+        return ends
 
     def _progresses(self, moved):
         """Whether the turn moved a record, or none was due that it could have moved. Hot.

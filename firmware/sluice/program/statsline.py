@@ -44,6 +44,7 @@ class StatsLine:
         log.number(b"admitted", stats.admitted)
         log.number(b"denied", stats.denied)
         log.hundredths(b"load", self._controls.load // 10)
+        log.number(b"longest_turn_us", self._controls.longest_us)
 
     def _limits(self):
         log, ring, bucket = self._log, self._ring, self._bucket

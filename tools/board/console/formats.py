@@ -29,12 +29,17 @@ def _plain_stats(stats: Stats) -> str:
     sojourn = "/".join(
         "-" if ms is None else str(ms) for ms in (stats.p50_ms, stats.p95_ms, stats.p99_ms)
     )
+    turn = (
+        ""
+        if stats.longest_turn_us is None
+        else f" longest turn {stats.longest_turn_us / 1000:.1f} ms"
+    )
     drops = " ".join(f"{name} {getattr(stats, name)}" for name in DROPS)
     return (
         f"up {uptime(stats.up_s)}  qps {stats.qps} (mean {stats.mean_qps}, rate {stats.rate_text})"
         f"  depth {stats.depth}/{stats.capacity}  tokens {stats.tokens}/{stats.burst}"
         f"  p50/p95/p99 {sojourn} ms  admitted {stats.admitted} denied {stats.denied}"
-        f" retried {stats.retried}  {drops}"
+        f" retried {stats.retried}  {drops}  load {stats.load:.2f}{turn}"
     )
 
 

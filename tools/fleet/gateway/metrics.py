@@ -36,6 +36,11 @@ _GAUGES: tuple[_Row, ...] = (
         lambda s: float("inf") if s.rate_per_s is None else s.rate_per_s,
     ),
     ("sluice_load", "Busy time of the board's loop over all time, 0 to 1.", lambda s: s.load),
+    (
+        "sluice_longest_turn_us",
+        "The longest turn of the board's loop in the last interval: its longest pause.",
+        lambda s: s.longest_turn_us,
+    ),
     ("sluice_uptime_seconds", "Since the board's program started.", lambda s: s.up_s),
 )
 _COUNTERS: tuple[_Row, ...] = (

@@ -49,6 +49,7 @@ export const STATS = [
   ["repeated", WHOLE, false],
   ["watermark_ms", WHOLE, false],
   ["backlog_bytes", WHOLE, false],
+  ["longest_turn_us", WHOLE, false],
   ["lag_ms", WHOLE, false],
   ["sojourns", SOJOURNS, false],
 ];
