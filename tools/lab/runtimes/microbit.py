@@ -16,11 +16,14 @@ from .runtime import Runtime
 
 _QEMU = "qemu-system-arm"
 _IMAGE = Path("/usr/share/firmware-microbit-micropython/firmware.hex")
-_CHUNK = 32  # bytes: its UART has no flow control, and the program behind it room for 64
+# Bytes: its UART has no flow control, and the program behind it room for 64. On a busy machine some
+# are still in the host's terminal when the board seems to wait for more.
+_CHUNK = 24
 _IDLE_S = 20  # a board that reads is idle before, also on a busy machine
 _BOOT_S = 20
 _TRIES = 4
 _NO_ROOM = "parser could not allocate enough memory"
+_DAMAGED = "SyntaxError: "  # what is sent has none: a byte of it was lost, and nothing has run
 _LIBRARY = sources(FIRMWARE)
 
 
@@ -56,12 +59,12 @@ class Microbit(Runtime):
 
     def run(self, program: str, timeout_s: float = 60) -> list[str]:
         # Its collector takes what it finds on the C stack for addresses, so what a program finds
-        # free hangs on chance: one that just fits is given further tries.
+        # free hangs on chance: one that just fits is given further tries, and so is a damaged one.
         for _ in range(_TRIES - 1):
             try:
                 return self._run(program, timeout_s)
             except ProgramError as error:
-                if _NO_ROOM not in str(error):
+                if _NO_ROOM not in str(error) and _DAMAGED not in str(error):
                     raise
         return self._run(program, timeout_s)
 
