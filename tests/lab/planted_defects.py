@@ -392,7 +392,7 @@ DEFECTS = [
         "an answer to the feed before ends this one",
         "sluice_tools.serial.session",
         "            if self._settled_at <= now:\n                raise self._lose(_ANOTHER)\n"
-        "            self._suspected = True\n",
+        "            self._suspect(now)\n",
         "            raise self._lose(_ANOTHER)\n",
     ),
     Defect(

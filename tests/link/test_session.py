@@ -171,9 +171,11 @@ def test_a_hello_of_another_version_is_told_the_boards(content):
     assert board.hear(record(0))[0][3:6] == u24(0)
 
 
-def test_a_ping_is_answered_with_its_number():
+def test_a_ping_is_answered_with_its_number_and_the_session():
     board = Board()
-    assert board.hear(b"\x87\x03", b"\x87\xff") == [b"\x97\x03", b"\x97\xff"]
+    assert board.hear(b"\x87\x03") == [b"\x97\x03" + u24(0)]
+    board.hear(hello(session=7))
+    assert board.hear(b"\x87\x03", b"\x87\xff") == [b"\x97\x03" + u24(7), b"\x97\xff" + u24(7)]
 
 
 def test_a_welcome_tells_the_number_of_the_newest_hello():

@@ -11,6 +11,7 @@ from wire import delivered, records, to_board
 from sluice_tools.serial.ack_pb2 import AckRequest
 from sluice_tools.serial.roundtrip import LEAST_LOSSY_S, LEAST_S, MOST_S
 from sluice_tools.serial.session import (
+    ASK_S,
     GREET_S,
     LATE_S,
     PING_S,
@@ -25,6 +26,7 @@ from sluice_tools.serial.window import GIVEN_UP, OVERWRITTEN, SEQ_PERIOD, SHED
 
 SESSION = 7
 HELLO_1 = 0x20  # the number of a session's first hello
+PING_1 = b"\x87\x01"
 
 
 def u24(value):
@@ -48,6 +50,10 @@ def record(seq, payload):
 def welcome(expected, session=SESSION, size=16, per_second=1000, number=HELLO_1):
     place = bytes([0x91, 0x23, number]) + u24(session) + u24(expected)
     return place + bytes([size]) + u24(per_second)
+
+
+def pong(number, session=SESSION):
+    return bytes([0x97, number]) + u24(session)
 
 
 def ack(processed, capacity=4, rtt_ms=0, session=SESSION, **not_taken):
@@ -253,10 +259,10 @@ def test_the_round_trip_is_measured_by_pings_while_records_are_under_way():
     assert session.deadline == PING_S
     assert session.poll(PING_S) == [b"\x87\x02"]
     before = session.round_trip.mean_s
-    session.receive(b"\x97\x01", 1.3)  # an answer to another one
+    session.receive(pong(1), 1.3)  # an answer to another one
     assert session.round_trip.mean_s == before
-    session.receive(b"\x97\x02", 1.3)
-    session.receive(b"\x97\x02", 9)
+    session.receive(pong(2), 1.3)
+    session.receive(pong(2), 9)
     assert session.round_trip.mean_s == pytest.approx(before + 0.2 / 8)
 
 
@@ -315,7 +321,7 @@ def test_a_credit_that_was_not_used_up_measures_nothing():
 def test_a_slow_ping_halves_it_too_and_keeps_it_down():
     session = begun(capacity=8)
     send_all(session, [b"%d" % n for n in range(8)])
-    session.receive(b"\x97\x01", 5.6)
+    session.receive(pong(1), 5.6)
     for n in range(1, 9):
         session.receive(ack(n, 8), 5.6)
     assert session.room == 4
@@ -599,7 +605,8 @@ def test_a_gap_that_was_told_late_is_none():
         ("length", delivered(0, b"a")[:-1]),
         ("length", delivered(0, b"a") + b"\0"),
         ("length", delivered(0, b"a", b"")),
-        ("length", b"\x97"),
+        ("length", pong(1)[:-1]),
+        ("length", pong(1) + b"x"),
         ("length", delivered(0, b"")),
         ("length", ended(0, 1, SHED)[:-1]),
         ("length", ended(0, 1, SHED) + b"x"),
@@ -638,7 +645,7 @@ def test_a_board_with_another_version_is_told_in_one_line(answer):
 def test_an_earlier_session_of_the_board_is_passed_over_before_the_first_answer():
     session = Session(SESSION, 0)
     session.poll(0)
-    for content in (welcome(9, session=3), ack(9, 64), delivered(0, b"old"), b"\x97\0"):
+    for content in (welcome(9, session=3), ack(9, 64), delivered(0, b"old"), pong(0, session=3)):
         assert session.receive(content, 0.1) == []
     assert (session.answered, session.room, session.delivered) == (False, 0, 0)
 
@@ -666,16 +673,39 @@ def test_what_no_feed_can_go_on_after(content, message):
 def test_a_late_answer_to_the_feed_before_is_passed_over():
     session = begun()
     session.send(b"a", 0)
-    assert session.receive(welcome(9, session=3), LATE_S * 0.9) == []
-    assert (session.deadline, session.poll(LATE_S * 0.9)) == (LATE_S, [])
-    assert [each.payload for each in session.receive(ack(1), LATE_S * 0.9)] == [b"a"]
+    now = LATE_S * 0.9
+    assert session.receive(welcome(9, session=3), now) == []
+    assert session.poll(now) == [PING_1]
+    assert [each.payload for each in session.receive(ack(1), now)] == [b"a"]
     assert session.room == 4
-    assert session.poll(LATE_S) == []
+    assert said(session, now + LATE_S) == []
 
 
-def test_a_feed_that_another_takes_over_at_once_ends():
+def test_an_idle_feed_asks_whose_the_board_is_after_a_late_answer_to_the_feed_before():
     session = begun()
-    session.receive(welcome(9, session=3), LATE_S * 0.9)
+    now = LATE_S * 0.9
+    session.receive(welcome(9, session=3), now)
+    assert session.deadline == now
+    assert session.poll(now) == [PING_1]
+    assert (session.deadline, session.poll(now)) == (now + ASK_S, [])
+    assert session.poll(now + ASK_S) == [PING_1]  # the line may have lost the first
+    session.receive(pong(1), now + ASK_S + 0.1)
+    assert (session.deadline, session.poll(now + LATE_S)) == (float("inf"), [])
+    assert (session.state, session.room) == (SessionState.OPEN, 4)
+
+
+@pytest.mark.parametrize(
+    "answers", [(), (pong(1, session=3),), (pong(0),), (welcome(9, session=3),)]
+)
+def test_a_feed_that_another_takes_over_at_once_ends(answers):
+    session = begun()
+    now = LATE_S * 0.9
+    session.receive(welcome(9, session=3), now)
+    assert session.poll(now) == [PING_1]
+    for answer in answers:
+        session.receive(answer, now + 0.1)
+    while session.deadline < now + LATE_S:
+        assert session.poll(session.deadline) == [PING_1]
     with pytest.raises(LinkError, match="another program"):
         session.poll(session.deadline)
 

@@ -42,7 +42,11 @@ PING_S = 1.0
 
 LATE_S = 2.0
 """For so long after the board's first answer an answer to an earlier feed may still come, on a line
-of 500 ms that reorders. The feed ends if the board has said nothing to this one since."""
+of 500 ms that reorders. When one has, the board is asked whose it is; the feed ends if it has said
+for so long nothing to this one."""
+
+ASK_S = 0.5
+"""How often the board is asked whose it is."""
 
 _OF_OTHERS = (*ANSWERS, REPORT)  # they come when other programs share the port
 _FIRST_HELLO = 0x20
@@ -187,7 +191,7 @@ class Session:
         if self.state is SessionState.LOST:
             return _NEVER
         if self._suspected:
-            return self._settled_at
+            return min(self._settled_at, self._ping_at)
         if not self._expects():
             return _NEVER
         if self.state is not SessionState.OPEN:
@@ -220,9 +224,7 @@ class Session:
         if self.state is SessionState.LOST:
             return []
         if self._suspected:
-            if now < self._settled_at:
-                return []
-            raise self._lose(_ANOTHER)
+            return self._ask_whose(now)
         if now >= self._hello_at and self._expects():
             return [self._say_hello(now)]
         if self.state is not SessionState.OPEN:
@@ -326,9 +328,26 @@ class Session:
         elif session and self.answered and session != self._abandoned:
             if self._settled_at <= now:
                 raise self._lose(_ANOTHER)
-            self._suspected = True
+            self._suspect(now)
         elif session == 0 and self.state is SessionState.OPEN:
             self.restarted(now)
+
+    def _suspect(self, now: float) -> None:
+        if not self._suspected:
+            self._suspected = True
+            self._settled_at = now + LATE_S
+            self._ping = self._next_ping()
+            self._ping_at = now
+
+    def _ask_whose(self, now: float) -> list[bytes]:
+        """What is said while the board may be another program's: that program has it, or its answer
+        was late, and asking takes the board from nobody."""
+        if now >= self._settled_at:
+            raise self._lose(_ANOTHER)
+        if now < self._ping_at:
+            return []
+        self._ping_at = now + ASK_S
+        return [self._say_ping(now)]
 
     def _answered_late(self, hello: int, now: float) -> None:
         """The answer to a hello before the last one: it says nothing but how long to wait."""
@@ -413,9 +432,11 @@ class Session:
         return records
 
     def _receive_pong(self, body: bytes, now: float) -> None:
-        if len(body) != 1:
+        if len(body) != 4:
             self.refused["length"] += 1
         elif body[0] == self._ping.number:
+            if _from_u24(body, 1) == self._session:
+                self._suspected = False
             self._measured(self._ping.answered(now), now)
 
     def _receive_delivered(self, body: bytes, now: float) -> None:
@@ -444,10 +465,16 @@ class Session:
     def _measure(self, now: float) -> list[bytes]:
         if now < self._ping_at or not self._window.records:
             return []
-        self._ping = Probe((self._ping.number + 1) % 256)
-        self._ping.sent(now)
+        self._ping = self._next_ping()
         self._ping_at = now + max(PING_S, self.round_trip.timeout_s)
-        return [bytes([PING, self._ping.number])]
+        return [self._say_ping(now)]
+
+    def _next_ping(self) -> Probe:
+        return Probe((self._ping.number + 1) % 256)
+
+    def _say_ping(self, now: float) -> bytes:
+        self._ping.sent(now)
+        return bytes([PING, self._ping.number])
 
     def _report(self, now: float) -> list[bytes]:
         missing = self._ledger.report(now, self.round_trip.spread_s)

@@ -476,7 +476,8 @@ class Session:
         out = self._frames.sent
         out[2] = PONG
         out[3] = self._frames.received[2]
-        self._frames.send(4)
+        put(out, 4, self._session, 3)
+        self._frames.send(7)
 
     def _confirm(self, seq):
         """The host knows how all records before seq ended."""

@@ -163,9 +163,11 @@ def test_a_delivery_is_kept_until_the_host_has_it():
     assert board.link.repeated == 3
 
 
-def test_a_ping_comes_back():
+def test_a_ping_comes_back_with_the_session():
     board = Board()
-    assert board.hear(b"\x87\x2a") == [b"\x97\x2a"]
+    assert board.hear(b"\x87\x2a") == [b"\x97\x2a\0\0\0"]
+    board.hear(HELLO)
+    assert board.hear(b"\x87\x2a") == [b"\x97\x2a\x07\0\0"]
 
 
 def test_another_version_is_told_the_boards():
