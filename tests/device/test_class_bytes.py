@@ -61,6 +61,7 @@ log = LogLine(1024)
 share = Share(100, None, None)
 limits_of(ring)
 values = check({}, 1000)
+SegmentStore("/store", 64).close()  # so the names of its files are there
 SegmentStore("/first", 64)  # of the folders in use, whose list then has room for the row
 """
 

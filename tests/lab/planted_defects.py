@@ -148,7 +148,7 @@ DEFECTS = [
         "sluice.link.session",
         "        self._repeat_at = self._repeat_from = 0\n        self._repeats = n",
         "        self._repeat_at = 2\n        self._repeat_from = 1\n        self._repeats = n",
-        4,
+        39,
     ),
     Defect(
         "how a run ended is forgotten when it is repeated",
@@ -340,7 +340,7 @@ DEFECTS = [
         "sluice_tools.serial.session",
         "        if until < window.first:\n            return []  # late\n",
         "",
-        54,
+        57,
     ),
     Defect(
         "a delivery that came twice counts twice",
@@ -361,14 +361,14 @@ DEFECTS = [
         "sluice_tools.serial.session",
         "            self.first_seq,\n            self.confirmed_seq,\n",
         "            self.first_seq,\n            self.next_seq,\n",
-        4,
+        138,
     ),
     Defect(
         "a delivery counts as come when a later one has",
         "sluice_tools.serial.ledger",
         "return record is not None and record.returned",
         "return record is not None and (record.returned or self._newest > number)",
-        4,
+        39,
     ),
     Defect(
         "deliveries after a reset are compared with those before",

@@ -7,6 +7,7 @@ from unittest.mock import Mock
 import pytest
 
 from host_sim import FIRMWARE, TickClock
+from sluice.flow.pulses import SIZE
 from sluice.link.session import MAX_RECORD
 from sluice.program.config import (
     DEFAULTS,
@@ -100,7 +101,11 @@ def test_the_bucket_counts_in_the_ticks_of_the_board():
         ({"light_sleep_ms": True}, "light_sleep_ms", "an integer from 2 to 60000 or null"),
         ({"tries": 0}, "tries", "an integer from 1"),
         ({"cost": "bytes", "burst": 63}, "burst", "slot_size \\(64\\) or more when cost is bytes"),
-        ({"source": "pin", "slot_size": 7}, "slot_size", "8 or more when source is pin"),
+        (
+            {"source": "pin", "slot_size": SIZE - 1},
+            "slot_size",
+            f"{SIZE} or more when source is pin",
+        ),
         ({"rate": 1, "per_ms": 86_400_000, "burst": 1000}, "burst", "from 1 to"),
         ({"rate_from": "fleet"}, "rate_from", "config or budget"),
         ({"rate_from": "budget", "rate": None}, "rate", "an integer when rate_from is budget"),

@@ -17,7 +17,7 @@ from sluice.link.ctrl_c import CtrlC
 OVERHEAD = const(5)  # bytes that `seal` adds: two zeros, the COBS byte, the checksum
 
 _MOST = const(254)  # bytes between two zeros
-_READS = const(4)
+_READS = const(2)
 _SMALL_MAX = const((1 << 30) - 1)
 
 _ticks_diff = time.ticks_diff
@@ -88,7 +88,8 @@ class Frames:
         """The end of the next frame's content in `received`. Hot.
 
         0: the line is silent. -1: bytes came, but no frame is whole yet. Reads
-        the line four times at most, enough for a frame. Text is passed over.
+        the line twice at most: the longest frame takes two turns of a loop, so
+        that none is long. Text is passed over.
         Raises KeyboardInterrupt when it is a Ctrl-C, see CtrlC.
         """
         heard = 0
@@ -127,6 +128,10 @@ class Frames:
             self._chunk_at = 0
             self._chunk_end = n
             return True
+        return self._nothing()
+
+    def _nothing(self):
+        """The line had nothing: False, or the end of the program."""
         # Only a read that finds nothing proves a rest: after a stall of the loop
         # the bytes of the time before are still there.
         if not self._at_rest and _ticks_diff(self._ticks(), self._heard) >= self._silence:

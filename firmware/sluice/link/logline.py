@@ -34,10 +34,7 @@ class LogLine:
         elif isinstance(value, int):
             self._decimal(value)
         else:
-            for i in range(len(value)):
-                if i:
-                    self._byte(44)
-                self._decimal(value[i])
+            self._decimals(value)
 
     def hundredths(self, key: bytes, value: int) -> None:
         """Append key=value / 100 with two decimals, for a value of 0 or more. Hot."""
@@ -89,6 +86,12 @@ class LogLine:
         while unit:  # bound: a number has ten digits at most
             self._byte(48 + value // unit % 10)
             unit //= 10
+
+    def _decimals(self, values):
+        for i in range(len(values)):
+            if i:
+                self._byte(44)
+            self._decimal(values[i])
 
     def _byte(self, byte):
         if self._n < self._size:

@@ -13,6 +13,12 @@ def over(plain, name):
         """sluice.link.logline.LogLine."""
 
         @micropython.viper
+        def number(self, key, value: int):
+            """See LogLine. Hot."""
+            self._key(key)
+            self._decimal(value)
+
+        @micropython.viper
         def _key(self, key):
             """See LogLine. Hot."""
             b = ptr8(self._buf)
@@ -70,5 +76,18 @@ def over(plain, name):
                 room -= 1
                 unit //= 10
             self._n = n
+
+        @micropython.viper
+        def _decimals(self, values):
+            """See LogLine. Hot."""
+            left = int(len(values))
+            at = 0
+            while at < left:
+                if at and int(self._n) < int(self._size):
+                    b = ptr8(self._buf)
+                    b[int(self._n)] = 44
+                    self._n = int(self._n) + 1
+                self._decimal(values[at])
+                at += 1
 
     return LogLine

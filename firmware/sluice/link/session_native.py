@@ -190,4 +190,19 @@ def over(plain, name):
             self._filled = filled
             return end
 
+        @micropython.viper
+        def _put_field(self, at: int, tag: int, value: int) -> int:
+            """See Session. Hot."""
+            if value == 0:
+                return at
+            out = ptr8(self._frames.sent)
+            out[at] = tag
+            at += 1
+            while value > 127:  # bound: a value has five groups of 7 bits at most
+                out[at] = value & 127 | 128
+                value >>= 7
+                at += 1
+            out[at] = value
+            return at + 1
+
     return Session

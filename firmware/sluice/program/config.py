@@ -3,7 +3,6 @@
 import json
 import os
 
-from sluice.flow.pulses import SIZE as PULSE_SIZE
 from sluice.limit.bucket import TokenBucket
 from sluice.program.keys import ROWS, allowed, default, fits, is_int, names
 
@@ -14,6 +13,9 @@ SHARE_PATH = "/share.json"  # what is guaranteed to this board of a fleet's budg
 DEFAULTS: dict = {row[0]: default(row) for row in ROWS}
 
 _SHOWN = 40
+
+# Bytes of a record of sluice.flow.pulses, which only a source of pulses loads.
+_PULSE_SIZE = 8
 
 _SMALL_MAX = (1 << 30) - 1
 _MOST_TICKS = (1 << 29) - 1  # of a time that is compared
@@ -209,8 +211,8 @@ def _check_together(config, per_second):
     if config["cost"] == "bytes" and config["burst"] < config["slot_size"]:
         allowed = "slot_size (%d) or more when cost is bytes" % config["slot_size"]
         raise ConfigError("burst", config["burst"], allowed)
-    if config["source"] != "link" and config["slot_size"] < PULSE_SIZE:
-        allowed = "%d or more when source is %s" % (PULSE_SIZE, config["source"])
+    if config["source"] != "link" and config["slot_size"] < _PULSE_SIZE:
+        allowed = "%d or more when source is %s" % (_PULSE_SIZE, config["source"])
         raise ConfigError("slot_size", config["slot_size"], allowed)
     _check_control(config)
     if config["rate_from"] == "budget":

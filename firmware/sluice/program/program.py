@@ -46,6 +46,8 @@ _BATCH = 16  # records that a turn of the loop sends at most, if they have their
 
 _TICKS_MASK = const((1 << 30) - 1)
 
+_LONGEST_LINE = const(256)  # bytes, but for the statistics
+
 _WINDOW = 32  # deliveries that the host need not have confirmed; each takes a slot more
 
 
@@ -83,7 +85,7 @@ class Program:
         self._member = Member(
             self._frames, self._share, self.ring, self.controls.set_watermark, ticks, second
         )
-        self._log = LogLine(1024)
+        self._log = LogLine(_LONGEST_LINE)
         self._settings = Settings(
             config,
             second,
@@ -99,7 +101,6 @@ class Program:
             self.pipeline,
             self.link,
             self._frames,
-            self._log,
             line,
             second,
             config["cost"],
@@ -111,6 +112,7 @@ class Program:
         self._report_every = config["stats_ms"] * second // 1000
         self._reported = self._attended = ticks()
         self._attend_every = second // 100
+        self._tells = False  # an interval is closed, and its line is due
         self._per_ms = second // 1000
         self._watchdog = None
         self._led = board.open_led()
@@ -151,16 +153,17 @@ class Program:
     def turn(self) -> bool:
         """One turn of the loop; False when there was nothing to do. Hot."""
         self._meter.turn(self._busy)
-        due = self._ticks() - self._attended & _TICKS_MASK >= self._attend_every
-        listens = due or self._listens
-        heard = listens and self.link.poll()
-        moved = self.pipeline.step()
-        busy = heard or moved > 0
-        if listens:
-            self._listens = heard or self._always_listens
-            self.link.acknowledge(self._ack_every if busy else 1, self._ack_within)
-        if due and self._attend():
-            busy = True
+        due = self._tells or self._ticks() - self._attended & _TICKS_MASK >= self._attend_every
+        moved = 0
+        busy = due and self._attend()
+        if not busy:
+            listens = due or self._listens
+            heard = listens and self.link.poll()
+            moved = self.pipeline.step()
+            busy = heard or moved > 0
+            if listens:
+                self._listens = heard or self._always_listens
+                self.link.acknowledge(self._ack_every if busy else 1, self._ack_within)
         self._busy = busy
         if self._watchdog is not None and self._progresses(moved):
             self._watchdog.feed()
@@ -197,12 +200,19 @@ class Program:
         return NullSink()
 
     def _attend(self):
-        """Do what is due by the clock; whether an interval ended."""
+        """Do what is due by the clock; whether it was an interval's end, or half of its line.
+
+        Each takes a board milliseconds, so it has a turn of its own, without a record.
+        """
         now = self._attended = self._ticks()
+        if self._tells:
+            self._tells = not self._stats_line.write()
+            return True
         ends = time.ticks_diff(now, self._reported) >= self._report_every
         if ends:
             self._end_interval()
-        self._member.poll(now)  # after the line, or both would report
+            self._tells = True
+        self._member.poll(now)  # after the interval, or both would report
         return ends
 
     def _progresses(self, moved):
@@ -335,7 +345,6 @@ class Program:
         if time.ticks_diff(self._ticks(), self._reported) >= self._report_every:
             self._reported = self._ticks()  # the loop was held up: no lines in a row
         self.controls.close_interval(self._ticks())
-        self._stats_line.write()
         self._settings.judge_trial()
         self._blink()
         self._member.report(self._ticks())  # then it comes with the line, and not by itself

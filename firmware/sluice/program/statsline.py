@@ -1,19 +1,25 @@
 """The statistics line on the console, once an interval."""
 
+from micropython import const
+
+from sluice.link.logline import LogLine
+
+_LONGEST = const(1024)  # bytes
+
 
 class StatsLine:
     """Says how the last interval went, as `event=stats key=value ...`.
 
     controls: a Controls, with the ring, the bucket and the statistics that it has.
     pipeline, link, frames: a Pipeline, a Session and the Frames of it.
-    log, line:  a LogLine that is empty between two calls, and the console's line.
+    line:       the console's.
     per_second: ticks in a second, a multiple of 1,000.
     cost:       what a token stands for, "record" or "bytes".
 
     Ownership: the main loop alone.
     """
 
-    def __init__(self, controls, pipeline, link, frames, log, line, per_second, cost):
+    def __init__(self, controls, pipeline, link, frames, line, per_second, cost):
         self._controls = controls
         self._stats = controls.stats
         self._ring = controls.ring
@@ -21,20 +27,29 @@ class StatsLine:
         self._pipeline = pipeline
         self._link = link
         self._frames = frames
-        self._log = log
+        self._log = LogLine(_LONGEST)
+        self._begun = False
         self._line = line
         self._per_ms = per_second // 1000
         self._cost = cost.encode()
 
-    def write(self) -> None:
-        """Write the line. To be called when the interval is closed. Hot."""
-        self._log.word(b"event", b"stats")
-        self._flow()
-        self._limits()
+    def write(self) -> bool:
+        """Do the next half of the line; whether it is whole, and written. Hot.
+
+        To be called when the interval is closed, until it is. A half takes an RP2040
+        2 to 3 ms, so each can have a turn of the loop.
+        """
+        self._begun = not self._begun
+        if self._begun:
+            self._log.word(b"event", b"stats")
+            self._flow()
+            self._limits()
+            return False
         self._losses()
         self._refusals()
         self._sojourn()
         self._log.write(self._line)
+        return True
 
     def _flow(self):
         log, stats = self._log, self._stats
