@@ -189,6 +189,12 @@ async def test_queue_at_its_limit_says_so_in_words():
         await screen.shows(Levels, "48/64 full")
 
 
+async def test_a_board_that_is_too_slow_for_its_rate_says_so_beside_its_load():
+    async with console() as screen:
+        screen.say(sample(load="1.00", qps=320))
+        await screen.shows(Levels, "100% too slow")
+
+
 async def test_unlimited_rate_has_no_line_and_no_tokens():
     async with console() as screen:
         screen.say(sample(rate="none", tokens=0, burst=0, p50_ms=-1))

@@ -56,6 +56,31 @@ def test_plain_sample_is_one_readable_line():
     )
 
 
+SLOW = {"load": "1.00", "qps": 320, "depth": 32}
+
+
+def test_a_board_that_is_too_slow_for_its_rate_is_named():
+    sample = Sample(AT, stats(**SLOW))
+    assert (plain(sample) or "").endswith("  TOO SLOW for its rate")
+    assert json.loads(json_object(sample))["keeps_rate"] is False
+    assert json.loads(json_object(SAMPLE))["keeps_rate"] is True
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"load": "0.90"},
+        {"qps": 480},
+        {"depth": 0},
+        {"rate": "none"},
+        {"rate": 300},
+        {"cost": "bytes"},
+    ],
+)
+def test_a_board_is_not_too_slow_when(changes):
+    assert stats(**SLOW | changes).keeps_rate
+
+
 def test_plain_sample_without_rate_and_latency():
     line = plain(Sample(AT, stats(rate="none", p50_ms=-1, p95_ms=-1, p99_ms=-1)))
     assert line is not None

@@ -55,6 +55,10 @@ def _unescape(escape: re.Match[str]) -> str:
     return _ESCAPED.get(letter, letter)
 
 
+_NO_TIME_LEFT = 0.95  # of load
+_REACHED = 0.95  # of a rate: more is a matter of when the second began
+
+
 @dataclass(frozen=True, slots=True)
 class Stats:
     """One statistics line of a board: what it measured and what it was set to at that moment."""
@@ -123,6 +127,18 @@ class Stats:
     def qps_limit(self) -> float | None:
         """The most records a second in the long run; None: unlimited, or a matter of their size."""
         return self.rate_per_s if self.cost == "record" else None
+
+    @property
+    def keeps_rate(self) -> bool:
+        """False when the board is too slow for its rate: its loop has no time left, records wait,
+        and fewer leave than the rate allows."""
+        limit = self.qps_limit
+        return (
+            limit is None
+            or self.load < _NO_TIME_LEFT
+            or self.depth == 0
+            or self.qps >= _REACHED * limit
+        )
 
     @property
     def rate_text(self) -> str:

@@ -40,6 +40,7 @@ def _plain_stats(stats: Stats) -> str:
         f"  depth {stats.depth}/{stats.capacity}  tokens {stats.tokens}/{stats.burst}"
         f"  p50/p95/p99 {sojourn} ms  admitted {stats.admitted} denied {stats.denied}"
         f" retried {stats.retried}  {drops}  load {stats.load:.2f}{turn}"
+        f"{'' if stats.keeps_rate else '  TOO SLOW for its rate'}"
     )
 
 
@@ -47,7 +48,7 @@ def json_object(event: Event) -> str:
     """Every event as a JSON object on one line, with its time and what it is."""
     match event:
         case Sample(at, stats):
-            kind, content = "stats", asdict(stats)
+            kind, content = "stats", {**asdict(stats), "keeps_rate": stats.keeps_rate}
         case TextLine(at, text):
             kind, content = "text", {"text": text}
         case LinkUp(at):

@@ -40,14 +40,15 @@ class Levels(StatsPanel):
         depth = f"{short(stats.depth)}/{short(stats.capacity)}" + (" full" if full else "")
         unlimited = stats.rate is None
         tokens = "no limit" if unlimited else f"{short(stats.tokens)}/{short(stats.burst)}"
-        load = f"{round(stats.load * 100)}%"
+        slow = not stats.keeps_rate
+        load = f"{round(stats.load * 100)}%" + (" too slow" if slow else "")
         longest = max(len(value) for value in (depth, tokens, load))
         cells = max(0, self.size.width - len("tokens  ") - longest)
         return [
             _bar("depth  ", _part(stats.depth, stats.capacity), cells, depth, full),
             Text(f"peak {short(stats.high_water)}, limit {short(stats.limit)}", "dim"),
             _bar("tokens ", 0 if unlimited else _part(stats.tokens, stats.burst), cells, tokens),
-            _bar("load   ", _part(round(stats.load * 100), 100), cells, load),
+            _bar("load   ", _part(round(stats.load * 100), 100), cells, load, slow),
         ]
 
 
