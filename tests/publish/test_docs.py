@@ -1,6 +1,7 @@
 """What the documentation shows is true: its Python runs, its commands and options exist."""
 
 import doctest
+import json
 import re
 import shlex
 from collections.abc import Iterator
@@ -175,6 +176,15 @@ def test_the_tests_folders_are_told() -> None:
     told = set(re.findall(r"`(\w+)`", (PROJECT / "tests/README.md").read_text()))
     folders = {path.parent.name for path in PROJECT.glob("tests/*/*.py")}
     assert folders <= told
+
+
+def test_readme_shows_what_was_measured_of_the_program() -> None:
+    kept = json.loads((PROJECT / "docs/bench/program.json").read_text())["programs"][0]
+    rows = []
+    for link in kept["links"]:
+        share = link["per_s"] / link["naive_per_s"]
+        rows.append(f"| {link['bytes']} bytes | {link['per_s']:,.0f} | {share:.2f} |")
+    assert "\n".join(rows) in (PROJECT / "README.md").read_text()
 
 
 def commands() -> Iterator[tuple[str, list[str]]]:
