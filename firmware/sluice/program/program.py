@@ -154,16 +154,18 @@ class Program:
         """One turn of the loop; False when there was nothing to do. Hot."""
         self._meter.turn(self._busy)
         due = self._tells or self._ticks() - self._attended & _TICKS_MASK >= self._attend_every
-        moved = 0
-        busy = due and self._attend()
-        if not busy:
-            listens = due or self._listens
-            heard = listens and self.link.poll()
-            moved = self.pipeline.step()
-            busy = heard or moved > 0
-            if listens:
-                self._listens = heard or self._always_listens
-                self.link.acknowledge(self._ack_every if busy else 1, self._ack_within)
+        tells = due and self._is_to_tell()
+        listens = not tells and (due or self._listens)
+        heard = listens and self.link.poll()
+        moved = self.pipeline.step()
+        busy = heard or moved > 0 or tells
+        if listens:
+            self._listens = heard or self._always_listens
+            self.link.acknowledge(self._ack_every if busy else 1, self._ack_within)
+        if tells:
+            self._tell()
+        elif due:
+            self._member.poll(self._attended)
         self._busy = busy
         if self._watchdog is not None and self._progresses(moved):
             self._watchdog.feed()
@@ -199,21 +201,20 @@ class Program:
             return UartSink(self._uart)
         return NullSink()
 
-    def _attend(self):
-        """Do what is due by the clock; whether it was an interval's end, or half of its line.
+    def _is_to_tell(self):
+        """Whether an interval ends, or half of its line is due.
 
-        Each takes a board milliseconds, so it has a turn of its own, without a record.
+        Each takes a board milliseconds, so the turn that has it does not listen.
         """
         now = self._attended = self._ticks()
+        return self._tells or time.ticks_diff(now, self._reported) >= self._report_every
+
+    def _tell(self):
         if self._tells:
             self._tells = not self._stats_line.write()
-            return True
-        ends = time.ticks_diff(now, self._reported) >= self._report_every
-        if ends:
+        else:
             self._end_interval()
             self._tells = True
-        self._member.poll(now)  # after the interval, or both would report
-        return ends
 
     def _progresses(self, moved):
         """Whether the turn moved a record, or none was due that it could have moved. Hot.
