@@ -25,9 +25,8 @@ from .plan import Content
 _ANSWER_S = 2  # a board answers within this, asked twice
 _BOOT_S = 15  # a boot.py ends within this
 _SILENCE_S = 2  # a board in its REPL is never silent for so long
-_WORK_S = (
-    40  # nor at work on its files: it removes a release of seventy in 15 s when its flash is slow
-)
+# Nor so long at work on its files: with a slow flash it removes a release of seventy in 15 s.
+_WORK_S = 40
 _CHUNK = 2048  # bytes of a file sent at a time
 _ONBOARD = Path(__file__).with_name("onboard.py")
 
