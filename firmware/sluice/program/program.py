@@ -153,17 +153,23 @@ class Program:
     def turn(self) -> bool:
         """One turn of the loop; False when there was nothing to do. Hot."""
         self._meter.turn(self._busy)
-        due = self._tells or self._ticks() - self._attended & _TICKS_MASK >= self._attend_every
-        tells = due and self._is_to_tell()
-        listens = not tells and (due or self._listens)
+        # An interval's end and each half of its line take milliseconds: these turns do not listen.
+        busy = self._tells
+        if busy:  # before a step, so that the line's counts are those of the interval
+            self._tells = not self._stats_line.write()
+        due = not busy and self._ticks() - self._attended & _TICKS_MASK >= self._attend_every
+        ends = due and self._interval_is_over()
+        if ends:
+            busy = True
+        listens = not busy and (due or self._listens)
         heard = listens and self.link.poll()
         moved = self.pipeline.step()
-        busy = heard or moved > 0 or tells
+        busy = busy or heard or moved > 0
         if listens:
             self._listens = heard or self._always_listens
             self.link.acknowledge(self._ack_every if busy else 1, self._ack_within)
-        if tells:
-            self._tell()
+        if ends:
+            self._end_interval()
         elif due:
             self._member.poll(self._attended)
         self._busy = busy
@@ -201,20 +207,9 @@ class Program:
             return UartSink(self._uart)
         return NullSink()
 
-    def _is_to_tell(self):
-        """Whether an interval ends, or half of its line is due.
-
-        Each takes a board milliseconds, so the turn that has it does not listen.
-        """
+    def _interval_is_over(self):
         now = self._attended = self._ticks()
-        return self._tells or time.ticks_diff(now, self._reported) >= self._report_every
-
-    def _tell(self):
-        if self._tells:
-            self._tells = not self._stats_line.write()
-        else:
-            self._end_interval()
-            self._tells = True
+        return time.ticks_diff(now, self._reported) >= self._report_every
 
     def _progresses(self, moved):
         """Whether the turn moved a record, or none was due that it could have moved. Hot.
@@ -346,6 +341,7 @@ class Program:
         if time.ticks_diff(self._ticks(), self._reported) >= self._report_every:
             self._reported = self._ticks()  # the loop was held up: no lines in a row
         self.controls.close_interval(self._ticks())
+        self._tells = True
         self._settings.judge_trial()
         self._blink()
         self._member.report(self._ticks())  # then it comes with the line, and not by itself
