@@ -187,6 +187,18 @@ def test_parameters_that_take_memory(tmp_path, parameters, what):
     assert found.what.startswith(what)
 
 
+@pytest.mark.parametrize(
+    "body", ["def put(words: ptr32):\n    pass\n", "def put(data):\n    words = ptr32(data)\n"]
+)
+def test_a_pointer_that_is_handed_on(tmp_path, body):
+    """Measured where the memory lies at 2^31 (MicroPython's ports/qemu, rv32imc): 24 bytes."""
+    put = body.replace(":\n", ':\n    """Put. Hot."""\n', 1)
+    source = f"def clear(words):\n    pass\n\n\n{put}    clear(words)  {HERE}\n"
+    [found] = check_source(tmp_path, queue=source)
+    assert [found.place] == places(queue=source)
+    assert found.what.startswith("a pointer is handed on as an integer")
+
+
 def test_a_coroutine(tmp_path):
     [found] = check_source(tmp_path, queue='async def put():\n    """Put. Hot."""\n')
     assert found.what == "async makes each call make a coroutine"

@@ -73,10 +73,12 @@ def _acquire(s: ptr32, n: int, ticks) -> bool:
 
 
 @micropython.viper
-def _acquire_up_to(s: ptr32, most: int, ticks) -> int:
+def _acquire_up_to(state, most: int, ticks) -> int:
     if most <= 0:
         return 0
-    held = s[_BUCKET_FULL] - int(_settle(s, ticks))
+    s = ptr32(state)
+    # The array itself: a pointer is passed on as an int, a big one where it is 2^30 or more.
+    held = s[_BUCKET_FULL] - int(_settle(state, ticks))
     den = s[_BUCKET_DEN]
     if den == 0:
         return most

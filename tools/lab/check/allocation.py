@@ -30,6 +30,7 @@ _MAKES = {
     ast.Import: "import takes memory",
     ast.ImportFrom: "import takes memory",
 }
+_POINTERS = ("ptr8", "ptr16", "ptr32")
 
 
 class Allocation:
@@ -183,7 +184,21 @@ class _Body(ast.NodeVisitor):
             self.report(node, "** in a call collects the arguments")
         self.parts(node.func.value if isinstance(node.func, ast.Attribute) else node.func)
         for argument in (*node.args, *(keyword.value for keyword in node.keywords)):
+            if self.is_pointer(argument):
+                self.report(node, "a pointer is handed on as an integer: from 2^30 on, a large one")
             self.visit(argument.value if isinstance(argument, ast.Starred) else argument)
+
+    def is_pointer(self, expr: ast.expr) -> bool:
+        """Whether it is a name that viper has as a pointer."""
+        if not isinstance(expr, ast.Name):
+            return False
+        for argument in self.function.node.args.args:
+            if argument.arg == expr.id and argument.annotation:
+                return ast.unparse(argument.annotation) in _POINTERS
+        match self.function.lookup(expr.id):
+            case [Assigned(expr=ast.Call(func=ast.Name(id=name)))]:
+                return name in _POINTERS
+        return False
 
     def visit_Starred(self, node: ast.Starred) -> None:
         self.report(node, "* collects a list")
