@@ -6,12 +6,19 @@ from functools import partial
 import clock
 import pytest
 from flashed import flash
+from hypothesis import HealthCheck, settings
 from remote import mpremote
 
 from host_sim import TickClock
 from sluice_tools.vboard import VirtualBoard
 
 clock.Clock = partial(TickClock, strict=True)
+
+# An example, and drawing it, may take as long as it takes: the machine may be busy.
+settings.register_profile(
+    "busy machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("busy machine")
 
 _FIGURES = pytest.StashKey[list[str]]()
 

@@ -82,7 +82,7 @@ def drops(codel, now, queue):
     return dropped
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     interval=st.sampled_from([1, 2, 7, 100, 1000, 100_000, LONGEST]),
     share=st.integers(1, 20),

@@ -1,6 +1,6 @@
 """The controllers at the ends of what their constructors take, on integers of 31 bits."""
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from host_sim import StrictInt, TickClock
@@ -24,7 +24,6 @@ def strict(owner):
             setattr(owner, name, tuple(StrictInt(each) for each in value))
 
 
-@settings(deadline=None)
 @given(
     capacity=st.sampled_from([1, 2, 64, (1 << 19) - 1]),
     target=st.integers(1, FAR) | st.sampled_from([1, (1 << 17) - 1, 1 << 17, FAR]),
@@ -49,7 +48,6 @@ def test_a_limit_stays_in_its_bounds_and_moves_no_farther_than_it_may(
             assert abs(after - before) <= limit.slew
 
 
-@settings(deadline=None)
 @given(
     low=st.integers(1, 1000),
     span=st.sampled_from([0, 1, 1000, SMALL_MAX // 4]),

@@ -202,7 +202,7 @@ def test_wrong_topics_are_named(topics, error, words):
         Router(topics)
 
 
-@settings(max_examples=150, deadline=None, derandomize=True)
+@settings(max_examples=150, derandomize=True)
 @given(
     st.dictionaries(st.sampled_from("abcd"), st.one_of(st.none(), st.integers(0, 400)), min_size=2),
     st.integers(1, 4),

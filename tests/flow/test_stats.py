@@ -13,7 +13,7 @@ SMALL_MAX = (1 << 30) - 1
 LARGEST = (1 << 29) - 1
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=200, derandomize=True)
 @given(
     st.lists(st.one_of(st.integers(0, 40), st.integers(0, LARGEST)), min_size=1, max_size=120),
     st.integers(1, 100),

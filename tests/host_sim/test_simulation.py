@@ -192,7 +192,7 @@ def stepped(arrivals_ms, ticks, service_ms, failing, rate, burst, slots, overflo
     overflow=st.sampled_from([REJECT, OVERWRITE]),
     tries=st.integers(1, 4),
 )
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_jumping_is_the_same_as_stepping_at_every_tick(
     arrivals, service_ms, failing, rate, burst, slots, overflow, tries
 ):

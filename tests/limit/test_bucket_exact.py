@@ -158,7 +158,6 @@ def apply(bucket, oracle, operation, arguments):
 
 @settings(
     max_examples=EXAMPLES,
-    deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )

@@ -135,7 +135,7 @@ requests = st.lists(
 )
 
 
-@settings(max_examples=150, deadline=None, derandomize=True)
+@settings(max_examples=150, derandomize=True)
 @given(
     st.integers(1, 9),
     st.integers(0, 20),
@@ -173,7 +173,7 @@ class StrictArray(list):
 wide = st.one_of(st.integers(1, 20), st.integers(1, SMALL_MAX))
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=200, derandomize=True)
 @given(
     st.one_of(st.integers(0, 20), st.integers(0, SMALL_MAX)),
     wide,

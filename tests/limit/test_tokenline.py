@@ -75,7 +75,7 @@ def some_arrivals(draw):
 _MOVES_UP = [(1, 2, None), (1, 6, None), (1, 1, 19), (1, 2, 37), *[(1, 1, None)] * 4]
 
 
-@settings(max_examples=300, deadline=None, derandomize=True)
+@settings(max_examples=300, derandomize=True)
 @example(_MOVES_UP, 4, 35, 0)
 @given(
     some_arrivals(),

@@ -14,7 +14,7 @@ def test_checksum_is_the_catalogued_one():
     assert crc16(b"x123456789x", 1, 10) == 0x29B1
 
 
-@settings(max_examples=300, deadline=None, derandomize=True)
+@settings(max_examples=300, derandomize=True)
 @given(st.lists(st.binary(min_size=1, max_size=MAX_TO_BOARD), max_size=4))
 @example([byte * MAX_TO_BOARD for byte in (b"\x01", b"\0", b"\3", b"\4")] + [b"\0"])
 @example([b"\3\1\2" * 83, b"\3"])
@@ -24,7 +24,7 @@ def test_receives_what_the_libraries_encode(sent):
     assert board.frames.bad == 0
 
 
-@settings(max_examples=300, deadline=None, derandomize=True)
+@settings(max_examples=300, derandomize=True)
 @given(st.binary(min_size=1, max_size=MAX_CONTENT))
 @example(b"\xff" * MAX_CONTENT)
 def test_sends_what_the_libraries_decode(content):
@@ -168,7 +168,7 @@ def test_a_lost_closing_zero_costs_no_frame_but_its_neighbour():
     assert board.receive_all()[:2] == [b"one", b"two"]
 
 
-@settings(max_examples=400, deadline=None, derandomize=True)
+@settings(max_examples=400, derandomize=True)
 @given(st.binary(max_size=700))
 def test_noise_raises_nothing_and_frames_come_through_afterwards(noise):
     assume(noise[:1] not in (b"\x03", b"\r"))

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 from console_port import ConsolePort, take
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from host_sim import TickClock
@@ -122,7 +122,6 @@ def test_a_second_terminal_of_the_users_stays(line, port):
 BYTES = st.binary(max_size=20).map(lambda data: data.replace(b"\x03", b"\x04"))
 
 
-@settings(deadline=None)
 @given(st.dictionaries(st.integers(1, 60), BYTES, max_size=6), st.sampled_from([16, 32, 64]))
 def test_what_comes_while_it_reads_is_in_its_place(later, size):
     """Bytes with fillers anywhere between them come out as they were sent."""

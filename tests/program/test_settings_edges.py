@@ -27,7 +27,7 @@ REQUESTS = st.one_of(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(REQUESTS, max_size=12))
 def test_no_request_raises_and_every_known_one_is_answered(tmp_path_factory, requests):
     desk = Desk()
@@ -50,7 +50,7 @@ RATES = st.tuples(
 BURSTS = st.one_of(st.integers(1, (1 << 30) - 1), st.integers(1, 500))
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(
     st.lists(st.tuples(RATES, BURSTS, st.integers(0, 3000)), min_size=2, max_size=5),
     st.one_of(st.none(), st.integers(1, 60), st.integers(1, 60_000)),
@@ -80,7 +80,7 @@ COUNTS = st.integers(0, (1 << 30) - 1)
 TICKS = st.integers(-1, (1 << 29) - 1)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(COUNTS, COUNTS, TICKS, TICKS, st.integers(0, 100), st.integers(0, 1000))
 def test_a_verdict_is_that_of_exact_arithmetic(admitted, failed, before, after, errors, p95):
     """But for a difference of less than 0.02 percentage points, and of 1 in 2^19."""

@@ -82,7 +82,7 @@ def named(actor, number):
     return actor if actor[0] == "take" else (actor[0], f"p{number}", *actor[1:])
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600)
 @given(
     channels=st.lists(
         st.tuples(st.integers(0, 3), st.sampled_from([WAIT, WAIT, WAIT, REJECT, OVERWRITE])),

@@ -64,7 +64,7 @@ steps = st.one_of(
 )
 
 
-@settings(max_examples=300, deadline=None, derandomize=True)
+@settings(max_examples=300, derandomize=True)
 @given(
     st.integers(1, 6),
     st.sampled_from([REJECT, OVERWRITE]),

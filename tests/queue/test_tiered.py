@@ -686,7 +686,7 @@ options = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=250, deadline=None, derandomize=True)
+@settings(max_examples=250, derandomize=True)
 @given(options, st.booleans(), scripts(*calls, *resets))
 def test_order_is_kept_and_nothing_is_lost_whatever_the_order_of_calls(options, fat, script):
     account = Account(Flash(fat=fat), **options)
@@ -701,7 +701,7 @@ def test_order_is_kept_and_nothing_is_lost_whatever_the_order_of_calls(options, 
     assert account.bench.segments() == 0
 
 
-@settings(max_examples=250, deadline=None, derandomize=True)
+@settings(max_examples=250, derandomize=True)
 @given(
     options,
     st.booleans(),

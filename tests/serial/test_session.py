@@ -841,7 +841,7 @@ faults = st.builds(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     to_board=faults,
     to_host=faults,

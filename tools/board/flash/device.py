@@ -28,6 +28,9 @@ _SILENCE_S = 2  # a board in its REPL is never silent for so long
 # Nor so long at work on its files: with a slow flash it removes a release of seventy in 15 s.
 _WORK_S = 40
 _CHUNK = 2048  # bytes of a file sent at a time
+# What mpremote and a parser raise on an answer that is none, such as a file's number that it never
+# gave.
+_GARBLED = (ValueError, SyntaxError, LookupError, TypeError)
 _ONBOARD = Path(__file__).with_name("onboard.py")
 
 
@@ -267,8 +270,8 @@ class Device:
         except TransportExecError as error:
             says = error.error_output.strip().splitlines()[-1]
             raise UserError(f"{self.port}: the board failed: {says}") from None
-        except (TransportError, OSError, struct.error, ValueError, SyntaxError) as error:
-            garbled = isinstance(error, ValueError | SyntaxError)
+        except (TransportError, OSError, struct.error, *_GARBLED) as error:
+            garbled = isinstance(error, _GARBLED)
             reason = "an answer was garbled" if garbled else error
             raise LinkError(f"{self.port}: the link broke off ({reason}); {self._advice}") from None
 
