@@ -482,6 +482,18 @@ def test_a_budget_gives_the_rate_and_after_it_what_is_guaranteed_and_kept(rig):
     assert last_stats(rig)["rate"] == "20"
 
 
+def test_an_extra_is_over_within_ten_ms_also_when_an_interval_ends(rig):
+    program = start(rig, **BUDGETED, stats_ms=100)
+    rig.line.incoming += GREET
+    run(rig, program, 1)
+    for number in range(1, 41):
+        grant(rig, number, 20, 80, 95 + number)
+        run(rig, program, 50)
+        assert program.bucket.rate == 100
+        run(rig, program, 45 + number + 10)
+        assert program.bucket.rate == 20
+
+
 def test_the_rate_of_the_configuration_is_the_most_that_a_budget_gives(rig):
     program = start(rig, **BUDGETED)
     rig.line.incoming += GREET

@@ -170,7 +170,7 @@ class Program:
             self.link.acknowledge(self._ack_every if busy else 1, self._ack_within)
         if ends:
             self._end_interval()
-        elif due:
+        if due:
             self._member.poll(self._attended)
         self._busy = busy
         if self._watchdog is not None and self._progresses(moved):
@@ -344,7 +344,7 @@ class Program:
         self._tells = True
         self._settings.judge_trial()
         self._blink()
-        self._member.report(self._ticks())  # then it comes with the line, and not by itself
+        self._member.report(self._attended)  # then it comes with the line, and not by itself
 
     def _blink(self):
         """Change the LED when the sink took records in the interval, light it when it took none."""

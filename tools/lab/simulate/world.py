@@ -27,7 +27,10 @@ from .violation import Violation
 from .witness import Witness, payload
 
 _IDLE_MS = 20
-"""A loop that has nothing to do turns so often: what it does by the clock is that late at most."""
+"""A loop that has nothing to do turns so often."""
+
+_ATTEND_MS = 10
+"""The program looks at its leases so often, in its next turn."""
 
 _STILL_MS = 30_000
 """When all is well something moves within so long, and the time that a token takes."""
@@ -319,7 +322,7 @@ class World:
 
     def _check_budget(self, state: dict[str, int]) -> None:
         """The rate is at most what a grant that is in force has said."""
-        ms, rate = state["ms"] - _IDLE_MS, state["rate"]
+        ms, rate = state["ms"] - _IDLE_MS - _ATTEND_MS, state["rate"]
         granted = [total for total, until in self._grants if ms < until]
         if rate > max([*granted, *self._guaranteed, 0]):
             raise Violation(f"the rate is {rate}, and no grant says that")
