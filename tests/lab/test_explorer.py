@@ -186,7 +186,7 @@ class PublishesFirst(RingQueue):
         slot = self._claim()
         if slot < 0:
             return False
-        self._publish()
+        self._tail = (self._tail + 1) % self._wrap
         self._slots[slot] = item
         return True
 
@@ -218,11 +218,11 @@ class OneFlag(RingQueue):
             self._flag = True
 
     @interruptible
-    def _release(self):
-        released = RingQueue._release(self)
+    def try_get(self, default=None):
+        item = RingQueue.try_get(self, default)
         if len(self) <= self._low:
             self._flag = False
-        return released
+        return item
 
     def above(self):
         return self._flag

@@ -96,7 +96,7 @@ def test_what_a_module_becomes():
         "FULL = 1073741823\n"
         "class Queue(Ring):\n"
         "\n"
-        " def put(self, item=1073741823):\n"
+        " def put(I, item=1073741823):\n"
         "  pass\n"
     )
 

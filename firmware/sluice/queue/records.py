@@ -65,7 +65,10 @@ class RecordRing(Ring):
         self._claimed = -1
         self._lengths[slot] = n
         self._stamps[slot] = self._ticks()
-        self._publish()
+        tail = self._tail + 1
+        self._tail = tail if tail != self._wrap else 0
+        if self._high and self._raised == self._lowered:
+            self._rise()
         return True
 
     def put(self, record, n: int) -> bool:
@@ -104,6 +107,13 @@ class RecordRing(Ring):
         """The tick at which the record that `peek` gave was published; 0 when none. Hot."""
         slot = self._peeked()
         return self._stamps[slot] if slot >= 0 else 0
+
+    def _peeked(self):
+        """The slot that `peek` showed, or -1 when there was none. For the consumer."""
+        # Not _front: under OVERWRITE that may move on to another item, and
+        # `release` could no longer tell that the one peeked at is lost.
+        head = self._head
+        return head % self.capacity if head != self._tail else -1
 
     def peek_behind(self, k: int):
         """As `peek`, for the record k behind the oldest, which is 0; None: there is none. Hot.

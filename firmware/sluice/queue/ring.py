@@ -184,12 +184,6 @@ class Ring:
             self._floor = oldest  # before the slot is written: it may be that of the oldest
         return tail % self.capacity
 
-    def _publish(self):
-        tail = self._tail + 1
-        self._tail = tail if tail != self._wrap else 0
-        if self._high and self._raised == self._lowered:
-            self._rise()
-
     def _rise(self):
         """Raise the flag if the depth is at the high watermark. For the producer."""
         if len(self) < self._high:
@@ -216,13 +210,6 @@ class Ring:
         """The slot of the oldest item, or -1 when empty. For the consumer."""
         if self.overflow == OVERWRITE:
             self._skip()
-        head = self._head
-        return head % self.capacity if head != self._tail else -1
-
-    def _peeked(self):
-        """The slot that _front gave, or -1 when there was none. For the consumer."""
-        # Not _front: under OVERWRITE that may move on to another item, and
-        # `release` could no longer tell that the one peeked at is lost.
         head = self._head
         return head % self.capacity if head != self._tail else -1
 
@@ -275,26 +262,42 @@ class RingQueue(Ring):
 
         Under OVERWRITE always True. An item that the typecode cannot hold
         raises what `array` raises, and is not put. With a `try_get` 28 us on an
-        RP2040 (docs/speed.md), 199 in bytecode.
+        RP2040; in bytecode four times (docs/speed.md).
         """
-        slot = self._claim()
-        if slot < 0:
+        tail = self._tail
+        depth = tail - self._head
+        if depth < 0:
+            depth += self._wrap
+        # Where there is more to do than to look, _claim does it all: its call costs half a put.
+        if (self.overflow or depth >= self.limit or depth >= self.high_water) and self._claim() < 0:
             return False
-        self._slots[slot] = item
-        self._publish()
+        self._slots[tail % self.capacity] = item
+        tail += 1
+        self._tail = tail if tail != self._wrap else 0
+        if self._high and self._raised == self._lowered:
+            self._rise()
         return True
 
     def try_get(self, default=None):
         """Take the oldest item; `default` when empty. Hot."""
+        replaces = self.overflow  # REJECT is 0
         while True:  # bound: one turn, and one more for each interrupt's put
-            slot = self._front()
-            if slot < 0:
+            if replaces:
+                self._skip()
+            head = self._head
+            if head == self._tail:
                 return default
+            slot = head % self.capacity
             item = self._slots[slot]
             if self._clears:
                 self._slots[slot] = None  # type: ignore[call-overload]  # an object ring
-            if self._release():
-                return item
+            if replaces and self._skip():
+                continue
+            head += 1
+            self._head = head if head != self._wrap else 0
+            if self._high and self._raised != self._lowered:
+                self._fall()
+            return item
 
     def peek(self, default=None):
         """The oldest item, left where it is; `default` when empty. Hot."""

@@ -157,15 +157,6 @@ def _ring(plain):
             return tail % s[_RING_CAPACITY]
 
         @micropython.viper
-        def _publish(self):
-            """See Ring. Hot."""
-            s = ptr32(self._state)
-            tail = s[_RING_TAIL] + 1
-            s[_RING_TAIL] = tail if tail != s[_RING_WRAP] else 0
-            if s[_RING_HIGH] and s[_RING_RAISED] == s[_RING_LOWERED]:
-                self._rise()
-
-        @micropython.viper
         def _front(self) -> int:
             """See Ring. Hot."""
             s = ptr32(self._state)
