@@ -101,7 +101,7 @@ class Board:
         link = self.link
         assert len(self.ring) <= SLOTS and self.ring.peek_len() <= SIZE
         assert 0 <= link._unconfirmed <= WINDOW and 0 <= link._oldest < WINDOW
-        assert link._repeats <= link._done and 0 <= link._repeat_at <= 2 * WINDOW + 1
+        assert 0 <= link._repeats <= link._done and 0 <= link._repeat_at <= 2 * WINDOW + 1
         done = link._unconfirmed + link._run
         for i in range(link._unconfirmed):
             done += link._runs[link._slot(i)]

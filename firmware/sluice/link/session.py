@@ -351,7 +351,7 @@ class Session:
         self._unacked = 0
         self._unconfirmed = self._sent = self._done = 0
         self._run = self._how = self._told = 0
-        self._repeats = 0
+        self._ask_repeats(0)
 
     def _receive_records(self, end):
         if end <= _RECORDS_AT:
@@ -491,10 +491,12 @@ class Session:
         self._done -= n
         self._leave(n, n)
         self._forget(n)
-        ahead = self._repeat_from = self._repeat_from - n
+        ahead = self._repeat_from - n
         if ahead < 0:  # these need not be repeated any more
-            self._repeats += ahead
-            self._repeat_from = self._repeat_at = 0
+            repeats = self._repeats + ahead
+            self._repeats = repeats if repeats > 0 else 0
+            self._repeat_at = ahead = 0
+        self._repeat_from = ahead
 
     def _forget(self, n):
         """Drop what is kept of the oldest n records; looks at the window at most."""
