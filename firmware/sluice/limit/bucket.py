@@ -93,25 +93,15 @@ class TokenBucket:
 
         True: taken, or n <= 0, or the bucket is unlimited. False: nothing
         changed; also for n > burst, which can never be granted. 14 us on an
-        RP2040; in bytecode four times (docs/speed.md).
+        RP2040 (docs/speed.md), 62 in bytecode.
         """
         if n <= 0:
             return True
         if n > self._most:
             return self.rate is None and self._grant_unlimited()
-        # What _refill does of a short time, here because the call takes longer.
-        now = self._ticks()
-        elapsed = _ticks_diff(now, self.settled)
-        if elapsed < 0 or elapsed >= self._pays_all:
-            debt = self._refill()
-        else:
-            debt = self.debt - elapsed * self._num
-            if debt < 0:
-                debt = 0
-            self.settled = now
+        debt = self._refill()
         cost = n * self._den
         if debt > self._full - cost:
-            self.debt = debt
             return False
         self.debt = debt + cost
         return True
