@@ -4,8 +4,8 @@ from array import array
 
 
 def _table():
-    """The entry of each byte. Those of two bits are those of each, XORed: 255 sums, instead of a
-    division for each byte, which would take an RP2040 70 ms of its start."""
+    """The entry of each byte. A byte's entry is the XOR of those of its bits, so 255 XORs make it:
+    eight steps for each byte would take an RP2040 60 ms more of its start."""
     table = array("H", [0])
     entry = 0x1021  # of the lowest bit
     for _ in range(8):

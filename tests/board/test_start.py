@@ -11,7 +11,7 @@ IMPORT = """
 import sys
 for name in [name for name in sys.modules if name.startswith("sluice") or name == "board"]:
     del sys.modules[name]
-import main, vfs
+import main
 asked = []
 class Counted(main.Listed):
     def stat(self, name):

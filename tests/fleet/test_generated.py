@@ -32,8 +32,8 @@ def test_committed_code_is_up_to_date(generated, file):
 def test_all_that_is_generated_is_checked():
     def found(pattern):
         paths = {str(path.relative_to(PROJECT)) for path in PROJECT.glob(f"tools/**/{pattern}")}
-        left_over = ("node_modules", "__pycache__")  # the latter has files of folders before a move
-        return {path for path in paths if not any(name in path for name in left_over)}
+        others = ("node_modules", "__pycache__")  # what Python compiles of them is named like them
+        return {path for path in paths if not any(name in path for name in others)}
 
     assert found("*.proto") == {f"{stem}.proto" for stem in GENERATED}
     assert found("*_pb2*.py*") == FILES
