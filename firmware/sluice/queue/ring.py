@@ -82,7 +82,7 @@ class Ring:
         room = self.limit - len(self)
         return room if room > 0 else 0
 
-    def _release(self) -> bool:
+    def release(self) -> bool:
         """Drop the front item: the consumer is done with it. Hot.
 
         False: there was none, or under OVERWRITE the producer replaced it since
@@ -99,8 +99,6 @@ class Ring:
         if self._raised != self._lowered:
             self._fall()
         return True
-
-    release = _release  # two names: a guard puts itself around the public one
 
     def set_limit(self, n) -> None:
         """Set the logical capacity, 1 to `capacity`, while the ring is in use.

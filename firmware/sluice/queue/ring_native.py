@@ -110,7 +110,7 @@ def _ring(plain):
                 depth = s[_RING_TAIL] - oldest
 
         @micropython.viper
-        def _release(self) -> bool:
+        def release(self) -> bool:
             """See Ring. Hot."""
             s = ptr32(self._state)
             if s[_RING_REPLACES] and bool(self._skip()):
@@ -123,8 +123,6 @@ def _ring(plain):
             if s[_RING_RAISED] != s[_RING_LOWERED]:
                 self._fall()
             return True
-
-        release = _release
 
         @micropython.viper
         def _claim(self) -> int:
