@@ -33,7 +33,7 @@ async def test_the_same_transactions_have_the_same_outcomes(tmp_path):
     twin = EtcdTwin()
     committed = 0
     with EtcdServers(tmp_path, 1) as servers:
-        async with Etcd(servers.endpoints) as etcd:
+        async with Etcd(servers.endpoints, timeout_s=60) as etcd:
             await read_until_answered(etcd, "/t/")
             for _ in range(400):
                 transaction = some_transaction(chance, twin.revision)

@@ -123,8 +123,9 @@ class SerialPlug:
         self._pump = self._writer = None  # before it waits: the next one may be opened meanwhile
         if pump:
             pump.cancel()
-            with suppress(asyncio.CancelledError):
+            with suppress(asyncio.CancelledError, ConnectionError):
                 await pump
         if writer:
             writer.close()
-            await writer.wait_closed()
+            with suppress(ConnectionError):  # the board may have closed it in the same moment
+                await writer.wait_closed()

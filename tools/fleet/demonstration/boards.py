@@ -10,7 +10,7 @@ from typing import Any
 from ...errors import UserError
 from .simulated import SimulatedBoard, serve
 
-_START_S = 30.0
+_START_S = 120.0
 _END_S = 5.0
 
 

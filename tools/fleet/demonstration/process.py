@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ...errors import UserError
 
-_START_S = 30.0
+_START_S = 120.0
 
 
 class ServerProcess:
