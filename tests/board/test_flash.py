@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 import serial
 
+from sluice_tools.board.flash import release
 from sluice_tools.board.flash.device import Device, connect
 from sluice_tools.board.flash.plan import Content
 from sluice_tools.errors import UserError
@@ -211,6 +212,7 @@ def machine() -> Iterator[VirtualBoard]:
 @pytest.fixture(scope="module")
 def old_files(machine, old) -> dict[str, bytes]:
     """What is on a board with the old release in force."""
+    restore(machine, {})
     flashed(machine.url, "--firmware", old)
     return contents(machine)
 
@@ -243,6 +245,27 @@ def test_the_first_flash_boots_and_the_next_ones_send_only_what_changed(machine,
     assert f"sent 2 ({size} bytes), copied on the board 4, there already 0" in printed
     assert booted(machine) == says("old").replace("old old old", "old newer old")
     assert len(after) == len(before)
+
+
+def test_what_the_firmware_image_holds_is_not_sent(machine, old, new):
+    """A folder of the board's flash that it imports from stands for the image."""
+    restore(machine, {})
+    sources = release.library(old, "")
+    for name, path in sources.items():
+        (machine.flash_dir / name).parent.mkdir(exist_ok=True)
+        shutil.copy(path, machine.flash_dir / name)
+    told = f"LIBRARY = {release.digest(sources)!r}\n"
+    (machine.flash_dir / "sluice_frozen.py").write_text(told)
+
+    printed = flashed(machine.url, "--firmware", old)
+    assert "its firmware image holds this library: not sent" in printed
+    assert "sent 4 (" in printed  # the start, the board, the configuration and the loader
+    assert booted(machine) == says("old")
+    assert "in force already: nothing sent" in flashed(machine.url, "--firmware", old)
+
+    printed = flashed(machine.url, "--firmware", new)
+    assert "its firmware image holds another library: sent, and used instead" in printed
+    assert booted(machine) == says("new")
 
 
 def test_cut_off_at_every_file_the_old_release_boots_and_the_next_flash_goes_on(board, new):

@@ -2,6 +2,7 @@
 
 import json
 import runpy
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -9,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from host_sim import FIRMWARE
-from sluice_tools.board.flash.release import library
+from sluice_tools.board.flash.release import digest, library
 from sluice_tools.cli import main
 from sluice_tools.errors import UserError
 from sluice_tools.publish.mip.packages import SOURCE, files, needed, packages
@@ -163,7 +164,61 @@ def test_the_manifest_freezes_the_library(tree, native, monkeypatch):
     given = {}
     monkeypatch.chdir(tree)
     options = SimpleNamespace(native=native, defaults=lambda **_: None)
-    names = {"options": options, "package": lambda name, files: given.update({name: files})}
+    made: dict[str, str] = {}
+
+    def module(name, base_path):
+        made[name] = runpy.run_path(str(Path(base_path, name)))["LIBRARY"]
+
+    names = {
+        "options": options,
+        "package": lambda name, files: given.update({name: files}),
+        "module": module,
+    }
     runpy.run_path(str(FIRMWARE / "manifest.py"), names)
-    wanted = {name.removeprefix("sluice/") for name in library(tree, SOURCE if native else "")}
-    assert set(given["sluice"]) == wanted
+    sources = library(tree, SOURCE if native else "")
+    assert set(given["sluice"]) == {name.removeprefix("sluice/") for name in sources}
+    assert made == {"sluice_frozen.py": digest(sources)}
+
+
+ALIGNING = """\
+MP_NATIVE_ARCH_ARMV6M = 4
+self.fun_data_attributes = ""
+if arch in (MP_NATIVE_ARCH_ARMV6, {words}):
+    self.fun_data_attributes += " __attribute__ ((aligned (4)))"
+elif {halves} <= arch:
+    self.fun_data_attributes += " __attribute__ ((aligned (2)))"
+"""
+OF_128 = ALIGNING.format(words="MP_NATIVE_ARCH_XTENSA", halves="MP_NATIVE_ARCH_ARMV6M")
+MENDED = ALIGNING.format(words="MP_NATIVE_ARCH_ARMV6M", halves="MP_NATIVE_ARCH_ARMV7M")
+ANOTHER = "self.fun_data_attributes = ALIGNED[arch]"
+
+
+@pytest.mark.parametrize(
+    ("tool", "march", "native", "good"),
+    [
+        (OF_128, "armv6m", True, False),
+        (ANOTHER, "armv6m", True, False),
+        (MENDED, "armv6m", True, True),
+        (OF_128, "armv6m", False, True),
+        (OF_128, "armv7emsp", True, True),
+    ],
+)
+def test_a_build_that_misplaces_machine_code_is_refused(
+    tmp_path, monkeypatch, tool, march, native, good
+):
+    """Upstream's mpy-tool.py up to 1.28: an RP2040 reads wrong constants in frozen kernels."""
+    (tmp_path / "mpy-tool.py").write_text(tool)
+    running = SimpleNamespace(__file__=str(tmp_path / "manifestfile.py"))
+    monkeypatch.setitem(sys.modules, "manifestfile", running)
+    monkeypatch.setattr(sys, "argv", ["makemanifest.py", f"-f-march={march}"])
+    monkeypatch.chdir(FIRMWARE)
+    names = {
+        "options": SimpleNamespace(native=native, defaults=lambda **_: None),
+        "package": lambda *_, **__: None,
+        "module": lambda *_, **__: None,
+    }
+    if good:
+        runpy.run_path(str(FIRMWARE / "manifest.py"), names)
+        return
+    with pytest.raises(SystemExit, match="misplaces machine code for armv6m"):
+        runpy.run_path(str(FIRMWARE / "manifest.py"), names)

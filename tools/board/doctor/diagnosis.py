@@ -72,7 +72,7 @@ def _examine(port: str) -> Iterator[Finding]:
             return
         assert board is not None
         yield Finding(port, "", f"--board {board.name} fits")
-        compiled = release.build(board, FIRMWARE)
+        compiled = release.build(board, FIRMWARE).beside(device.frozen())
         try:
             check(board, facts, compiled, port)
         except UserError as error:

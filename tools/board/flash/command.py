@@ -55,9 +55,15 @@ def flash(board_name: str, port: str, config: Path | None, firmware: Path) -> No
     compiled = release.build(board, firmware)
     with connect(port, _BROKEN_OFF) as device:
         facts = device.facts()
+        frozen = device.frozen()
+        compiled = compiled.beside(frozen)
         check(board, facts, compiled, port)
         version = ".".join(map(str, facts.version))
         click.echo(f"{port}: {facts.machine}, MicroPython {version}")
+        if not compiled.library:
+            click.echo("its firmware image holds this library: not sent")
+        elif frozen:
+            click.echo("its firmware image holds another library: sent, and used instead")
         device.prepare()
         install(device, compiled, settings, replace_config=config is not None)
     click.echo(f"restarted after {time.monotonic() - started:.1f} s")

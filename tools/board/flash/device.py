@@ -143,6 +143,13 @@ class Device:
             arch=ARCHITECTURES[arch] if arch < len(ARCHITECTURES) else f"number {arch}",
         )
 
+    def frozen(self) -> str:
+        """The digest of the library that is frozen into the firmware image; empty if none is."""
+        self._run(
+            "try:\n from sluice_frozen import LIBRARY\nexcept ImportError:\n LIBRARY = ''",
+        )
+        return str(self._ask("LIBRARY"))
+
     def reset(self) -> None:
         """Soft reset, so that no timer of the old program runs and memory is free."""
         with redirect_stdout(StringIO()), self._line():

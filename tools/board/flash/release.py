@@ -4,6 +4,7 @@ import hashlib
 import re
 import subprocess
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,16 +18,39 @@ ANY_ARCH = "any"
 KERNEL = "_native.py"  # what the name of a file of machine code ends in
 FOLDER = re.compile(r"/app_[0-9a-f]{8}\b")
 
+_PROGRAM = ("main.py", "board.py")  # of a release, besides the library
+
 # The first line tells a loader from a main.py that someone wrote.
 _MARK = "# Written by `sluice flash`, which will overwrite it: starts the release in this folder."
 
 
 @dataclass(frozen=True)
 class Release:
-    """folder is its place on the board, named after its contents; files maps each path to them."""
+    """folder is its place on the board, named after its contents; files maps each path to them.
+
+    library: the digest of the library's sources in it; empty if it does without.
+    """
 
     folder: str
     files: dict[str, bytes]
+    library: str
+
+    @classmethod
+    def of(cls, compiled: Mapping[str, bytes], library: str) -> "Release":
+        """compiled: the files by their names in the folder."""
+        whole = hashlib.sha256()
+        for name, data in sorted(compiled.items()):
+            whole.update(f"{name}\0{len(data)}\0".encode() + data)
+        folder = f"/app_{whole.hexdigest()[:8]}"
+        return cls(folder, {f"{folder}/{name}": compiled[name] for name in compiled}, library)
+
+    def beside(self, frozen: str) -> "Release":
+        """What a board needs whose firmware image holds the library of this digest, or, if it is
+        empty, none."""
+        if not frozen or frozen != self.library:
+            return self
+        names = (as_compiled(name) for name in _PROGRAM)
+        return Release.of({name: self.files[f"{self.folder}/{name}"] for name in names}, "")
 
     @property
     def mpy(self) -> tuple[int, int]:
@@ -36,9 +60,9 @@ class Release:
     @property
     def loader(self) -> bytes:
         """The /main.py that starts this release."""
-        return (
-            f"{_MARK}\nimport sys\n\nsys.path.insert(0, {self.folder!r})\nimport main\n"
-        ).encode()
+        # A library in the firmware image comes before what else lies on the board's flash.
+        path = [self.folder, ".frozen"]
+        return f"{_MARK}\nimport sys\n\nsys.path[:0] = {path}\nimport main\n".encode()
 
 
 def is_loader(text: str) -> bool:
@@ -57,18 +81,13 @@ def build(board: BoardKind, firmware: Path) -> Release:
 
     UserError, in one line, for the first file that does not compile.
     """
-    sources = {"main.py": firmware / "main.py", "board.py": board.program}
-    sources |= library(firmware, board.arch)
+    its_library = library(firmware, board.arch)
+    program = dict(zip(_PROGRAM, (firmware / "main.py", board.program), strict=True))
 
     compiled = {}
-    for name, path in sorted(sources.items()):
+    for name, path in sorted((program | its_library).items()):
         compiled[as_compiled(name)] = compile_file(path, name, board.arch)
-
-    whole = hashlib.sha256()
-    for name, data in compiled.items():
-        whole.update(f"{name}\0{len(data)}\0".encode() + data)
-    folder = f"/app_{whole.hexdigest()[:8]}"
-    return Release(folder, {f"{folder}/{name}": data for name, data in compiled.items()})
+    return Release.of(compiled, digest(its_library))
 
 
 def library(firmware: Path, arch: str) -> dict[str, Path]:
@@ -81,6 +100,15 @@ def library(firmware: Path, arch: str) -> dict[str, Path]:
         for path in sorted((firmware / "sluice").rglob("*.py"))
     }
     return {name: path for name, path in found.items() if arch or not is_kernel(name)}
+
+
+def digest(sources: Mapping[str, Path]) -> str:
+    """Of a library's files by their names, as firmware/manifest.py puts it into an image."""
+    whole = hashlib.sha256()
+    for name, path in sorted(sources.items()):
+        data = path.read_bytes()
+        whole.update(f"{name}\0{len(data)}\0".encode() + data)
+    return whole.hexdigest()
 
 
 def is_kernel(name: str) -> bool:

@@ -51,7 +51,7 @@ class Board:
     """The board at a port, whose configuration is the bench's.
 
     facts, image, folder: what the board is, the version of its image, and where the release lies
-    that is in force.
+    that is in force.  frozen: its library is in the image.
     """
 
     def __init__(self, port: str, device: Device) -> None:
@@ -66,6 +66,9 @@ class Board:
         if not (release.is_loader(loader) and self.folder):
             raise UserError(f"{port}: no Sluice on the board: run sluice flash first")
         self.image = device.run("import sys\nprint(sys.version)", _RUN_S).strip()
+        self._in_image = device.frozen()
+        library = f"{self.folder}/{release.as_compiled('sluice/__init__.py')}"
+        self.frozen = bool(self._in_image) and not device.head(library)
 
     @property
     def release_is_ours(self) -> bool:
@@ -73,7 +76,7 @@ class Board:
         for name in kinds.names():
             kind = kinds.load(name)
             if kind.fits(self.facts.platform, self.facts.machine):
-                return release.build(kind, FIRMWARE).folder == self.folder
+                return release.build(kind, FIRMWARE).beside(self._in_image).folder == self.folder
         return False
 
     def start(self, config: Mapping[str, Any]) -> int:

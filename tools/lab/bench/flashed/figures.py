@@ -63,6 +63,7 @@ class Whole:
     image:   what the board says of its MicroPython.
     line:    how it was reached: "serial", or "socket" and the like.
     release: the folder of what is flashed.  commit: of that; "" if it is not of this checkout.
+    frozen:  the library runs from the firmware image.
     seconds: whole intervals of the statistics that each case took.
     reason:  why it may be worse than the run that was kept before it.
     """
@@ -79,11 +80,14 @@ class Whole:
     links: list[Link]
     timer: Timer
     heap: Heap
+    frozen: bool = False
     reason: str = ""
 
     @property
     def title(self) -> str:
-        return self.machine if self.line == "serial" else f"{self.machine}, over a {self.line}"
+        """What runs where: of the runs of one title the last is kept."""
+        title = self.machine + ", the library frozen" * self.frozen
+        return title if self.line == "serial" else f"{title}, over a {self.line}"
 
     @property
     def first_ms(self) -> int | None:

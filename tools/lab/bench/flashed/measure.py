@@ -90,6 +90,7 @@ def measure(
             links=links,
             timer=timed,
             heap=heap,
+            frozen=board.frozen,
         )
 
 
@@ -128,7 +129,7 @@ def _timer(board: Board, config: Mapping[str, Any], seconds: int) -> Timer:
     last = lines[-1]
     return Timer(
         admitted_per_s=round(sum(line.qps for line in lines) / len(lines), 1),
-        refused_per_s=round((last.rejected - before.rejected) / (last.up_s - before.up_s), 1),
+        refused_per_s=round((last.rejected - before.rejected) / len(lines), 1),
         load=round(sum(line.load for line in lines) / len(lines), 2),
     )
 

@@ -32,6 +32,9 @@ board's own clock, on the default configuration but for what a line names.
   building* is the board's part alone, from the loader to the loop; it varies by a quarter
   from run to run, so it is not compared.
 
+*The library frozen*: `firmware/manifest.py` has put it into the firmware image, so only the
+program's start is flashed; see docs/install.md.
+
 A board that is reached over a socket is an emulated one, or stands behind a bridge: an emulated
 Pico reads its flash at no cost, so a real one is a little slower. An emulator wants a processor of
 its own: on a busy machine the host answers late by the board's clock.
