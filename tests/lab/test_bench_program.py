@@ -59,7 +59,7 @@ def test_the_report(board: VirtualBoard, tmp_path: Path) -> None:
     assert [link["bytes"] for link in entry["links"]] == list(SIZES)
     for link in entry["links"]:
         assert link["per_s"] > link["half_per_s"] > 0
-        assert 0 < link["load"] <= 1 and link["p99_ms"] >= 0
+        assert 0 < link["load"] <= 1 and link["p99_ms"] >= 0 and link["longest_turn_us"] > 0
         assert link["sent"] > link["half_per_s"]
         assert link["first_ms"] is None  # this board's clock goes on over a reset
         assert link["naive_per_s"] > 0
@@ -150,6 +150,7 @@ LINK = Link(
     bytes=4,
     per_s=500.0,
     load=0.9,
+    longest_turn_us=4240,
     half_per_s=250.0,
     p99_ms=12,
     first_ms=900,
@@ -167,7 +168,7 @@ RUN = Whole(
     date="2026-11-29",
     seconds=3,
     links=[LINK, replace(LINK, bytes=32, per_s=250.0)],
-    timer=Timer(admitted_per_s=1000.0, refused_per_s=0.0, load=0.3),
+    timer=Timer(admitted_per_s=1000.0, refused_per_s=0.0, load=0.3, longest_turn_us=1960),
     heap=Heap(used=80000, free=60000, built_ms=800),
 )
 
@@ -211,9 +212,20 @@ def test_the_table_has_each_size_and_what_is_no_size(bench) -> None:
     assert done.exit_code == 0
     assert "Raspberry Pi Pico with RP2040, over a socket" in done.stdout
     (row,) = [line.split() for line in done.stdout.splitlines() if line.strip().startswith("4 b")]
-    assert row == ["4", "bytes", "500.0", "0.90", "250.0", "12", "2,000.0", "0.25"]
-    assert "1,000.0 events a second admitted, 0.0 refused, load 0.30" in done.stdout
+    assert row == ["4", "bytes", "500.0", "0.90", "4.2", "250.0", "12", "2,000.0", "0.25"]
+    assert (
+        "1,000.0 events a second admitted, 0.0 refused, load 0.30, longest turn 2.0 ms"
+        in done.stdout
+    )
     assert "80,000 B in use, 60,000 B free" in done.stdout
+
+
+def test_a_frozen_library_is_another_thing(bench, tmp_path: Path) -> None:
+    frozen = replace(RUN, frozen=True, heap=replace(RUN.heap, used=40000))
+    assert bench(RUN, "--out", tmp_path).exit_code == 0
+    assert bench(frozen, "--out", tmp_path).exit_code == 0
+    title = "Raspberry Pi Pico with RP2040, the library frozen, over a socket"
+    assert page.results(tmp_path) == {RUN.title: RUN, title: frozen}
 
 
 def test_a_comparison_decides_the_exit_status(bench, tmp_path: Path) -> None:
@@ -235,7 +247,7 @@ def test_the_folder_has_page_and_chart_and_the_same_figures_give_the_same(tmp_pa
     assert first.keys() == {"program.md", "program.json", f"{name}.svg", f"{name}.png"}
     text = first["program.md"].decode()
     assert RUN.image in text and RUN.date in text and f"({name}.svg)" in text
-    assert "| 32 bytes | 250.0 | 0.90 | 250.0 | 12 | 2,000.0 | 0.12 |" in text
+    assert "| 32 bytes | 250.0 | 0.90 | 4.2 | 250.0 | 12 | 2,000.0 | 0.12 |" in text
     page.write(tmp_path, page.results(tmp_path))
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == first
 
@@ -252,7 +264,7 @@ def test_a_worse_run_is_kept_only_with_its_reason(bench, tmp_path: Path) -> None
 
 def test_a_file_of_something_else_is_refused_in_one_line(tmp_path: Path) -> None:
     path = tmp_path / "other.json"
-    for text in ("{", "[]", '{"format": 1, "runs": []}', '{"format": 1, "programs": [{}]}'):
+    for text in ("{", "[]", '{"format": 1, "runs": []}', '{"format": 2, "programs": [{}]}'):
         path.write_text(text)
         with pytest.raises(UserError, match=str(path)) as caught:
             figures.load(path)

@@ -8,14 +8,14 @@ from typing import Any
 
 from ....errors import UserError
 
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True)
 class Link:
     """Records of one size from the host through the program and back, no rate set.
 
-    per_s, load:  with records always waiting, by the board's clock.
+    per_s, load, longest_turn_us:  with records always waiting, by the board's clock.
     half_per_s, p99_ms:  what came at about half of that, and the sojourn in the queue.
     first_ms:     from the reset to the first record's grant, by the board's clock; None: a reset
                   does not begin that anew.
@@ -26,6 +26,7 @@ class Link:
     bytes: int
     per_s: float
     load: float
+    longest_turn_us: int
     half_per_s: float
     p99_ms: int
     first_ms: int | None
@@ -45,6 +46,7 @@ class Timer:
     admitted_per_s: float
     refused_per_s: float
     load: float
+    longest_turn_us: int
 
 
 @dataclass(frozen=True)

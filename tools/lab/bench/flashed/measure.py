@@ -14,7 +14,7 @@ from ....itself import FIRMWARE
 from .. import provenance
 from .board import Board, borrowed
 from .figures import Heap, Link, Timer, Whole
-from .running import Running
+from .running import Running, longest_turn
 
 SIZES = (4, 32, 200)
 _SILENCE_S = 60
@@ -113,6 +113,7 @@ def _link(
             bytes=size,
             per_s=round(full.per_s, 1),
             load=round(full.load, 2),
+            longest_turn_us=full.longest_turn_us,
             half_per_s=round(half.per_s, 1),
             p99_ms=half.p99_ms,
             first_ms=first_ms if first_ms < before_ms else None,
@@ -131,6 +132,7 @@ def _timer(board: Board, config: Mapping[str, Any], seconds: int) -> Timer:
         admitted_per_s=round(sum(line.qps for line in lines) / len(lines), 1),
         refused_per_s=round((last.rejected - before.rejected) / len(lines), 1),
         load=round(sum(line.load for line in lines) / len(lines), 2),
+        longest_turn_us=longest_turn(lines),
     )
 
 

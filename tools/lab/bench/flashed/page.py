@@ -19,9 +19,9 @@ since CI has no MicroPython image for a board: a row is as new as its date. All 
 board's own clock, on the default configuration but for what a line names.
 
 - *Link to link*: a host feeds records as fast as the board takes them, `rate` null, and they come
-  back: records a second from the ticks of their grants, and the mean *load* of the loop, over whole
-  intervals of the statistics. Then about *half* as many are fed, paced by the board's clock, and
-  *p99* is the sojourn in the queue, of the worst interval.
+  back: records a second from the ticks of their grants, the mean *load* of the loop and its
+  *longest turn*, over whole intervals of the statistics. Then about *half* as many are fed, paced
+  by the board's clock, and *p99* is the sojourn in the queue, of the worst interval.
 - *Naive script*: what one would write instead, on the same board in the same run, without a limit
   that is felt: a `readline`, a float bucket, a `write` in
   {naive}.

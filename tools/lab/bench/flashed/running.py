@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from queue import SimpleQueue
 
@@ -29,11 +30,18 @@ class Flow:
     per_s:  records that the sink took in a second of the board's clock.
     load:   of the board's loop, the mean of the intervals.
     p99_ms: sojourn in the queue, of the worst interval.
+    longest_turn_us: of the board's loop.
     """
 
     per_s: float
     load: float
     p99_ms: int
+    longest_turn_us: int
+
+
+def longest_turn(lines: Sequence[Stats]) -> int:
+    """In us, over the intervals of these lines; 0 where the board's Sluice is too old to tell."""
+    return max(line.longest_turn_us or 0 for line in lines)
 
 
 class Running:
@@ -109,6 +117,7 @@ class Running:
             per_s=self._pace(first, last),
             load=sum(line.load for line in lines) / len(lines),
             p99_ms=max(p99s, default=0),
+            longest_turn_us=longest_turn(lines),
         )
 
     @property

@@ -12,6 +12,7 @@ COLUMNS = (
     "link to link",
     "records/s",
     "load",
+    "longest turn, ms",
     "at half of it, /s",
     "p99 there, ms",
     "naive script, lines/s",
@@ -52,6 +53,7 @@ def cells_of(link: Link) -> list[str]:
         f"{link.bytes} bytes",
         number(link.per_s, "{:,.1f}"),
         number(link.load, "{:.2f}"),
+        number(link.longest_turn_us / 1000, "{:.1f}"),
         number(link.half_per_s, "{:,.1f}"),
         number(link.p99_ms, "{:,}"),
         number(link.naive_per_s, "{:,.1f}"),
@@ -64,7 +66,8 @@ def besides(run: Whole) -> list[str]:
     timer, heap = run.timer, run.heap
     return [
         f"timer of 1 kHz to null: {timer.admitted_per_s:,.1f} events a second admitted,"
-        f" {timer.refused_per_s:,.1f} refused, load {timer.load:.2f}",
+        f" {timer.refused_per_s:,.1f} refused, load {timer.load:.2f},"
+        f" longest turn {timer.longest_turn_us / 1000:.1f} ms",
         f"heap with the default program: {heap.used:,} B in use, {heap.free:,} B free",
         f"from reset to the first record: {number(run.first_ms, '{:,}')} ms;"
         f" importing and building the default program: {heap.built_ms:,} ms",
