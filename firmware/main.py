@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The board's program, started: `board` is the module of boards/<name>/board.py that was flashed
 with this one.
 """

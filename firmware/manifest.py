@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """For freezing the library into a firmware image of MicroPython.
 
     make BOARD=... FROZEN_MANIFEST=/path/to/a/manifest.py

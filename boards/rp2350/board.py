@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """RP2350 boards, as the firmware sees them: module `board`. README.md has the wiring."""
 
 import time

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The virtual board, as the firmware sees it: module `board`."""
 
 import time

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """An HTTP server on a board that limits each of its clients, by address.
 
 On a board with Wi-Fi:

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """LoRa within 1% of air time, as the 868 MHz band asks for in Europe.
 
     mpremote mip install firmware/bucket.json

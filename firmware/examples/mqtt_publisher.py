@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """An MQTT publisher that turns bursts of readings into an even flow.
 
 On a board with Wi-Fi (connected by its boot.py):

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Pulses counted in an interrupt, their times sent on by a UART that is slower.
 
     mpremote mip install firmware/package.json

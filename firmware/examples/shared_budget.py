@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Three asyncio tasks that share one budget: 20 requests a second to one API.
 
     mpremote mip install firmware/bucket.json

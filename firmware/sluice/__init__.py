@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Rate limiting and backpressure for MicroPython: `from sluice import TokenBucket`.
 
 Each name is loaded from its file when it is first asked for, so a board pays

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # What `__getattr__` in __init__.py finds, for type checkers; not installed on boards.
 from sluice.control.adaptive import AdaptiveLimit as AdaptiveLimit
 from sluice.control.codel import CoDel as CoDel

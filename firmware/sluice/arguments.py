@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Checks of arguments, for constructors and methods that set up: what is wrong is named."""
 
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """CRC-16/CCITT-FALSE: polynomial 0x1021, start value 0xFFFF, not reflected."""
 
 from sluice.crc16_table import TABLE

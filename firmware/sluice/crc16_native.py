@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """crc16 in viper."""
 
 import micropython

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The table of CRC-16/CCITT-FALSE, for crc16 in bytecode and in viper."""
 
 from array import array

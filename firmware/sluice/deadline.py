@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Waiting towards a deadline, in finer steps the nearer it is."""
 
 import time

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Guards: what lets several users share one bucket or ring.
 
 A guard is given to a TokenBucket, a RingQueue or a RecordRing when it is made.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The hot arithmetic in machine code, for boards whose MicroPython has a native emitter.
 
 A module `<name>_native` puts viper in place of some methods and functions of the

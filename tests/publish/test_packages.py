@@ -16,6 +16,7 @@ from sluice_tools.errors import UserError
 from sluice_tools.publish.mip.packages import SOURCE, files, needed, packages
 
 MODULES = library(FIRMWARE, SOURCE)
+LICENCE = "# SPDX-License-Identifier: MIT"
 PLACES = sorted(packages(MODULES, ".py"))
 
 
@@ -23,7 +24,7 @@ PLACES = sorted(packages(MODULES, ".py"))
 def tree(tmp_path: Path) -> Path:
     """A small firmware of two rooms, with kernels asked for in two ways and a lazy import."""
     texts = {
-        "__init__.py": '__version__ = "1.2.3"\n_HOMES = {"Ring": "queue.ring"}\n',
+        "__init__.py": f'{LICENCE}\n__version__ = "1.2.3"\n_HOMES = {{"Ring": "queue.ring"}}\n',
         "kernels.py": "def kernel(module, name, plain):\n    return plain\n",
         "alone.py": "import time\n",
         "queue/__init__.py": "",
@@ -122,9 +123,12 @@ def test_bytecode_packages_have_no_kernels_and_those_of_an_architecture_have_the
     assert built["sluice/queue/ring_native.mpy"][2] >> 2 & 15 == 4  # armv6m
 
 
-def test_the_version_is_the_librarys(tree):
-    built = packages(library(tree, SOURCE), ".py")
-    assert {json.loads(text)["version"] for text in built.values()} == {"1.2.3"}
+def test_version_and_licence_are_the_librarys(tree):
+    built = [json.loads(text) for text in packages(library(tree, SOURCE), ".py").values()]
+    assert {(package["version"], package["license"]) for package in built} == {("1.2.3", "MIT")}
+    (tree / "sluice" / "__init__.py").write_text('__version__ = "1.2.3"\n')
+    with pytest.raises(UserError, match=r"__init__\.py: the first line must begin with '# SPDX"):
+        packages(library(tree, SOURCE), ".py")
     (tree / "sluice" / "__init__.py").write_text("")
     with pytest.raises(UserError, match=r"__init__\.py: no __version__"):
         packages(library(tree, SOURCE), ".py")

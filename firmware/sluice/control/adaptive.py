@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A ring's logical limit, set by a PID controller from latency and load.
 
 Which way it acts. In overload a queue is as long as its limit, and an event

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """CoDel (RFC 8289) on a queue's sojourn time, in integer ticks.
 
 The drops follow the RFC's pseudo-code, record by record: `should_drop` is one

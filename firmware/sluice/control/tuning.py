@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The rate follows the sink: additive increase, multiplicative decrease."""
 
 from micropython import const

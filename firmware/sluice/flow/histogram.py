@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Histogram on a fixed logarithmic scale, for percentiles without storing samples."""
 
 from array import array

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """LogHistogram's `add` in viper."""
 
 from array import array

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A pipeline's step for a sink that answers later: what it holds, and what comes behind.
 
 A record that the sink holds keeps its slot in the ring, and others are offered

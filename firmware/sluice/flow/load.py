@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """How busy a loop is: busy ticks over all ticks, and its longest turn."""
 
 import time

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """LoadMeter's `turn` in viper."""
 
 import time

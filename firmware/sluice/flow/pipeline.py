@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The one loop: ring, token bucket, sink."""
 
 import time

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Pipeline's batch in viper: records from the ring to the sink and into the statistics."""
 
 import time

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Events without content, from a timer or a pin, as records in a ring."""
 
 import time

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Pulses' `pulse` in viper, inside the ring if it can."""
 
 import time

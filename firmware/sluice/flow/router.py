@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Topics side by side: each has its own queue, bucket and sink, none waits for another."""
 
 from micropython import const

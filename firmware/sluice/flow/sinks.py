@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Where records go: each sink has `room()` and `write(record, n)`, see Pipeline."""
 
 from micropython import const

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What went through: rates, counters and sojourn times of a pipeline."""
 
 import time

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Stats' `admit`, `attempt` and `roll` in viper."""
 
 import time

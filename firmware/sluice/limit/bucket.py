@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Token bucket in integers: exact to the token, for ever, without allocating.
 
 The bucket holds up to `burst` tokens and gains `rate` of them every `per`

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """TokenBucket in viper: `try_acquire`, `acquire_up_to` and `refill`."""
 
 import sys

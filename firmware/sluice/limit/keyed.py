@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A token bucket for each of many keys, in a table of fixed size.
 
 The table reuses the slot of the key that was used least recently. What a key

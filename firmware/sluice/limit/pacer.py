@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Grants spread evenly: no burst, not even after an idle time."""
 
 import time

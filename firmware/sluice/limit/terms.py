@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The terms of a bucket: its rate, reduced to a fraction, and how much may be owed.
 
 Time pays a debt in units of 1 / den token: num of them a tick. What a bucket compares

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """asyncio tasks waiting for the tokens of one bucket, first come, first served."""
 
 import asyncio

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A token bucket whose rate a controller may change without allocating."""
 
 import time

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Consistent Overhead Byte Stuffing, in place, for contents of at most 253 bytes.
 
 The encoding removes all zero bytes, so that a zero can end a frame: each zero

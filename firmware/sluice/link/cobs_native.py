@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """COBS in viper."""
 
 import micropython

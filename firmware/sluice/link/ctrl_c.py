@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A user's Ctrl-C in the text of a line that is noisy, and carries frames too."""
 
 from micropython import const

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Frames on a serial line that carries console text too.
 
 A frame stands between two zero bytes: COBS over a content and its CRC-16,

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Frames' way of what is received in viper: from the line to a whole frame."""
 
 import micropython

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A logfmt line, built in a buffer made at start: no string is formatted."""
 
 from sluice.kernels import kernel

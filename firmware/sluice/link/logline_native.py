@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """LogLine's keys, words and digits in viper."""
 
 import micropython

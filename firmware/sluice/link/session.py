@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Records from a host, with credit and acknowledgement: the board's end.
 
 docs/link.md describes the protocol byte by byte.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Session's way of a record in viper: from a frame to the ring, and from the sink to a frame."""
 
 import micropython

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The serial console of a board (USB or UART, whatever its REPL uses) as a line."""
 
 import select

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The console of a board on its own USB port as a line that is read in blocks."""
 
 import io

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """UsbLine's `trim` in viper."""
 
 import micropython

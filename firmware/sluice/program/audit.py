@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Who has changed what, and when: the last changes, in memory taken at start."""
 
 from micropython import const

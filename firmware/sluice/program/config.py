@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The board's configuration: read, checked, and the last good one kept."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What adapts by itself, at the end of each interval."""
 
 import time

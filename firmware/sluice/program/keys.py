@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The keys of config.json, one a row: what may be said, and who acts on a change.
 
 This file imports nothing, so that the host reads the rows without a board's twins: the tables of

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A board's talk with the gateway of its fleet: grants and watermark in, reports out.
 
 docs/link.md describes the frames byte by byte, docs/fleet.md what they are for.

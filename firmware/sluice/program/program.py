@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The board's program: a pipeline with all that a configuration asks for, and its loop."""
 
 import gc

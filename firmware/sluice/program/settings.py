@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The configuration in force, and its changes by a host while the program runs.
 
 docs/link.md describes the frames byte by byte.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A board's share of a rate that a fleet has together.
 
 docs/fleet.md is the protocol, and why the sum of all shares never exceeds the budget.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The statistics line on the console, once an interval."""
 
 from micropython import const

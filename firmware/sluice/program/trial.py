@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A change on trial: has it made things worse than they were?"""
 
 from micropython import const

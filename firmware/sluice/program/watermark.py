@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What the fleet's watermark, a time in ms, means as a depth of a board's queue."""
 
 from micropython import const

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Channels: asyncio tasks pass items to each other, and interrupts to tasks.
 
 Each channel has two lines, of the tasks that wait to get and of those that wait

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Several limits on one ring: the user's, a controller's and the fleet's."""
 
 from sluice.arguments import check_int

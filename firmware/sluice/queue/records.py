@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Variable-length records in fixed slots, written and read in place."""
 
 import time

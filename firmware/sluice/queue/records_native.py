@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """RecordRing in viper."""
 
 from array import array

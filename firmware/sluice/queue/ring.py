@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Fixed-array ring queues: every slot used, each index with one writer.
 
 Two indices count the items put and taken, modulo the largest multiple of the

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The rings' indices in viper, and RingQueue's `try_put` and `try_get` whole.
 
 Each word that the other side reads is written by one store, after the slot and

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Records on flash, in the order in which they came.
 
 The store is a folder of segment files. Records are gathered in RAM, in a batch;

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """A queue that goes on in flash when its ring is full."""
 
 from micropython import const

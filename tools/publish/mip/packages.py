@@ -21,6 +21,7 @@ ALONE = ("sluice/limit/bucket.py", "sluice/queue/ring.py")
 
 _NAMESPACE = "sluice/"
 _INIT = "__init__.py"
+_SPDX = "# SPDX-License-Identifier: "
 
 
 def files(firmware: Path, arch: str) -> dict[str, bytes]:
@@ -44,11 +45,12 @@ def packages(modules: Mapping[str, Path], suffix: str) -> dict[str, str]:
 
     modules: the library's files by their names below the folder.  suffix: of what is installed.
     """
-    version = library_version(modules[_NAMESPACE + _INIT])
-    found = {WHOLE: _json(version, sorted(modules), suffix)}
+    init = modules[_NAMESPACE + _INIT]
+    about = {"version": library_version(init), "license": _licence(init)}
+    found = {WHOLE: _json(about, sorted(modules), suffix)}
     for purpose, wanted in _purposes(modules).items():
         names = set().union(*(needed(name, modules) for name in wanted))
-        found[f"{purpose}.json"] = _json(version, sorted(names), suffix)
+        found[f"{purpose}.json"] = _json(about, sorted(names), suffix)
     return found
 
 
@@ -112,8 +114,18 @@ def library_version(init: Path) -> str:
     raise UserError(f"{init}: no __version__")
 
 
-def _json(version: str, names: list[str], suffix: str) -> str:
+def _licence(path: Path) -> str:
+    """The SPDX expression at the head of a file."""
+    head = path.read_text(encoding="utf-8").partition("\n")[0]
+    if not head.startswith(_SPDX):
+        raise UserError(f"{path}: the first line must begin with {_SPDX!r}")
+    return head.removeprefix(_SPDX)
+
+
+def _json(about: Mapping[str, str], names: list[str], suffix: str) -> str:
+    """mip reads version, deps and urls; the rest is for people."""
+    head = "".join(f'  "{key}": {json.dumps(value)},\n' for key, value in about.items())
     targets = [name.removesuffix(".py") + suffix for name in names]
     urls = [[target, target] for target in targets]
     lines = ",\n".join("    " + json.dumps(pair) for pair in urls)
-    return f'{{\n  "version": "{version}",\n  "deps": [],\n  "urls": [\n{lines}\n  ]\n}}\n'
+    return f'{{\n{head}  "deps": [],\n  "urls": [\n{lines}\n  ]\n}}\n'
