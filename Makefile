@@ -9,7 +9,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 BOARD ?= virtual
 SIMULATE_S ?= 300
 NODE_MODULES := tools/vboard/node_modules tools/publish/web/node_modules
-PAGES := README.md docs firmware/examples tests/README.md $(wildcard boards/*/README.md)
+PAGES := README.md CONTRIBUTING.md docs firmware/examples tests/README.md $(wildcard boards/*/README.md)
 STUBS := $(patsubst boards/%/stubs.txt,build/stubs/%/ready,$(wildcard boards/*/stubs.txt))
 
 .PHONY: help setup demo fleet test test-device soak check bench web web-pictures docs release lint flash tables lock protos clean

@@ -20,6 +20,7 @@ PROJECT = Path(__file__).parents[2]
 PAGES = sorted(
     [
         PROJECT / "README.md",
+        PROJECT / "CONTRIBUTING.md",
         PROJECT / "firmware/examples/README.md",
         PROJECT / "tests/README.md",
         *PROJECT.glob("boards/*/README.md"),
