@@ -77,6 +77,29 @@ def what_the_readme_leaves_out() -> dict:
 
 
 def run_readme(block: Block, clock: TickClock) -> None:
+    (run_a_burst if "for number" in block.text else run_a_loop)(block, clock)
+
+
+def run_a_burst(block: Block, clock: TickClock) -> None:
+    """Time passes while the program asks in vain."""
+
+    class Bucket(sluice.TokenBucket):
+        def try_acquire(self, n: int = 1) -> bool:
+            granted = super().try_acquire(n)
+            if not granted:
+                clock.advance(1)
+            return granted
+
+    printed: list[tuple[int, int]] = []
+    start = clock.ticks()
+    names = {"Bucket": Bucket, "print": lambda item: printed.append((clock.ticks() - start, item))}
+    text = block.text.replace("bucket = TokenBucket(", "bucket = Bucket(")
+    assert text != block.text
+    exec(compile(text, str(block), "exec"), names)
+    assert printed == [(200 * max(0, number - 1), number) for number in range(12)]
+
+
+def run_a_loop(block: Block, clock: TickClock) -> None:
     names = what_the_readme_leaves_out()
     text = block.text.replace("queue = RingQueue(", "queue = Queue(")
     assert text != block.text
