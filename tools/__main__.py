@@ -1,5 +1,18 @@
-"""`python -m tools` is `sluice`, also where the console script is not on the path."""
+"""The program `sluice`, also as `python -m sluice_tools`."""
 
-from .cli import main
+import signal
 
-main(prog_name="sluice")
+# While it is loaded, a Ctrl-C ends it without a traceback, unless whoever starts it wants none.
+if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def start() -> None:
+    """Run the command that the command line names."""
+    from .cli import main
+
+    main(prog_name="sluice")
+
+
+if __name__ == "__main__":
+    start()

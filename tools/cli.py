@@ -1,7 +1,11 @@
 """The command `sluice`: lists the commands; each lives in a module that is loaded for it alone."""
 
+import errno
+import os
+import signal
+import sys
 from importlib import import_module
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
@@ -75,6 +79,10 @@ _COMMANDS = {  # where it is, and the first sentence of its help
 }
 
 
+_INTERRUPTED = 130  # as a shell tells of a program that SIGINT has ended
+_FULL = (errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+
+
 class Command(click.Command):
     """A command that can be listed without its module, which is loaded when it is used."""
 
@@ -92,7 +100,41 @@ class Command(click.Command):
         return self.load().make_context(*arguments, **extra)
 
 
+class Sluice(click.Group):
+    """All commands. Whatever ends one, it is told in a line at most, and by the exit status."""
+
+    def main(self, *arguments: Any, standalone_mode: bool = True, **extra: Any) -> Any:
+        """As click's, but for a Ctrl-C, and for an output that takes no more."""
+        if not standalone_mode:
+            return super().main(*arguments, standalone_mode=False, **extra)
+        # Until here a Ctrl-C ends the process at once: see __main__.py.
+        if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+        try:
+            status = super().main(*arguments, standalone_mode=False, **extra)
+        except click.ClickException as error:
+            error.show()
+            sys.exit(error.exit_code)
+        except (click.Abort, KeyboardInterrupt):
+            click.echo("Interrupted.", err=True)
+            sys.exit(_INTERRUPTED)
+        except OSError as error:
+            if error.errno not in _FULL or error.filename is not None:
+                raise
+            _end_without_output(error)
+        sys.exit(status if isinstance(status, int) else 0)
+
+
+def _end_without_output(error: OSError) -> NoReturn:
+    if error.errno != errno.EPIPE:  # who reads no more wants to hear no more
+        click.echo(f"Error: standard output: {error.strerror}", err=True)
+    # What is left in its buffer is written at the end of the process.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(1)
+
+
 @click.group(
+    cls=Sluice,
     commands={name: Command(name, *about) for name, about in _COMMANDS.items()},
     context_settings={"help_option_names": ["-h", "--help"]},
 )

@@ -225,7 +225,12 @@ BAD_CALLS = [
     ((), 2, "Missing option '--port'"),
     (("--port", "socket://127.0.0.1:1", "--plain", "--json"), 2, "exclude each other"),
     (("--port", "socket://127.0.0.1:1"), 1, "socket://127.0.0.1:1: nothing listens there"),
-    (("--port", "/nowhere/tty"), 1, "/nowhere/tty: no such port"),
+    (
+        ("--port", "/nowhere/tty"),
+        1,
+        "/nowhere/tty: no such port; `sluice doctor` tells which ports there are",
+    ),
+    (("--port", "localhost:1"), 1, "localhost:1: no such port; for a TCP port write socket://loc"),
     (("--port", "/nowhere/tty", "--csv", "/nowhere/x.csv"), 1, "/nowhere/x.csv: cannot be written"),
 ]
 

@@ -131,10 +131,11 @@ def test_a_feed_follows_the_rate_that_is_set_while_it_runs(boot, tmp_path):
 def test_a_refusal_is_one_line_and_changes_nothing(boot):
     board = boot()
     refusals = {
-        ("rate=-5",): "rate is -5, allowed: an integer from 0 to 1073741823 or null",
+        ("RATE=-5",): "rate is -5, allowed: an integer from 0 to 1073741823 or null",
         ("burst=3", "limit=65"): "limit is 65, allowed: slots (64) or less",
         ("slots=9",): "slots is 9, allowed: one of the keys that change while it runs: "
-        + " ".join(VALUES),
+        + " ".join(VALUES)
+        + "; others change at a start: put them into a file, and `sluice flash --config FILE`",
         ("rate=2", "--trial", "3601s"): None,
     }
     for arguments, reason in refusals.items():

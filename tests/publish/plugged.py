@@ -33,7 +33,7 @@ async def change(visit: Visit, **values: object) -> None:
     """Apply these settings in the form."""
     await expect(visit.page.locator("#set-rate")).to_be_visible()
     if "trial_p95_pct" in values:
-        await visit.page.get_by_text("What settles by itself").click()
+        await visit.page.get_by_text("What adapts by itself").click()
     for key, value in values.items():
         await visit.page.fill(f"#set-{key}", str(value))
     await visit.page.get_by_role("button", name="Apply").click()

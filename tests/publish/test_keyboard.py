@@ -76,7 +76,7 @@ async def test_the_skip_link_leads_past_the_navigation(visit):
     await page.keyboard.press("Enter")
     await visit.shows("#state", RUNNING)
     await page.keyboard.press("Tab")
-    assert (await page.evaluate(FOCUS))["id"] in ("run", "Run anew")
+    assert (await page.evaluate(FOCUS))["id"] in ("run", "Restart")
 
 
 async def focused(visit: Visit) -> str | None:
@@ -122,7 +122,7 @@ async def test_the_console_with_the_keyboard_alone(visit):
         await visit.shows("#answer", "In force: rate=20.")
         assert await focused(visit) == "set-rate"
         await expect(page.locator("#entries tr")).to_have_count(1)
-        await tab_to(visit, "What settles by itself, and trials")
+        await tab_to(visit, "What adapts by itself, and trials")
         await press("Enter")
         await expect(page.locator("#set-trial_p95_pct")).to_be_visible()
         await reaches_all(visit)

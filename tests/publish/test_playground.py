@@ -243,5 +243,5 @@ async def test_time_stands_still_while_it_is_paused(visit):
             break
     else:
         raise AssertionError("the time goes on")
-    await page.get_by_role("button", name="Go on").click()
+    await page.get_by_role("button", name="Resume").click()
     await expect(clock).not_to_have_text(before.replace("\n", ""))

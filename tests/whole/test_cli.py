@@ -1,6 +1,8 @@
-"""The command `sluice` loads what a command needs, and no more."""
+"""The command `sluice`: what it loads, and how whatever ends a command is told."""
 
 import json
+import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +18,7 @@ HEAVY = {
     *("prometheus_client", "rich", "textual", "textual_plotext"),
 }
 MOST_KB = 45_000
+SLUICE = Path(sys.executable).with_name("sluice")
 
 # Runs a command, and tells what it has loaded and the most memory that it had; Linux counts that
 # from the program's own start.
@@ -72,3 +75,50 @@ def test_what_a_person_does_with_a_board_loads_nothing_large(
         loaded, _ = run(tmp_path, *arguments)
         assert "serial" in loaded  # it was done in this process
         assert loaded & HEAVY == set(), arguments[0]
+
+
+@pytest.mark.parametrize("arguments", [["--version"], ["check", "--json"]], ids=str)
+def test_an_output_that_takes_no_more_is_told_in_one_line(arguments: list[str]) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [SLUICE, *arguments], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert (done.returncode, done.stderr) == (
+        1,
+        "Error: standard output: No space left on device\n",
+    )
+
+
+def test_a_reader_that_has_gone_hears_no_more() -> None:
+    with subprocess.Popen(
+        [SLUICE, "--help"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as done:
+        assert done.stdout and done.stderr
+        done.stdout.close()
+        assert done.stderr.read() == ""
+    assert done.returncode == 1
+
+
+def test_ctrl_c_ends_in_a_line_and_status_130() -> None:
+    """While it waits for a board that never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = f"socket://127.0.0.1:{silent.getsockname()[1]}"
+        waiting = subprocess.Popen(
+            [SLUICE, "doctor", "--json", "--port", port],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        with silent.accept()[0] as line:
+            assert line.recv(1)  # it asks
+            waiting.send_signal(signal.SIGINT)
+            printed, said = waiting.communicate()
+    assert (waiting.returncode, printed, said.strip()) == (130, "", "Interrupted.")
+
+
+def test_ctrl_c_while_it_is_loaded_leaves_no_traceback() -> None:
+    program = "import signal, sluice_tools.__main__; signal.raise_signal(signal.SIGINT)"
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout + done.stderr) == (-signal.SIGINT, "")

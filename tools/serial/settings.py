@@ -27,11 +27,18 @@ _NUMBERS = re.compile(r"-?\d{1,10}(,-?\d{1,10})+", re.ASCII)
 Value = int | str | list[int] | None
 
 
+def _elsewhere(allowed: str) -> str:
+    """How the keys change that the board refuses to change while it runs."""
+    if not allowed.startswith("one of the keys that change while it runs"):
+        return ""
+    return "; others change at a start: put them into a file, and `sluice flash --config FILE`"
+
+
 class Refused(Exception):
     """The board does not do it: the key, its value as JSON, and what is allowed."""
 
     def __init__(self, key: str, value: str, allowed: str) -> None:
-        super().__init__(f"{key} is {value}, allowed: {allowed}")
+        super().__init__(f"{key} is {value}, allowed: {allowed}{_elsewhere(allowed)}")
 
 
 class Request(Protocol):

@@ -18,6 +18,9 @@ from ..errors import UserError
 _BAUD = 115200
 _CONNECT_S = 5.0
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
+_HOST_PORT = re.compile(r"[\w.-]+:\d{1,5}", re.ASCII)
+_ABSENT = (errno.ENOENT, errno.ENXIO, errno.ENODEV)
+_TAKEN = (errno.EACCES, errno.EPERM, errno.EBUSY, errno.EAGAIN)
 _REASONS = {
     errno.ENOENT: "no such port",
     errno.ENXIO: "nothing is attached to it",
@@ -35,11 +38,24 @@ _REASONS = {
 
 
 class PortError(UserError):
-    """A port that cannot be opened; `code` is the system's error number, None when it has none."""
+    """A port that cannot be opened; `code` is the system's error number, None when it has none.
 
-    def __init__(self, message: str, code: int | None = None) -> None:
-        super().__init__(message)
+    A command that ends with it tells its user what to do next, too.
+    """
+
+    def __init__(self, url: str, reason: str, code: int | None = None) -> None:
+        super().__init__(f"{url}: {reason}")
         self.code = code
+        self._url = url
+
+    def format_message(self) -> str:
+        if self.code == errno.ENOENT and _HOST_PORT.fullmatch(self._url):
+            return f"{self.message}; for a TCP port write socket://{self._url}"
+        if self.code in _ABSENT:
+            return f"{self.message}; `sluice doctor` tells which ports there are"
+        if self.code in _TAKEN:
+            return f"{self.message}; `sluice doctor --port {self._url}` tells what to do"
+        return self.message
 
 
 def canonical(url: str) -> str:
@@ -59,9 +75,9 @@ def open_port(url: str) -> int:
     try:
         return _open(url)
     except TimeoutError:
-        raise PortError(f"{url}: no answer within {_CONNECT_S:.0f} s", errno.ETIMEDOUT) from None
+        raise PortError(url, f"no answer within {_CONNECT_S:.0f} s", errno.ETIMEDOUT) from None
     except socket.gaierror:
-        raise PortError(f"{url}: no such host", errno.EHOSTUNREACH) from None
+        raise PortError(url, "no such host", errno.EHOSTUNREACH) from None
     except serial.SerialException as error:
         # The handlers of URLs wrap the error of the system, and keep only its text.
         cause = error if error.errno is not None else error.__context__
@@ -131,5 +147,5 @@ def _pump(line: serial.Serial) -> int:
 def _port_error(url: str, error: BaseException) -> PortError:
     code = error.args[0] if error.args else None  # of an OSError or a termios.error
     if isinstance(code, int):
-        return PortError(f"{url}: {_REASONS.get(code, os.strerror(code))}", code)
-    return PortError(f"{url}: {' '.join(str(error).split()) or type(error).__name__}")
+        return PortError(url, _REASONS.get(code, os.strerror(code)), code)
+    return PortError(url, " ".join(str(error).split()) or type(error).__name__)

@@ -11,7 +11,9 @@ from .diagnosis import Finding, diagnose
 
 
 @click.command()
-@click.option("--port", help="A serial port, or a URL; without it, every port of a USB device.")
+@click.option(
+    "--port", "-p", help="A serial port, or a URL; without it, every port of a USB device."
+)
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 @click.pass_context
 def doctor(context: click.Context, port: str | None, as_json: bool) -> None:

@@ -26,10 +26,13 @@ _BROKEN_OFF = "the board still starts a whole release, the old one or the new: f
     "board_name",
     required=True,
     metavar="BOARD",
+    callback=lambda _, __, name: _known(name),
     shell_complete=lambda _, __, begun: [n for n in kinds.names() if n.startswith(begun)],
     help="One of " + ", ".join(kinds.names()) + ".",
 )
-@click.option("--port", required=True, help="A serial port, or a URL like socket://127.0.0.1:2323.")
+@click.option(
+    "--port", "-p", required=True, help="A serial port, or a URL like socket://127.0.0.1:2323."
+)
 @click.option(
     "--config",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
@@ -67,6 +70,12 @@ def flash(board_name: str, port: str, config: Path | None, firmware: Path) -> No
         device.prepare()
         install(device, compiled, settings, replace_config=config is not None)
     click.echo(f"restarted after {time.monotonic() - started:.1f} s")
+
+
+def _known(name: str) -> str:
+    if name not in kinds.names():
+        raise click.BadParameter(f"{name!r} is none of {', '.join(kinds.names())}.")
+    return name
 
 
 def check(board: BoardKind, facts: Facts, compiled: Release, port: str) -> None:

@@ -44,9 +44,13 @@ class NoAnswer(LinkError):
     cut_off: the line was closed while it was asked, as when another program has it.
     """
 
-    def __init__(self, message: str, cut_off: bool) -> None:
-        super().__init__(message)
+    def __init__(self, port: str, instead: str, cut_off: bool) -> None:
+        super().__init__(f"{port}: no MicroPython answers there ({instead})")
         self.cut_off = cut_off
+        self._port = port
+
+    def format_message(self) -> str:
+        return f"{self.message}; `sluice doctor --port {self._port}` tells what to do"
 
 
 @dataclass(frozen=True)
@@ -106,9 +110,7 @@ class Device:
         """Interrupt what runs and enter the raw REPL."""
         # Asked twice: a running program may take the whole first request for its own input.
         if not (self._enter_raw_repl() or self._enter_raw_repl()):
-            raise NoAnswer(
-                f"{self.port}: no MicroPython answers there ({self._instead})", self._cut_off
-            )
+            raise NoAnswer(self.port, self._instead, self._cut_off)
 
     def _enter_raw_repl(self) -> bool:
         heard = StringIO()  # mpremote prints what came instead of the answer

@@ -96,6 +96,7 @@ def change(
 
 def _pair(text: str) -> tuple[str, str]:
     key, equals, value = text.partition("=")
+    key = key.lower()
     if not equals or not _KEY.fullmatch(key) or key in ("who", "trial_s", "keep"):
         raise click.BadParameter(f"{text!r} is not KEY=VALUE.", param_hint="KEY=VALUE")
     if not _VALUE.fullmatch(value):

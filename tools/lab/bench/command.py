@@ -35,6 +35,7 @@ _WIDTH = 110
 )
 @click.option(
     "--port",
+    "-p",
     help="Measure on the board there; without --program nothing is written to its flash.",
 )
 @click.option(

@@ -5,7 +5,7 @@ import { Editor } from "./editor.js";
 
 const RESTARTS = ["capacity", "overflow", "controller"]; // what a program is built with
 const SILENT_MS = 2000; // of a worker: then its program hangs
-const SETTLE_MS = 200; // after the last move of a slider that starts the run anew
+const SETTLE_MS = 200; // after the last move of a slider that restarts the run
 const SPAN_S = 20;
 const OUTPUT_MAX = 8_000; // characters
 const PER_SECOND = 10; // samples
@@ -21,7 +21,7 @@ let original = ""; // the program as it came
 let paused = false;
 let heardAt = 0; // when the worker said something last
 let before = null; // the sample before
-let restart; // the timer of a run anew
+let restart; // the timer of a restart
 let pace = null; // real and virtual time that belong together
 
 function makeCharts(host) {
@@ -192,9 +192,9 @@ function say(text, look = "") {
   if (state.textContent !== text) state.textContent = text;
   state.className = `state ${look}`;
   const runs = worker !== null;
-  $("run").textContent = runs ? "Run anew" : "Run";
+  $("run").textContent = runs ? "Restart" : "Run";
   $("pause").disabled = $("stop").disabled = !runs;
-  $("pause").textContent = paused ? "Go on" : "Pause";
+  $("pause").textContent = paused ? "Resume" : "Pause";
 }
 
 function pause() {
