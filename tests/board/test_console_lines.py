@@ -156,6 +156,18 @@ def test_csv_has_a_header_and_a_row_for_each_sample_at_once(tmp_path):
     ]
 
 
+def test_csv_has_numbers_alone_but_for_time_and_cost(tmp_path):
+    bins = list(range(15))
+    line = stats(sojourns=",".join(map(str, bins)))
+    with CsvFile(tmp_path / "stats.csv") as file:
+        file.add(Sample(AT, line))
+    with (tmp_path / "stats.csv").open(newline="") as written:
+        (row,) = csv.DictReader(written)
+    assert [int(row[f"sojourns_{at}"]) for at in bins] == bins
+    for name in set(row) - {"time", "cost"}:
+        assert row[name] == "" or float(row[name]) >= 0, name
+
+
 def test_csv_that_cannot_be_written_is_one_clear_line(tmp_path):
     with pytest.raises(UserError, match=r"missing.stats\.csv: cannot be written: No such file"):
         CsvFile(tmp_path / "missing" / "stats.csv")

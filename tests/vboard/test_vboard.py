@@ -130,6 +130,12 @@ def test_mpremote_files(vboard: VirtualBoard, remote: Callable[..., str], tmp_pa
     assert list(vboard.flash_dir.iterdir()) == []
 
 
+def test_two_boards_do_not_share_a_folder(vboard: VirtualBoard) -> None:
+    with pytest.raises(UserError, match="another virtual board has this folder"):
+        VirtualBoard(vboard.flash_dir).start()
+    assert vboard.flash_dir.is_dir()
+
+
 def test_mpremote_exec_run_and_soft_reset(
     vboard: VirtualBoard, remote: Callable[..., str], tmp_path: Path
 ) -> None:

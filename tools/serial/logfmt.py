@@ -168,6 +168,9 @@ def integers(text: str) -> tuple[int, ...]:
     return tuple(map(int, text.split(",")))
 
 
+SOJOURNS = 15
+"""Bins of the histogram of sojourns."""
+
 # Fifteen digits are what every JSON reader and spreadsheet keeps exactly.
 _WHOLE = Form("whole", r"\d{1,15}", int)
 _POSITIVE = Form("positive", r"(?!0+$)\d{1,15}", int)
@@ -175,7 +178,7 @@ _DECIMAL = Form("decimal", r"\d{1,15}(?:\.\d{1,6})?", float)
 _RATE = Form("rate", _WHOLE.pattern, int, none="none")
 _PERCENTILE = Form("percentile", _WHOLE.pattern, int, none="-1")
 _COST = Form("cost", "record|bytes", str)
-_SOJOURNS = Form("sojourns", r"\d{1,10}(?:,\d{1,10}){14}", integers)
+_SOJOURNS = Form("sojourns", rf"\d{{1,10}}(?:,\d{{1,10}}){{{SOJOURNS - 1}}}", integers)
 
 FORMS = dict.fromkeys(KEYS, _WHOLE) | {
     "mean_qps": _DECIMAL,

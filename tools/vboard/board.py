@@ -1,5 +1,6 @@
 """The virtual board as a process: real MicroPython behind a serial line."""
 
+import fcntl
 import json
 import os
 import shutil
@@ -66,6 +67,7 @@ class VirtualBoard:
         self._flash_kb = flash_kb
         self._heap_kb = heap_kb
         self._terminal: list[int] = []  # the pty's two ends
+        self._lock: int | None = None  # the folder, open
         self._node: NodeProcess | None = None
         self.url = ""
 
@@ -82,9 +84,13 @@ class VirtualBoard:
         return self._running.pid
 
     def start(self) -> None:
-        """Switch the board on; `url` is then what pyserial and mpremote take."""
+        """Switch the board on; `url` is then what pyserial and mpremote take.
+
+        UserError: it cannot be, or another board has the folder.
+        """
         try:
             self._check_files()
+            self._take_flash()
             self._node = NodeProcess(_HERE / "board.js", self._setup(), self._terminal[:1])
             port = self._node.answer("ready")
         except BaseException:
@@ -99,6 +105,9 @@ class VirtualBoard:
         for fd in self._terminal:
             os.close(fd)
         self._node, self._terminal = None, []
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
         if self._temporary:
             shutil.rmtree(self.flash_dir, ignore_errors=True)
 
@@ -126,6 +135,13 @@ class VirtualBoard:
                 self._uart1.open("a").close()
         except OSError as error:
             raise UserError(f"{error.filename}: {error.strerror}") from None
+
+    def _take_flash(self) -> None:
+        self._lock = os.open(self.flash_dir, os.O_RDONLY)
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UserError(f"{self.flash_dir}: another virtual board has this folder") from None
 
     def _setup(self) -> str:
         setup: dict[str, object] = {

@@ -2,13 +2,14 @@
 
 import csv
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, astuple, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
 from ...errors import UserError
-from ...serial.logfmt import Stats
+from ...serial.logfmt import SOJOURNS, Stats
 from .events import Event, LinkDown, LinkUp, Sample, TextLine
 from .units import uptime
 
@@ -75,16 +76,21 @@ def teleplot(event: Event) -> str | None:
 
 
 class CsvFile:
-    """A CSV file that gets one row for each sample, under a header; values unknown stay empty."""
+    """A CSV file that gets one row for each sample, under a header.
+
+    A value that is not known is empty; the sojourns have a column each.
+    """
 
     def __init__(self, path: Path) -> None:
-        """Starts the file anew. UserError when it cannot be written."""
+        """Starts the file, without what was in it. UserError when it cannot be written."""
         self._path = path
         try:
             self._file = path.open("w", newline="", encoding="utf-8")
         except OSError as error:
             raise self._refused(error) from error
-        self._write(["time", *(field.name for field in fields(Stats))])
+        sojourns = [f"sojourns_{at}" for at in range(SOJOURNS)]
+        names = [field.name for field in fields(Stats)]
+        self._write(["time", *_in_place(names, sojourns)])
 
     def __enter__(self) -> Self:
         return self
@@ -95,7 +101,8 @@ class CsvFile:
     def add(self, event: Event) -> None:
         """Writes the event if it is a sample, through to the file. UserError when it cannot."""
         if isinstance(event, Sample):
-            self._write([_iso(event.at), *astuple(event.stats)])
+            sojourns = event.stats.sojourns or [None] * SOJOURNS
+            self._write([_iso(event.at), *_in_place(astuple(event.stats), sojourns)])
 
     def _write(self, row: list[object]) -> None:
         try:
@@ -110,3 +117,9 @@ class CsvFile:
 
 def _iso(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds")
+
+
+def _in_place(values: Sequence[object], sojourns: Sequence[object]) -> list[object]:
+    """The values of a Stats with the sojourns, which are one of them, spread out."""
+    at = [field.name for field in fields(Stats)].index("sojourns")
+    return [*values[:at], *sojourns, *values[at + 1 :]]

@@ -89,12 +89,13 @@ class Account:
             rows.append(("damaged", f"{self.damaged:,}", "frames from the board"))
         if self.mean_qps is not None:
             clock = "by the board's clock" if by_ticks else "by the host's clock"
+            clock = f"from the first to the last, {clock}"
             rows.append(("mean QPS", f"{self.mean_qps:,.1f}", clock))
-            rows.append(("worst second", f"{self.worst_second:,}", ""))
+            rows.append(("busiest second", f"{self.worst_second:,}", "records"))
         for name, value in (("p50", self.p50_ms), ("p95", self.p95_ms), ("p99", self.p99_ms)):
             if value is not None:
                 rows.append((name, f"{value:,.1f} ms", "from sent to delivered"))
-        return "\n".join(f"{name:<13}{value:>12}  {note}".rstrip() for name, value, note in rows)
+        return "\n".join(f"{name:<15}{value:>10}  {note}".rstrip() for name, value, note in rows)
 
     def _resumed_row(self) -> list[tuple[str, str, str]]:
         if not self.resumed:
@@ -116,7 +117,7 @@ class Account:
         if self.sent_again:
             notes.append(f"{self.sent_again:,} again")
         if self.cut:
-            notes.append(f"{self.cut:,} cut to {self.record_size} bytes")
+            notes.append(f"{self.cut:,} cut to {self.record_size} bytes, the board's slot_size")
         return ", ".join(notes)
 
     def _delivered_note(self) -> str:
