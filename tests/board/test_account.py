@@ -173,7 +173,7 @@ def test_the_account_tells_what_was_unusual():
     told.session.restarted(10)
     lines = told.account(interrupted=True, resumed=3).as_text().splitlines()
     for line in (
-        "malformed               7  lines 2, 3, 5, 8, 9, ...",
+        "malformed               7  lines 2, 3, 5, 8, 9, ...: empty, too long or without a time",
         "resumed                 3  acknowledged by earlier feeds",
         "sent                    4  6 not",
         "delivered               2  1 out of order, 1 again",

@@ -261,7 +261,11 @@ def test_lines_on_the_standard_input(boot):
     out, _ = process.communicate("one\ntwo\n\nthree", timeout=PATIENCE_S)
     assert process.returncode == 0
     rows = [line.split() for line in out.splitlines()]
-    assert rows[:3] == [["read", "4"], ["malformed", "1", "line", "3"], ["sent", "3"]]
+    assert rows[:3] == [
+        ["read", "4"],
+        ["malformed", "1", "line", "3:", *"empty, too long or without a time".split()],
+        ["sent", "3"],
+    ]
     assert rows[3][:2] == ["delivered", "3"]
     assert "acknowledged by the board, whose sink does not report back" in out
 

@@ -22,7 +22,7 @@ def endpoints(server):
     """Of that server, on which no watermark stands."""
 
     async def clean():
-        async with Etcd(server.endpoints) as etcd:
+        async with Etcd(server.endpoints, timeout_s=60) as etcd:
             await read_until_answered(etcd, KEY)
             await etcd.transact(Transaction((), (Write(KEY, None),)))
 

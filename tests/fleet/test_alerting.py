@@ -67,7 +67,7 @@ class Fleet:
     @property
     def mark(self) -> Watermark:
         async def get():
-            async with Etcd(self.etcd.endpoints) as etcd:
+            async with Etcd(self.etcd.endpoints, timeout_s=60) as etcd:
                 kv = await read_until_answered(etcd, KEY)
                 return read(kv.value if kv else None)
 
@@ -86,7 +86,7 @@ class Fleet:
             return replace(mark, firing=firing)
 
         async def go():
-            async with Etcd(self.etcd.endpoints) as etcd:
+            async with Etcd(self.etcd.endpoints, timeout_s=60) as etcd:
                 await change(etcd, rule)
 
         asyncio.run(go())

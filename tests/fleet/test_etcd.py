@@ -40,7 +40,7 @@ def cluster(tmp_path):
 
 @pytest_asyncio.fixture
 async def etcd(server, request):
-    async with Etcd(server.endpoints) as client:
+    async with Etcd(server.endpoints, timeout_s=60) as client:
         client.place = f"/{request.node.name}/"
         yield client
 

@@ -82,7 +82,7 @@ async def test_etcd_is_killed_and_compacted_and_a_gateway_is_killed(tmp_path, lo
         proxies = [
             await stack.enter_async_context(Proxy(endpoint)) for endpoint in servers.endpoints
         ]
-        etcd = await stack.enter_async_context(Etcd(servers.endpoints))
+        etcd = await stack.enter_async_context(Etcd(servers.endpoints, timeout_s=60))
         await put_until_it_stands(etcd, KEY, write(Watermark(FIRST_MS, 0)))
         running = stack.enter_context(Boards(*boards))
         near, far = (

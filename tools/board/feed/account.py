@@ -67,6 +67,17 @@ class Account:
     p95_ms: float | None
     p99_ms: float | None
 
+    @property
+    def unsent(self) -> int:
+        """Records that were read and not sent, since the feed was ended."""
+        return self.read - self.malformed - self.resumed - self.sent
+
+    @property
+    def complete(self) -> bool:
+        """Whether there was something to send, and all of it was, and came to its end."""
+        idle = not self.sent and not self.resumed
+        return not (idle or self.unsent or self.under_way or self.lost)
+
     def as_dict(self) -> dict[str, object]:
         return asdict(self)
 
@@ -107,13 +118,14 @@ class Account:
             return ""
         numbers = ", ".join(map(str, self.malformed_lines))
         more = ", ..." if self.malformed > len(self.malformed_lines) else ""
-        return f"line{'s' * (self.malformed > 1)} {numbers}{more}"
+        return (
+            f"empty, too long or without a time: line{'s' * (self.malformed > 1)} {numbers}{more}"
+        )
 
     def _sent_note(self) -> str:
         notes = []
-        left = self.read - self.malformed - self.resumed - self.sent
-        if left:
-            notes.append(f"{left:,} not")
+        if self.unsent:
+            notes.append(f"{self.unsent:,} not")
         if self.sent_again:
             notes.append(f"{self.sent_again:,} again")
         if self.cut:

@@ -54,7 +54,8 @@ def feed(
     """Send a log to a board as it happened, and account for each record.
 
     LOG is an access log of Apache or nginx, a CSV with a time column, or - for the lines of the
-    standard input, sent as they come. Each line is a record. The exit status is 1 if any was lost.
+    standard input, sent as they come. Each line is a record. The exit status is 1 if any was lost
+    or not sent, or if there was none.
     """
     if speed is not None and not (math.isfinite(speed) and speed > 0):
         raise click.BadParameter("must be above 0.", param_hint="--speed")
@@ -77,7 +78,7 @@ def feed(
     if feeder.answered or failure is None:
         account = feeder.account()
         click.echo(json.dumps(account.as_dict()) if as_json else account.as_text())
-        if failure is None and account.lost:
+        if failure is None and not account.complete:
             context.exit(1)
     if failure is not None:
         raise failure

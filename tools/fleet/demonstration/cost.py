@@ -88,7 +88,10 @@ async def _measure(
     tell: Callable[[str], None],
 ) -> Cost:
     timeout = aiohttp.ClientTimeout(5)
-    async with Etcd([node.address]) as etcd, aiohttp.ClientSession(timeout=timeout) as session:
+    async with (
+        Etcd([node.address], timeout_s=_START_S) as etcd,
+        aiohttp.ClientSession(timeout=timeout) as session,
+    ):
         if peers is not None:
             rate = (count + peers * BOARDS) * _PER_BOARD
             await etcd.put(f"/budget/{_BUDGET}", b"%d" % rate)

@@ -44,7 +44,7 @@ def measure(
 
 async def _measure(fleet: LocalFleet, writes: int, tell: Callable[[str], None]) -> list[float]:
     times = []
-    async with Etcd([fleet.etcd.address]) as etcd:
+    async with Etcd([fleet.etcd.address], timeout_s=_STEP_S) as etcd:
         observer = Observer(etcd)
         async with observer.thresholds():
             count, seen = len(fleet.plans), observer.seen

@@ -90,7 +90,7 @@ async def _watch(
 ) -> Timeline:
     slow = fleet.plans[0].name
     addresses = [gateway.address for gateway in fleet.gateways]
-    async with Etcd([fleet.etcd.address]) as etcd:
+    async with Etcd([fleet.etcd.address], timeout_s=_STEP_S) as etcd:
         observer = Observer(etcd)
         async with observer.thresholds(), observer.pressure(addresses, alertmanager):
             await _all_there(fleet, prometheus, observer.seen, tell)
