@@ -165,7 +165,7 @@ def test_ctrl_c_ends_it_with_the_account_so_far(boot, tmp_path, sign):
         listener.until_delivered(100)
         process.send_signal(sign)
         status, account, errors = finish(process)
-    assert status == 0
+    assert status == 1
     assert 100 <= account["delivered"] <= account["sent"] < 5000
     assert account["delivered"] + account["under_way"] == account["sent"]
     assert account["lost"] == 0
@@ -180,7 +180,7 @@ def test_ctrl_c_does_not_wait_for_a_slow_board(boot, tmp_path):
         listener.until_delivered(1)
         process.send_signal(signal.SIGINT)
         status, account, _ = finish(process)
-    assert (status, account["delivered"], account["lost"]) == (0, 1, 0)
+    assert (status, account["delivered"], account["lost"]) == (1, 1, 0)
     assert account["under_way"] == account["sent"] - 1 > 0
 
 
@@ -261,11 +261,8 @@ def test_lines_on_the_standard_input(boot):
     out, _ = process.communicate("one\ntwo\n\nthree", timeout=PATIENCE_S)
     assert process.returncode == 0
     rows = [line.split() for line in out.splitlines()]
-    assert rows[:3] == [
-        ["read", "4"],
-        ["malformed", "1", "line", "3:", *"empty, too long or without a time".split()],
-        ["sent", "3"],
-    ]
+    assert rows[0] == ["read", "4"] and rows[2] == ["sent", "3"]
+    assert " ".join(rows[1]) == "malformed 1 line 3: empty, too long or without a time"
     assert rows[3][:2] == ["delivered", "3"]
     assert "acknowledged by the board, whose sink does not report back" in out
 

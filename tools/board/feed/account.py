@@ -118,9 +118,8 @@ class Account:
             return ""
         numbers = ", ".join(map(str, self.malformed_lines))
         more = ", ..." if self.malformed > len(self.malformed_lines) else ""
-        return (
-            f"empty, too long or without a time: line{'s' * (self.malformed > 1)} {numbers}{more}"
-        )
+        lines = f"line{'s' * (self.malformed > 1)} {numbers}{more}"
+        return f"{lines}: empty, too long or without a time"
 
     def _sent_note(self) -> str:
         notes = []
