@@ -4,6 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
+SHELL := bash
+.SHELLFLAGS := -o pipefail -c
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 BOARD ?= virtual
@@ -28,7 +30,7 @@ help:
 	@echo "make release  the wheel, the packages for mip, the pages and tools/fleet/deploy, into build/release"
 	@echo "make lint   ruff, and pyright against each board's stubs"
 	@echo "make flash BOARD=rp2040 PORT=/dev/ttyACM0"
-	@echo "make tables  writes the keys' tables of docs/ and of the page anew, from their sources"
+	@echo "make tables  renews the keys' tables of docs/ and of the page, from their sources"
 	@echo "make lock   renew the locks after a change of the dependencies"
 	@echo "make protos  renew what is generated from the .proto files"
 	@echo "make clean  remove what the others have made"
@@ -37,13 +39,16 @@ setup: $(VENV)/ready $(NODE_MODULES:=/ready)
 
 $(VENV)/ready: requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "sluice needs Python 3.11 or newer, $(PYTHON) is " + sys.version)'
+	@echo "setup: Python packages into $(VENV), once; a minute or two"
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --require-hashes --requirement requirements.txt
+	@$(BIN)/pip install --progress-bar off --require-hashes --requirement requirements.txt | \
+		sed -n 's/^Collecting \([A-Za-z0-9_.-]*\).*/  \1/p; s/^Installing collected.*/  installing/p'
 	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
 %/node_modules/ready: $(VENV)/ready %/package-lock.json
-	cd $* && npm ci --loglevel=error --no-audit --no-fund
+	@echo "setup: $*/node_modules, some seconds"
+	@cd $* && npm ci --silent --no-audit --no-fund
 	@touch $@
 
 build/stubs/%/ready: boards/%/stubs.txt $(VENV)/ready
