@@ -506,4 +506,4 @@ def test_on_a_terminal_there_is_a_progress_bar_and_a_port_in_use_is_refused(old)
 
         with serial.Serial(board.url, exclusive=True):
             line = refused(flash(board.url, "--firmware", old))
-        assert line.endswith("in use by another program")
+        assert "in use by another program; `sluice doctor --port " in line
