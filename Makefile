@@ -48,7 +48,7 @@ $(VENV)/ready: requirements.txt pyproject.toml
 
 %/node_modules/ready: $(VENV)/ready %/package-lock.json
 	@echo "setup: $*/node_modules, some seconds"
-	@cd $* && npm ci --silent --no-audit --no-fund
+	@cd $* && npm ci --loglevel=error --no-audit --no-fund >/dev/null
 	@touch $@
 
 build/stubs/%/ready: boards/%/stubs.txt $(VENV)/ready
