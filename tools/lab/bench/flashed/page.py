@@ -37,7 +37,10 @@ program's start is flashed; see docs/install.md.
 
 A board that is reached over a socket is an emulated one, or stands behind a bridge: an emulated
 Pico reads its flash at no cost, so a real one is a little slower. An emulator wants a processor of
-its own: on a busy machine the host answers late by the board's clock.
+its own: on a busy machine the host answers late by the board's clock. The emulator is rp2040js from
+npm, with a change: it answers each read of the USB line at once with an empty packet, which no host
+does, and MicroPython then spends two thirds of its time in USB interrupts; here such a read waits
+for data. While the board waits, its clock does not run ahead of the host's.
 """
 _NAIVE = "`tools/lab/bench/flashed/naive.py`"
 
