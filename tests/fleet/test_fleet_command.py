@@ -75,8 +75,8 @@ def test_a_signal_ends_all_that_was_started(temporary, number):
     until(lambda: len(processes(temporary)) == 7)
     process.send_signal(number)
     _, said = process.communicate(timeout=120)
-    assert process.returncode == 1
-    assert said.splitlines()[-1] == "Aborted!" and "Traceback" not in said
+    assert process.returncode == 130
+    assert said.splitlines()[-1] == "Interrupted." and "Traceback" not in said
     assert processes(temporary) == []
     assert list(temporary.glob("sluice-fleet-*")) == []
 

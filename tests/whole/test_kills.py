@@ -91,7 +91,9 @@ def stop(process):
     process.send_signal(signal.SIGINT)
     status, account, errors = finish(process)
     assert account, errors
-    assert (status, account["lost"]) == (0, 0), errors
+    done = sum(account[key] for key in ("malformed", "resumed", "sent"))
+    is_whole = account["read"] == done and account["under_way"] == 0
+    assert (status, account["lost"]) == (0 if is_whole else 1, 0), errors
     return account
 
 
