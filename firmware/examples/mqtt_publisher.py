@@ -7,9 +7,8 @@ On a board with Wi-Fi (connected by its boot.py):
     mpremote mip install umqtt.simple
     mpremote cp firmware/examples/mqtt_publisher.py :main.py
 
-A door that slams gives 30 readings in 100 ms. They wait in a queue, and 10 a
-second go out, one every 100 ms: what a broker with a quota, or a slow modem,
-takes without dropping. When the queue is full the oldest reading gives way.
+A door that slams gives 30 readings in 100 ms. They wait in a queue, and one leaves every 100 ms,
+which a broker with a quota takes. When the queue is full the oldest reading gives way.
 """
 
 import time

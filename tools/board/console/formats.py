@@ -13,6 +13,8 @@ from ...serial.logfmt import SOJOURNS, Stats
 from .events import Event, LinkDown, LinkUp, Sample, TextLine
 from .units import uptime
 
+_NAMES = [field.name for field in fields(Stats)]
+
 DROPS = ("rejected", "overwritten", "failed", "shed")
 """The counters of records that were lost on the board."""
 
@@ -89,8 +91,7 @@ class CsvFile:
         except OSError as error:
             raise self._refused(error) from error
         sojourns = [f"sojourns_{at}" for at in range(SOJOURNS)]
-        names = [field.name for field in fields(Stats)]
-        self._write(["time", *_in_place(names, sojourns)])
+        self._write(["time", *_in_place(_NAMES, sojourns)])
 
     def __enter__(self) -> Self:
         return self
@@ -121,5 +122,5 @@ def _iso(at: float) -> str:
 
 def _in_place(values: Sequence[object], sojourns: Sequence[object]) -> list[object]:
     """The values of a Stats with the sojourns, which are one of them, spread out."""
-    at = [field.name for field in fields(Stats)].index("sojourns")
+    at = _NAMES.index("sojourns")
     return [*values[:at], *sojourns, *values[at + 1 :]]

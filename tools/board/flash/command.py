@@ -20,13 +20,19 @@ OLD_MAIN = LOADER + ".old"
 _BROKEN_OFF = "the board still starts a whole release, the old one or the new: flash again"
 
 
+def _known(_context: click.Context, _option: click.Parameter, name: str) -> str:
+    if name not in kinds.names():
+        raise click.BadParameter(f"{name!r} is none of {', '.join(kinds.names())}.")
+    return name
+
+
 @click.command()
 @click.option(
     "--board",
     "board_name",
     required=True,
     metavar="BOARD",
-    callback=lambda _, __, name: _known(name),
+    callback=_known,
     shell_complete=lambda _, __, begun: [n for n in kinds.names() if n.startswith(begun)],
     help="One of " + ", ".join(kinds.names()) + ".",
 )
@@ -70,12 +76,6 @@ def flash(board_name: str, port: str, config: Path | None, firmware: Path) -> No
         device.prepare()
         install(device, compiled, settings, replace_config=config is not None)
     click.echo(f"restarted after {time.monotonic() - started:.1f} s")
-
-
-def _known(name: str) -> str:
-    if name not in kinds.names():
-        raise click.BadParameter(f"{name!r} is none of {', '.join(kinds.names())}.")
-    return name
 
 
 def check(board: BoardKind, facts: Facts, compiled: Release, port: str) -> None:

@@ -38,10 +38,7 @@ class Release:
     @classmethod
     def of(cls, compiled: Mapping[str, bytes], library: str) -> "Release":
         """compiled: the files by their names in the folder."""
-        whole = hashlib.sha256()
-        for name, data in sorted(compiled.items()):
-            whole.update(f"{name}\0{len(data)}\0".encode() + data)
-        folder = f"/app_{whole.hexdigest()[:8]}"
+        folder = f"/app_{_sha256(compiled)[:8]}"
         return cls(folder, {f"{folder}/{name}": compiled[name] for name in compiled}, library)
 
     def beside(self, frozen: str) -> "Release":
@@ -104,9 +101,13 @@ def library(firmware: Path, arch: str) -> dict[str, Path]:
 
 def digest(sources: Mapping[str, Path]) -> str:
     """Of a library's files by their names, as firmware/manifest.py puts it into an image."""
+    return _sha256({name: path.read_bytes() for name, path in sources.items()})
+
+
+def _sha256(files: Mapping[str, bytes]) -> str:
+    """Of all files by their names, in hex."""
     whole = hashlib.sha256()
-    for name, path in sorted(sources.items()):
-        data = path.read_bytes()
+    for name, data in sorted(files.items()):
         whole.update(f"{name}\0{len(data)}\0".encode() + data)
     return whole.hexdigest()
 
