@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -411,6 +412,26 @@ def device(machine) -> Iterator[Device]:
     with connect(machine.url, "") as device:
         device.prepare()
         yield device
+
+
+def test_a_board_that_answers_the_first_request_after_the_second_is_understood(
+    machine, monkeypatch
+):
+    enter = Device._enter_raw_repl
+
+    def asked_while_it_stands_still(device: Device) -> bool:
+        entered = enter(device)
+        os.kill(machine.pid, signal.SIGCONT)
+        return entered
+
+    restore(machine, {})
+    machine.reset()
+    monkeypatch.setattr(Device, "_enter_raw_repl", asked_while_it_stands_still)
+    os.kill(machine.pid, signal.SIGSTOP)
+    with connect(machine.url, "") as device:
+        assert device.facts().implementation == "micropython"
+        device.prepare()
+        assert device.head("/main.py") == ""
 
 
 def test_no_file_takes_its_place_before_all_are_verified(machine, device):

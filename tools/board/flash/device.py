@@ -27,6 +27,7 @@ _BOOT_S = 15  # a boot.py ends within this
 _SILENCE_S = 2  # a board in its REPL is never silent for so long
 # Nor so long at work on its files: with a slow flash it removes a release of seventy in 15 s.
 _WORK_S = 40
+_HERE = b"OKhere\r\n\x04\x04"
 _CHUNK = 2048  # bytes of a file sent at a time
 # What mpremote and a parser raise on an answer that is none, such as a file's number that it never
 # gave.
@@ -111,6 +112,16 @@ class Device:
         # Asked twice: a running program may take the whole first request for its own input.
         if not (self._enter_raw_repl() or self._enter_raw_repl()):
             raise NoAnswer(self.port, self._instead, self._cut_off)
+        self._skip_late_answers()
+
+    def _skip_late_answers(self) -> None:
+        # A board that was busy answers the first request after the second was sent: mpremote would
+        # take one of the two answers for that to its next command.
+        line: Any = self._transport.serial
+        with self._line():
+            line.write(b"print('here')\x04")
+            if not self._transport.read_until(1, _HERE, _SILENCE_S).endswith(_HERE):
+                raise TransportError("it stopped its program, and then is silent")
 
     def _enter_raw_repl(self) -> bool:
         heard = StringIO()  # mpremote prints what came instead of the answer
