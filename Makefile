@@ -35,15 +35,23 @@ help:
 	@echo "make protos  renew what is generated from the .proto files"
 	@echo "make clean  remove what the others have made"
 
-setup: $(VENV)/ready $(NODE_MODULES:=/ready)
+setup: $(VENV)/dev $(NODE_MODULES:=/ready)
 
+INSTALL = $(BIN)/pip install --progress-bar off --require-hashes --requirement $< | \
+	sed -n 's/^Collecting \([A-Za-z0-9_.-]*\).*/  \1/p; s/^Installing collected.*/  installing/p'
+
+# What a person with a board needs, and a virtual one.
 $(VENV)/ready: requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "sluice needs Python 3.11 or newer, $(PYTHON) is " + sys.version)'
-	@echo "setup: Python packages into $(VENV), once; a minute or two"
+	@echo "setup: Python packages into $(VENV), once; half a minute or so"
 	$(PYTHON) -m venv $(VENV)
-	@$(BIN)/pip install --progress-bar off --require-hashes --requirement requirements.txt | \
-		sed -n 's/^Collecting \([A-Za-z0-9_.-]*\).*/  \1/p; s/^Installing collected.*/  installing/p'
+	@$(INSTALL)
 	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/dev: requirements-dev.txt $(VENV)/ready
+	@echo "setup: what tests, proofs, the fleet and the pages need, too; a minute or two"
+	@$(INSTALL)
 	@touch $@
 
 %/node_modules/ready: $(VENV)/ready %/package-lock.json
@@ -55,7 +63,7 @@ build/stubs/%/ready: boards/%/stubs.txt $(VENV)/ready
 	$(BIN)/pip install --quiet --upgrade --target build/stubs/$* --require-hashes --requirement $<
 	@touch $@
 
-demo: setup
+demo: $(VENV)/ready tools/vboard/node_modules/ready
 	sluice demo $(LOG)
 
 fleet: setup
@@ -117,7 +125,7 @@ lint: setup $(STUBS)
 		pyright --project build/pyright-$$board.json || exit 1; \
 	done
 
-flash: setup
+flash: $(VENV)/ready
 	@test -n "$(PORT)" || { echo "make flash: which port? make flash BOARD=$(BOARD) PORT=/dev/ttyACM0" >&2; exit 2; }
 	sluice flash --board $(BOARD) --port $(PORT)
 
@@ -129,7 +137,8 @@ UV := build/lock/bin/uv pip compile --quiet --universal --generate-hashes --no-h
 lock:
 	$(PYTHON) -m venv build/lock
 	build/lock/bin/pip install --quiet uv
-	$(UV) --all-extras pyproject.toml --output-file requirements.txt
+	$(UV) --all-extras pyproject.toml --output-file requirements-dev.txt
+	$(UV) --extra vboard pyproject.toml - --constraint requirements-dev.txt --output-file requirements.txt <<<'setuptools>=77'
 	for stubs in boards/*/stubs.in; do $(UV) $$stubs --output-file $${stubs%.in}.txt || exit 1; done
 	for modules in $(NODE_MODULES); do (cd $${modules%/*} && npm install --package-lock-only --no-audit --no-fund --omit-lockfile-registry-resolved) || exit 1; done
 

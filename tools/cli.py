@@ -5,11 +5,14 @@ import os
 import signal
 import sys
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Any, NoReturn
 
 import click
 
-_COMMANDS = {  # where it is, and the first sentence of its help
+from .errors import UserError
+
+_COMMANDS = {  # where it is, the first sentence of its help, and the extras that it needs
     "audit": (
         ".board.settings.command:audit",
         "Who changed a board's settings: the last 64 changes since it started, oldest first.",
@@ -17,6 +20,7 @@ _COMMANDS = {  # where it is, and the first sentence of its help
     "bench": (
         ".lab.bench.command:bench",
         "Measure what the library costs, beside what its users would write instead.",
+        "lab",
     ),
     "check": (
         ".lab.check.command:check",
@@ -37,6 +41,7 @@ _COMMANDS = {  # where it is, and the first sentence of its help
     "experiment": (
         ".lab.experiments.command:experiment",
         "Run an experiment on the firmware's own modules, and write its figures, CSV and page.",
+        "lab",
     ),
     "explore": (
         ".lab.explore.command:explore",
@@ -50,14 +55,18 @@ _COMMANDS = {  # where it is, and the first sentence of its help
     "fleet": (
         ".fleet.demonstration.command:fleet",
         "Show a whole fleet under pressure, on this machine.",
+        "fleet",
+        "lab",
     ),
     "gateway": (
         ".fleet.gateway.command:gateway",
         "Join the boards of this host to Prometheus and etcd.",
+        "fleet",
     ),
     "operator": (
         ".fleet.operator.command:operator",
         "Turn Alertmanager's notifications into the fleet's watermark.",
+        "fleet",
     ),
     "package": (".publish.mip.command:package", "Write what `mip install` takes."),
     "set": (
@@ -67,6 +76,7 @@ _COMMANDS = {  # where it is, and the first sentence of its help
     "simulate": (
         ".lab.simulate.command:simulate",
         "Run the whole system on virtual time, with faults, from one seed after another.",
+        "fleet",
     ),
     "vboard": (
         ".vboard.command:vboard",
@@ -78,6 +88,10 @@ _COMMANDS = {  # where it is, and the first sentence of its help
     ),
 }
 
+_EXTRAS = {  # what is asked for to see whether an extra of the distribution is installed
+    "fleet": ("aiohttp", "grpc", "prometheus_client"),
+    "lab": ("matplotlib", "numpy"),
+}
 
 _INTERRUPTED = 130  # as a shell tells of a program that SIGINT has ended
 _FULL = (errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
@@ -86,12 +100,19 @@ _FULL = (errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 class Command(click.Command):
     """A command that can be listed without its module, which is loaded when it is used."""
 
-    def __init__(self, name: str, home: str, about: str) -> None:
+    def __init__(self, name: str, home: str, about: str, *extras: str) -> None:
         super().__init__(name, help=about)
         self._home = home
+        self._extras = extras
 
     def load(self) -> click.Command:
-        """The command itself."""
+        """The command itself. UserError: it needs an extra that is not installed."""
+        wanted = {module for extra in self._extras for module in _EXTRAS[extra]}
+        if missing := sorted(module for module in wanted if not find_spec(module)):
+            raise UserError(
+                f"sluice {self.name} needs {', '.join(missing)}:"
+                f" pip install 'micropython-sluice[{','.join(self._extras)}]'"
+            )
         module, _, name = self._home.partition(":")
         return getattr(import_module(module, __package__), name)
 
@@ -138,6 +159,6 @@ def _end_without_output(error: OSError) -> NoReturn:
     commands={name: Command(name, *about) for name, about in _COMMANDS.items()},
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-@click.version_option(package_name="sluice")
+@click.version_option(package_name="micropython-sluice", prog_name="sluice")
 def main() -> None:
     """Rate limiting and backpressure for MicroPython boards."""

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sluice_tools.board.flash.release import compile_file
+from sluice_tools.board.flash.compiler import compile_file
 from sluice_tools.errors import UserError
 from sluice_tools.lab.check import mpy
 

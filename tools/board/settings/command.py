@@ -48,7 +48,9 @@ def _user() -> str:
         name = re.sub(r"[^\w.@-]", "_", getpass.getuser(), flags=re.ASCII)[:16]
     except (KeyError, OSError):  # the system has no name for this user
         name = ""
-    return name if _WHO.fullmatch(name) else f"uid{os.getuid()}"
+    if _WHO.fullmatch(name):
+        return name
+    return f"uid{os.getuid()}" if hasattr(os, "getuid") else "unknown"
 
 
 @click.command(name="set")

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ...errors import UserError
+from ...itself import version_installed
 from ..runtimes import ProgramError, Runtime
 from . import provenance
 from .cases import CASES, Case
@@ -132,7 +133,7 @@ def _run(bench: _Bench, events: int | None, say: Callable[[str], object]) -> Run
         machine=bench.fact("machine"),
         micropython=bench.fact("version"),
         library=bench.lines("form", _FORM)[0],
-        sluice=provenance.library_version(),
+        sluice=version_installed(),
         commit=commit,
         date=provenance.today(),
         repeatable=platform.repeatable,

@@ -1,14 +1,9 @@
-"""Which library was measured: its version, and the last commit that changed it."""
+"""Which library was measured, and when: the last commit that changed it, and the date."""
 
 import subprocess
 from datetime import UTC, datetime
-from importlib.metadata import version
 
 from host_sim import FIRMWARE
-
-
-def library_version() -> str:
-    return version("sluice")
 
 
 def commit() -> str:

@@ -13,7 +13,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...board.flash.release import compile_file
+from ...board.flash.compiler import compile_file
 from ...errors import UserError
 from . import mpy
 from .finding import Finding

@@ -4,7 +4,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
 
-from ...board.flash.release import compile_file, library
+from ...board.flash.compiler import compile_file
+from ...board.flash.release import library
 from ...itself import FIRMWARE
 
 

@@ -11,7 +11,8 @@ import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from ...board.flash.release import KERNEL, compile_file, is_kernel, library
+from ...board.flash.compiler import compile_file
+from ...board.flash.release import KERNEL, is_kernel, library
 from ...errors import UserError
 
 WHOLE = "package.json"  # what mip looks for in a folder

@@ -10,7 +10,7 @@ from typing import Any
 
 from ....board.flash.device import Device
 from ....errors import UserError
-from ....itself import FIRMWARE
+from ....itself import FIRMWARE, version_installed
 from .. import provenance
 from .board import Board, borrowed
 from .figures import Heap, Link, Timer, Whole
@@ -83,7 +83,7 @@ def measure(
             image=board.image,
             line=port.partition("://")[0] if "://" in port else "serial",
             release=board.folder,
-            sluice=provenance.library_version(),
+            sluice=version_installed(),
             commit=provenance.commit() if board.release_is_ours else "",
             date=provenance.today(),
             seconds=seconds,
