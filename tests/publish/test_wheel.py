@@ -14,6 +14,7 @@ import pytest
 from installed import Run, install
 from remote import mpremote
 
+from sluice_tools.cli import _EXTRAS
 from sluice_tools.publish.web.build import build
 from sluice_tools.vboard import VirtualBoard
 
@@ -24,6 +25,13 @@ PLACES = {  # where the wheel has each room
     "host_sim": "host_sim",
     "tools": "sluice_tools",
 }
+EXTRAS = {  # that the commands of a room need; cli.py names them
+    "tools/fleet": ("fleet",),
+    "tools/fleet/demonstration": ("fleet", "lab"),
+    "tools/lab": ("fleet", "lab"),
+    "tools/plots.py": ("lab",),
+}
+ROOMS = ["tools", *EXTRAS]
 CHECKOUT_ALONE = {"README.md", "stubs.in", "stubs.txt"}  # what only a checkout has a use for
 MICROPYTHON = "node_modules/@micropython/micropython-webassembly-pyscript"
 
@@ -166,21 +174,46 @@ def test_a_wheel_built_after_make_setup_has_what_the_virtual_board_and_the_page_
     assert not [name for name in names if "__pycache__" in name or name.startswith("tests")]
 
 
-def test_all_that_the_program_imports_is_installed_with_it() -> None:
+@pytest.mark.parametrize("room", ["host_sim", *ROOMS])
+def test_all_that_a_room_imports_is_installed_with_its_commands(room: str) -> None:
     project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
-    declared = {re.match(r"[\w-]+", each)[0].lower() for each in project["dependencies"]}
-    distributions = packages_distributions()
+    extras = project["optional-dependencies"]
+    declared = names(project["dependencies"])
+    for extra in EXTRAS.get(room, ()):
+        declared |= names(extras[extra])
     own = {"sluice_tools", "host_sim", "sluice", "board", "main"}
-    wanted = set()
-    for room in ("tools", "host_sim"):
-        for path in (PROJECT / room).rglob("*.py"):
-            if "node_modules" not in path.parts and "onboard" not in path.parts:
-                wanted |= imports(path)
+    wanted = {name for path in modules(room) for name in imports(path)}
     wanted -= own | sys.stdlib_module_names
-    names = {
+    distributions = packages_distributions()
+    needed = {
         distributions[name][0].lower().replace("_", "-") for name in wanted & set(distributions)
     }
-    assert names - declared == set()
+    assert needed - declared == set()
+
+
+@pytest.mark.parametrize("extra", _EXTRAS)
+def test_what_is_looked_for_is_what_the_extra_installs(extra: str) -> None:
+    project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
+    distributions = packages_distributions()
+    found = {distributions[module][0].replace("_", "-") for module in _EXTRAS[extra]}
+    assert found == names(project["optional-dependencies"][extra])
+
+
+def names(requirements: list[str]) -> set[str]:
+    return {re.match(r"[\w-]+", each)[0].lower() for each in requirements}
+
+
+def modules(room: str) -> list[Path]:
+    """The modules of a room, without those of the rooms in it that have extras of their own."""
+    if room.endswith(".py"):
+        return [PROJECT / room]
+    inner = [PROJECT / each for each in ROOMS if each.startswith(room) and each != room]
+    return [
+        path
+        for path in (PROJECT / room).rglob("*.py")
+        if not {"node_modules", "onboard"} & set(path.parts)
+        and not any(path.is_relative_to(each) for each in inner)
+    ]
 
 
 def imports(path: Path) -> set[str]:
