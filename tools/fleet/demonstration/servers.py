@@ -27,7 +27,7 @@ class EtcdNode(ServerProcess):
     def __init__(self, name: str, folder: Path) -> None:
         port, peer_port = free_ports(2)
         super().__init__(name, folder, port, [])
-        self._data = folder / name
+        self.data = folder / name
         self._peer_url = f"http://127.0.0.1:{peer_port}"
         self.join(self.peer)
 
@@ -39,7 +39,7 @@ class EtcdNode(ServerProcess):
         """Says which cluster it is a node of, if it is not alone: before it is started."""
         client, peer = f"http://{self.address}", self._peer_url
         self._command = [
-            *("etcd", "--name", self.name, "--data-dir", self._data),
+            *("etcd", "--name", self.name, "--data-dir", self.data),
             *("--listen-client-urls", client, "--advertise-client-urls", client),
             *("--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer),
             *("--initial-cluster", peers, "--heartbeat-interval", "50"),

@@ -53,6 +53,10 @@ class EtcdUnavailable(EtcdError):
     """No answer: a write may have been made or not, and may still be made later."""
 
 
+class NoSuchRevision(EtcdError):
+    """etcd has forgotten this moment, or has never come to it: its history is another one."""
+
+
 class Etcd:
     """A connection to the nodes of one etcd cluster; an async context manager.
 
@@ -86,14 +90,18 @@ class Etcd:
         kvs = (await self._read(rpc.RangeRequest(key=key.encode(errors="surrogateescape")))).kvs
         return kvs[0] if kvs else None
 
-    async def range(self, prefix: str) -> Snapshot:
-        """All keys that begin with the prefix, as they stand now (linearizable)."""
-        return await self._read(
+    async def range(self, prefix: str, revision: int = 0) -> Snapshot:
+        """All keys that begin with the prefix, as they stand now (linearizable), or as they stood
+        at a revision. NoSuchRevision: etcd has forgotten it, or has never come to it.
+        """
+        snapshot = await self._read(
             rpc.RangeRequest(
                 key=prefix.encode(errors="surrogateescape"),
                 range_end=prefix_end(prefix).encode(errors="surrogateescape"),
+                revision=revision,
             )
         )
+        return Snapshot(revision, snapshot.kvs) if revision else snapshot
 
     async def put(self, key: str, value: bytes, lease: int = 0) -> int:
         """Writes a key, that ends with the lease if one is given; the revision of the write.
@@ -148,24 +156,25 @@ class Etcd:
         """The state under the prefix, and then every change of it, in order, for ever.
 
         First comes a snapshot. After a disconnect it goes on where it was, from another node if
-        need be. If etcd has forgotten the changes in between (a compaction), another snapshot
-        comes instead of them. Never ends by itself; EtcdError when etcd refuses.
+        need be: with a snapshot of that moment, since an etcd that was restored from a backup has
+        another history. If etcd has forgotten that moment (a compaction), or has never come to it,
+        a snapshot of now comes instead. Never ends by itself; EtcdError when etcd refuses.
         """
         pause = _Pause(self._name)
-        revision = None
+        revision = 0
         while True:
             try:
-                if revision is None:
-                    snapshot = await self.range(prefix)
-                    revision = snapshot.revision
-                    yield snapshot
+                snapshot = await self.range(prefix, revision)
+                revision = snapshot.revision
+                yield snapshot
                 async with aclosing(self._changes(prefix, revision + 1)) as changes:
                     async for events in changes:
                         pause.reset()
                         # Not the header's: it may be ahead of events that are still to come.
                         revision = events[-1].mod_revision
                         yield Update(revision, events)
-                revision = None
+            except NoSuchRevision:
+                revision = 0
             except EtcdUnavailable as error:
                 await pause.wait(str(error))
 
@@ -224,6 +233,8 @@ class Etcd:
 
     def _error(self, code: grpc.StatusCode, details: str | None) -> EtcdError:
         kind = EtcdUnavailable if code in _UNAVAILABLE else EtcdError
+        if code is grpc.StatusCode.OUT_OF_RANGE:
+            kind = NoSuchRevision
         if code is grpc.StatusCode.DEADLINE_EXCEEDED:
             details = f"no answer within {self._timeout_s:g} s"
         return kind(f"{self._name}: {details or code.name}")
