@@ -66,6 +66,30 @@ async def test_axe_finds_nothing_on_the_console_with_a_board(visit):
 
 
 @pytest.mark.asyncio
+async def test_a_screen_reader_meets_figures_and_their_units_as_words_apart(visit):
+    page = await visit.open("index.html")
+    await page.select_option("#speed", "5")
+    await page.fill("#rate", "20")
+    await expect(page.locator("#lost")).to_contain_text("%")
+    await page.get_by_role("button", name="Pause").click()
+    heard = await page.locator("#tiles").aria_snapshot()
+    assert re.search(r"definition: \d+ \d+ %", heard.replace(",", "")), heard
+    assert re.search(r"definition: \d+\.\d s", heard), heard
+    heard = await page.locator("figure").first.aria_snapshot()
+    assert re.search(r"Flow records a second arrivals \d+ grants \d+ lost \d+ rate 20", heard)
+
+
+@pytest.mark.asyncio
+async def test_a_screen_reader_meets_the_boards_figures_so_too(visit):
+    with timed_board() as board:
+        async with connected(visit, board):
+            await visit.shows("#p95", re.compile("ms$"))
+            heard = await visit.page.locator("#tiles").aria_snapshot()
+            assert re.search(r"definition: \d+ of 50\b", heard), heard
+            assert re.search(r"definition: [\d,]+ ms", heard), heard
+
+
+@pytest.mark.asyncio
 async def test_the_page_obeys_its_policy(visit):
     page = await visit.open("index.html")
     await visit.shows("#state", RUNNING)

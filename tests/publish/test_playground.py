@@ -54,8 +54,7 @@ async def figures(visit: Visit):
     await visit.shows("#state", "The time is over.")
     shown = {}
     for name in FIGURES:
-        text = await visit.page.locator(f"#{name}").evaluate("e => e.firstChild.data")
-        shown[name] = int(text.replace(",", ""))
+        shown[name] = number((await visit.page.inner_text(f"#{name}")).partition(" ")[0])
     shown["losses"] = [
         int(number.replace(",", ""))
         for number in re.findall(r"[\d,]*\d", await visit.page.inner_text("#losses"))
@@ -164,6 +163,57 @@ async def test_an_error_of_the_program_is_shown_with_its_line_and_is_not_the_end
     await expect(problem).to_be_empty()
 
 
+COUNTS = '[...document.querySelectorAll("dd, figcaption b")].map((each) => each.textContent)'
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("program", ["1 // 0", "def broken(:", "print('no more')"])
+async def test_counts_and_charts_are_of_the_run_that_has_ended_and_of_none_before(visit, program):
+    page = await visit.open("index.html")
+    await set_controls(visit, {"speed": "5", "rate": 20, "capacity": 4})
+    await expect(page.locator("#lost")).to_contain_text("%")
+    await run_program(visit, program)
+    await visit.shows("#state", re.compile("^(Stopped by|The program has ended)"))
+    await expect(page.locator("figcaption b").first).to_have_text("–")  # with the next frame
+    assert set(await page.evaluate(COUNTS)) == {"–"}
+    assert await page.inner_text("#losses") == ""
+    assert "bad" not in (await page.get_attribute("#lost", "class") or "")
+
+
+@pytest.mark.asyncio
+async def test_an_error_while_it_runs_leaves_the_counts_of_its_own_run(visit):
+    page = await visit.open("index.html")
+    await visit.page.select_option("#speed", "5")
+    await visit.shows("#clock", re.compile(r"^[3-9]\.\d s$"))
+    text = await page.input_value("#program")
+    failing = "def interval():\n    if ticks() > 0 and stats.admitted > 150:\n        1 // 0\n"
+    assert "def interval():" in text
+    await run_program(visit, re.sub(r"def interval\(\):\n", failing, text))
+    await visit.shows("#state", "Stopped by an error")
+    shown = [number(await page.inner_text(f"#{name}")) for name in ("offered", "granted", "depth")]
+    charted = page.locator("figcaption", has_text="Queue").locator("b").first
+    await expect(charted).to_have_text(str(shown[2]))
+    assert shown[0] == shown[1] + shown[2]
+
+
+@pytest.mark.asyncio
+async def test_restore_brings_back_the_program_and_the_settings(visit):
+    page = await visit.open("index.html")
+    await visit.shows("#state", RUNNING)
+    changed = {"pattern": "steady", "rate": 80, "quota": 50, "capacity": 4, "overflow": "OVERWRITE"}
+    await set_controls(visit, changed)
+    await page.fill("#program", "1 // 0")
+    await page.get_by_role("button", name="Restore").click()
+    await visit.shows("#state", RUNNING)
+    for name, value in DEFAULTS.items():
+        await expect(page.locator(f"#{name}")).to_have_value(str(value))
+    await visit.shows("output[for=rate]", "200 a second")
+    await visit.shows("output[for=quota]", "none")
+    limit = page.locator("figcaption", has_text="Queue").locator("b").nth(1)
+    await expect(limit).to_have_text("96")
+    await expect(page.locator("#program")).to_have_value(re.compile("^# A board's program"))
+
+
 @pytest.mark.asyncio
 async def test_an_error_while_it_runs_is_shown(visit):
     page = await visit.open("index.html")
@@ -226,13 +276,13 @@ async def test_a_program_that_hands_nothing_over_just_ends(visit):
     program = "from sluice import TokenBucket\nprint('tokens')\nprint(TokenBucket(5, 3).tokens())\n"
     await run_program(visit, program)
     await visit.shows("#output", "tokens\n3\n")
-    await visit.shows("#state", "The program has ended. It handed nothing to run().")
+    await visit.shows("#state", "The program has ended. It did not call run().")
 
 
 @pytest.mark.asyncio
 async def test_time_stands_still_while_it_is_paused(visit):
     page = await visit.open("index.html")
-    await visit.shows("#clock", re.compile(r"^[1-9]\d*\.\ds$"))
+    await visit.shows("#clock", re.compile(r"^[1-9]\d*\.\d s$"))
     await page.get_by_role("button", name="Pause").click()
     await visit.shows("#state", "Paused")
     clock = page.locator("#clock")

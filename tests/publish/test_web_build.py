@@ -25,7 +25,9 @@ def test_it_copies_the_page_and_all_that_it_runs_on(sluice, tmp_path):
     out = tmp_path / "new" / "web"
     status, printed = sluice("web", "--out", out)
     assert status == 0
-    assert printed == f"{out}/index.html: serve it with `python -m http.server --directory {out}`\n"
+    assert (
+        printed == f"{out}/index.html: serve it with `python3 -m http.server --directory {out}`\n"
+    )
     names = json.loads((out / "firmware.json").read_text())
     assert "sluice/limit/bucket.py" in names
     assert all((out / "firmware" / name).is_file() for name in names)

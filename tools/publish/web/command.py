@@ -27,4 +27,4 @@ def web(out: Path, install: bool) -> None:
         install_parts()
         return
     build(out)
-    click.echo(f"{out}/index.html: serve it with `python -m http.server --directory {out}`")
+    click.echo(f"{out}/index.html: serve it with `python3 -m http.server --directory {out}`")

@@ -61,14 +61,14 @@ export class Chart {
     const name = document.createElement("span");
     name.className = "title";
     name.textContent = title;
-    name.append(Object.assign(document.createElement("small"), { textContent: unit }));
+    name.append(" ", Object.assign(document.createElement("small"), { textContent: unit }));
     caption.append(name);
     for (const { name: label, color, dash } of series) {
       const key = document.createElement("span");
       key.className = dash ? "key dashed" : "key";
       key.style.setProperty("--key", `var(${color})`);
       const value = document.createElement("b");
-      key.append(label, value);
+      key.append(`${label} `, value);
       caption.append(key);
       this.#values.push(value);
     }

@@ -3,6 +3,7 @@
 import { Chart, short } from "../chart.js";
 import { readStats } from "../link/logfmt.js";
 import { Audit, Change, PAIRS_MAX } from "../link/requests.js";
+import { tile, whole } from "../tile.js";
 import { Board } from "./board.js";
 import { checkWho, SettingsForm } from "./settings.js";
 
@@ -91,7 +92,7 @@ async function readAudit() {
   const { entries } = request;
   $("audit").hidden = entries.length === 0;
   $("audit-empty").hidden = entries.length > 0;
-  $("audit-empty").textContent = "Nothing was changed since the board started.";
+  $("audit-empty").textContent = "Nothing has been changed since the board started.";
   $("entries").replaceChildren(...entries.reverse().map(row));
 }
 
@@ -173,14 +174,14 @@ function show(stats) {
   charts.qps.add(clock, [stats.qps, limit]);
   charts.queue.add(clock, [stats.depth, stats.limit]);
   charts.latency.add(clock, [stats.p50_ms, stats.p95_ms, stats.p99_ms]);
-  tile("qps", whole(stats.qps), rateText(stats, perS));
-  tile("depth", whole(stats.depth), `of ${whole(stats.limit)}`);
-  tile("p95", stats.p95_ms === null ? "–" : whole(stats.p95_ms), stats.p95_ms === null ? "" : "ms");
-  tile("tokens", whole(stats.tokens), `of ${whole(stats.burst)}`);
+  tile($("qps"), whole(stats.qps), rateText(stats, perS));
+  tile($("depth"), whole(stats.depth), `of ${whole(stats.limit)}`);
+  tile($("p95"), stats.p95_ms === null ? "–" : whole(stats.p95_ms), stats.p95_ms === null ? "" : "ms");
+  tile($("tokens"), whole(stats.tokens), `of ${whole(stats.burst)}`);
   const { rejected, overwritten, shed, failed } = stats;
-  tile("lost", whole(rejected + overwritten + shed + failed), "");
+  tile($("lost"), whole(rejected + overwritten + shed + failed));
   $("lost").classList.toggle("bad", rejected + overwritten + shed + failed > 0);
-  tile("up", uptime(stats.up_s), "");
+  tile($("up"), uptime(stats.up_s));
   $("losses").textContent =
     `${whole(stats.admitted)} records granted, ${short(100 * stats.load)} % load. Lost: ` +
     `${whole(rejected)} rejected, ${whole(overwritten)} overwritten, ${whole(shed)} shed, ` +
@@ -190,17 +191,6 @@ function show(stats) {
 function rateText({ cost }, perS) {
   if (perS === null) return "unlimited";
   return `of ${short(perS)}${cost === "bytes" ? " bytes/s" : ""}`;
-}
-
-function tile(name, value, unit) {
-  $(name).replaceChildren(
-    value,
-    ...(unit ? [Object.assign(document.createElement("small"), { textContent: unit })] : []),
-  );
-}
-
-function whole(value) {
-  return value.toLocaleString("en");
 }
 
 function uptime(seconds) {

@@ -1,6 +1,7 @@
 // The playground's page: its controls, the worker that is the board, and what it says.
 
 import { Chart, short } from "../chart.js";
+import { tile, whole } from "../tile.js";
 import { Editor } from "./editor.js";
 
 const RESTARTS = ["capacity", "overflow", "controller"]; // what a program is built with
@@ -72,10 +73,8 @@ function settings() {
 function run() {
   end();
   clearTimeout(restart);
-  for (const chart of Object.values(charts)) chart.clear();
+  clear();
   before = { ms: 0, offered: 0, granted: 0, lost: 0 };
-  output.textContent = "";
-  paused = false;
   pace = null;
   showProblem("");
   heardAt = performance.now();
@@ -96,6 +95,16 @@ function run() {
 function end() {
   worker?.terminate();
   worker = null;
+  paused = false;
+}
+
+/** Nothing that an earlier run has shown stays: a program may end before it shows anything. */
+function clear() {
+  for (const chart of Object.values(charts)) chart.clear();
+  for (const figure of $("tiles").querySelectorAll("dd")) tile(figure, "–");
+  $("lost").classList.remove("bad");
+  $("losses").textContent = "";
+  output.textContent = "";
 }
 
 function speed() {
@@ -150,30 +159,18 @@ function show(sample) {
     charts.latency.add(seconds, [sample.p50, sample.p95].map((ms) => (ms < 0 ? null : ms)));
     before = { ...sample, lost };
   }
-  for (const name of ["offered", "granted", "depth", "tokens"]) tile(name, whole(sample[name]));
+  for (const name of ["offered", "granted", "depth", "tokens"]) {
+    tile($(name), whole(sample[name]));
+  }
   const share = sample.offered ? (100 * lost) / sample.offered : 0;
-  tile("lost", whole(lost), lost ? `${short(share)} %` : "");
-  tile("clock", seconds.toFixed(1), "s");
+  tile($("lost"), whole(lost), lost ? `${short(share)} %` : "");
+  tile($("clock"), seconds.toFixed(1), "s");
   $("lost").classList.toggle("bad", lost > 0);
   const { rejected, overwritten, shed, failed } = sample;
   $("losses").textContent = lost
     ? `Lost: ${whole(rejected)} rejected, ${whole(overwritten)} overwritten, ` +
       `${whole(shed)} shed, ${whole(failed)} given up.`
-    : "Nothing was lost so far.";
-}
-
-function tile(name, value, unit = "") {
-  const element = $(name);
-  if (element.firstChild?.data !== value || element.childElementCount !== (unit ? 1 : 0)) {
-    element.textContent = value;
-  }
-  if (!unit) return;
-  element.lastElementChild?.remove();
-  element.append(Object.assign(document.createElement("small"), { textContent: unit }));
-}
-
-function whole(value) {
-  return value.toLocaleString("en");
+    : "Nothing has been lost so far.";
 }
 
 /** In one line, with the traceback, if there is one. */
@@ -218,6 +215,10 @@ function label(input) {
   input.setAttribute("aria-valuetext", value);
 }
 
+function labelAll() {
+  for (const input of controls.querySelectorAll("[type=range]")) label(input);
+}
+
 controls.addEventListener("input", ({ target }) => {
   label(target);
   clearTimeout(restart);
@@ -233,17 +234,19 @@ $("speed").addEventListener("change", () => worker?.postMessage({ speed: speed()
 $("seconds").addEventListener("change", run);
 $("restore").addEventListener("click", () => {
   editor.text = original;
+  controls.reset();
+  labelAll();
   run();
 });
 editor.onRun = run;
-for (const input of controls.querySelectorAll("[type=range]")) label(input);
+labelAll();
 setInterval(() => {
   if (worker && performance.now() - heardAt > SILENT_MS) {
     say("The program does not answer; Stop ends it", "off");
   }
 }, 500);
 
-output.dataset.empty = "What the program prints comes here.";
+output.dataset.empty = "What the program prints appears here.";
 original = await (await fetch(new URL("board/program.py", import.meta.url))).text();
 editor.text = original;
 run();

@@ -55,7 +55,7 @@ async function start({ program, ...given }) {
       slice();
     } else {
       tell();
-      self.postMessage({ done: "The program has ended. It handed nothing to run()." });
+      self.postMessage({ done: "The program has ended. It did not call run()." });
     }
   });
 }
