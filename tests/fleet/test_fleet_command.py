@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -79,6 +80,17 @@ def test_a_signal_ends_all_that_was_started(temporary, number):
     assert said.splitlines()[-1] == "Interrupted." and "Traceback" not in said
     assert processes(temporary) == []
     assert list(temporary.glob("sluice-fleet-*")) == []
+
+
+@needs_etcd
+@pytest.mark.skipif(shutil.which("setpriv") is None, reason="no setpriv here: util-linux has it")
+def test_a_kill_leaves_nothing_running(temporary):
+    command = sluice("fleet", "--boards", "2", "--gateways", "2", "--writes", "10000")
+    env = os.environ | {"TMPDIR": str(temporary)}
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL, env=env) as process:
+        until(lambda: len(processes(temporary)) == 7)
+        process.kill()
+    until(lambda: processes(temporary) == [])
 
 
 def test_ctrl_c_comes_after_the_start_of_a_server(tmp_path, monkeypatch):

@@ -2,13 +2,16 @@
 
 import signal
 import socket
+import urllib.error
+import urllib.request
 
 import pytest
+from etcd_servers import EtcdServers, needs_etcd
 from flashed import flash
 from gateways import VALUES, Boards, GatewayProcess
 from monitoring import until
 
-from sluice_tools.fleet.demonstration.servers import board_table
+from sluice_tools.fleet.demonstration.servers import board_table, etcd_table
 from sluice_tools.fleet.demonstration.simulated import SimulatedBoard
 from sluice_tools.vboard import VirtualBoard
 
@@ -142,6 +145,30 @@ def test_a_signal_ends_it_with_status_0(tmp_path, number, mute):
         assert gateway.process.wait(120) == 0
         assert "event=stopped" in gateway.log()
         assert "Traceback" not in gateway.log()
+
+
+def asked(gateway, path):
+    """The status and the text of the answer."""
+    try:
+        answer = urllib.request.urlopen(f"http://{gateway.address}{path}", timeout=60)
+    except urllib.error.HTTPError as refusal:
+        answer = refusal
+    with answer:
+        return answer.status, answer.read().decode()
+
+
+@needs_etcd
+def test_it_is_healthy_always_and_ready_while_etcd_answers(tmp_path, mute):
+    with EtcdServers(tmp_path, 1) as etcd:
+        text = etcd_table(etcd.endpoints) + board_table("b1", mute)
+        with GatewayProcess(tmp_path, text) as gateway:
+            until(lambda: asked(gateway, "/readyz") == (200, "ok\n"))
+            etcd.nodes[0].kill()
+            until(lambda: asked(gateway, "/readyz")[0] == 503)
+            assert asked(gateway, "/readyz")[1].startswith("etcd at 127.0.0.1:")
+            assert asked(gateway, "/healthz") == (200, "ok\n")
+            etcd.start(etcd.nodes[0])
+            until(lambda: asked(gateway, "/readyz") == (200, "ok\n"))
 
 
 def test_a_port_in_use_is_one_line(tmp_path, mute):

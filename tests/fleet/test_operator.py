@@ -202,7 +202,8 @@ def test_without_the_token_nothing_is_done(etcd, tmp_path):
         assert operator.log().count("event=refused status=401 remote=127.0.0.1") == 4
         assert mark_in(etcd).ms == 0
         assert request(f"{url}/alerts", body(alert("a")), token)[0] == 200
-        assert request(f"{url}/healthz")[0] in (200, 503)
+        assert request(f"{url}/healthz") == (200, "ok\n")
+        assert request(f"{url}/readyz")[0] in (200, 503)
         assert "a-token" not in operator.log()
 
 
@@ -220,13 +221,14 @@ def test_while_etcd_is_away_notifications_are_refused_and_count_when_repeated(tm
         EtcdServers(tmp_path / "etcd", 1) as etcd,
         OperatorProcess(tmp_path, etcd.endpoints) as operator,
     ):
-        health = f"http://{operator.address}/healthz"
+        health = f"http://{operator.address}/readyz"
         until(lambda: request(health) == (200, "ok\n"))
         assert notify(operator, alert("a")) == 500
         etcd.nodes[0].kill()
         status, text = request(f"http://{operator.address}/alerts", body(alert("b")))
         assert status == 503 and text.startswith("etcd at 127.0.0.1:") and text.count("\n") == 1
         until(lambda: request(health)[0] == 503)
+        assert request(f"http://{operator.address}/healthz") == (200, "ok\n")
         etcd.start(etcd.nodes[0])
         until(lambda: request(health) == (200, "ok\n"))
         assert notify(operator, alert("b")) == 1000
@@ -270,7 +272,7 @@ def test_it_goes_on_when_etcd_refuses_no_more(tmp_path):
         EtcdServers(tmp_path / "etcd", 1) as etcd,
         OperatorProcess(tmp_path, etcd.endpoints) as operator,
     ):
-        health = f"http://{operator.address}/healthz"
+        health = f"http://{operator.address}/readyz"
         until(lambda: request(health) == (200, "ok\n"))
         assert notify(operator, alert("a")) == 500
 

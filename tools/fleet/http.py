@@ -59,6 +59,27 @@ async def serve(app: web.Application, host: str, port: int, shutdown_s: float) -
     return runner
 
 
+HEALTH = ("/healthz", "/readyz")
+
+
+def add_health(app: web.Application, trouble: Callable[[], str]) -> None:
+    """GET /healthz, which answers while the process works, and GET /readyz, which says the trouble
+    and is 503 while there is one. A supervisor restarts by the first, so that no trouble of others
+    restarts anything.
+    """
+
+    async def health(_: web.Request) -> web.Response:
+        return web.Response(text="ok\n")
+
+    async def ready(_: web.Request) -> web.Response:
+        """Not a refusal: it is not logged each time that somebody asks."""
+        reason = trouble()
+        return web.Response(status=503 if reason else 200, text=(reason or "ok") + "\n")
+
+    for path, handler in zip(HEALTH, (health, ready), strict=True):
+        app.router.add_get(path, handler)
+
+
 class _Runner(web.AppRunner):
     """One whose connections come through a door."""
 

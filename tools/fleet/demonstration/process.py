@@ -13,6 +13,8 @@ from pathlib import Path
 from ...errors import UserError
 
 _START_S = 120.0
+# Linux kills what this has started when whoever started it ends, also when that is killed.
+_WITH_ITS_PARENT = ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
 
 
 class ServerProcess:
@@ -33,7 +35,7 @@ class ServerProcess:
         """Starts it, and does not wait."""
         with self._log.open("ab") as log, _uninterrupted():
             self.process = subprocess.Popen(
-                self._command, stdout=log, stderr=log, start_new_session=True
+                [*_WITH_ITS_PARENT, *self._command], stdout=log, stderr=log, start_new_session=True
             )
 
     def wait(self) -> None:

@@ -74,6 +74,8 @@ class Etcd:
         self._endpoints = parse_endpoints(endpoints)
         self._timeout_s = timeout_s
         self._name = "etcd at " + ", ".join(endpoints)
+        self.trouble = "etcd: not asked yet"
+        """Why what is followed is perhaps not what stands now; empty: it is."""
 
     async def __aenter__(self) -> "Etcd":
         self._channel = await open_channel(self._endpoints)
@@ -166,6 +168,7 @@ class Etcd:
             try:
                 snapshot = await self.range(prefix, revision)
                 revision = snapshot.revision
+                self.trouble = ""
                 yield snapshot
                 async with aclosing(self._changes(prefix, revision + 1)) as changes:
                     async for events in changes:
@@ -176,6 +179,7 @@ class Etcd:
             except NoSuchRevision:
                 revision = 0
             except EtcdUnavailable as error:
+                self.trouble = str(error)
                 await pause.wait(str(error))
 
     async def _changes(

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import signal
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 
@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 
 from ..etcd import Etcd
-from ..http import serve
+from ..http import add_health, serve
 from ..logs import event
 from ..stream.server import RecordsServer
 from .board import TICK_S, Board
@@ -31,7 +31,7 @@ async def run(config: GatewayConfig) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with AsyncExitStack() as stack:
-        coordinator = None
+        coordinator = etcd = None
         if config.etcd is not None:
             etcd = await stack.enter_async_context(Etcd(config.etcd.endpoints))
             coordinator = Coordinator(etcd, config)
@@ -41,7 +41,7 @@ async def run(config: GatewayConfig) -> None:
         boards = [connection.board for connection in connections]
         if config.stream is not None:
             await stack.enter_async_context(_records_server(config.stream, boards))
-        await _serve(stack, config, boards)
+        await _serve(stack, config, boards, lambda: etcd.trouble if etcd else "")
         stack.push_async_callback(_close, connections)
         for connection in connections:
             connection.start()
@@ -78,7 +78,12 @@ async def _close(connections: Sequence[Connection]) -> None:
         await asyncio.gather(*closing)
 
 
-async def _serve(stack: AsyncExitStack, config: GatewayConfig, boards: Sequence[Board]) -> None:
+async def _serve(
+    stack: AsyncExitStack,
+    config: GatewayConfig,
+    boards: Sequence[Board],
+    trouble: Callable[[], str],
+) -> None:
     registry = CollectorRegistry()
     registry.register(BoardMetrics(boards))
     ProcessCollector(registry=registry)
@@ -90,6 +95,7 @@ async def _serve(stack: AsyncExitStack, config: GatewayConfig, boards: Sequence[
 
     app = web.Application()
     app.router.add_get("/metrics", metrics)
+    add_health(app, trouble)
     host, port = config.listen
     runner = await serve(app, host, port, shutdown_s=1.0)
     stack.push_async_callback(runner.cleanup)

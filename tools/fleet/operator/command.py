@@ -40,7 +40,7 @@ def operator(endpoints: tuple[str, ...], listen: str, token_file: Path | None) -
     """Turn Alertmanager's notifications into the fleet's watermark.
 
     Takes them at POST /alerts, writes /watermark/global in etcd, and lets it decay. Several may run
-    at once. GET /healthz says whether etcd answers, GET /metrics what the watermark is. Logs in
+    at once. GET /readyz says whether etcd answers, GET /metrics what the watermark is. Logs in
     logfmt; SIGTERM or Ctrl-C ends it.
     """
     host, port = parse_listen(listen)

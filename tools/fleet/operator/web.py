@@ -1,4 +1,4 @@
-"""The operator's HTTP interface: POST /alerts, and GET /healthz and /metrics."""
+"""The operator's HTTP interface: POST /alerts, and GET /metrics, /healthz and /readyz."""
 
 import asyncio
 import logging
@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry, Gauge
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from ..etcd import EtcdError
+from ..http import HEALTH, add_health
 from ..listen import is_bearer
 from ..logs import event
 from .notification import BadNotification, read
@@ -42,7 +43,7 @@ logging.getLogger("aiohttp.server").addFilter(_without_traceback)
 
 
 def application(operator: Operator, token: str | None = None) -> web.Application:
-    """The web application; with a token all but /healthz ask for it.
+    """The web application; with a token all but /healthz and /readyz ask for it.
 
     What is wrong with a request is answered in one line, and logged: 400 for a body that is no
     notification, 401 without the token, 408 and 413 for a body that is too slow or too long, 503
@@ -51,7 +52,7 @@ def application(operator: Operator, token: str | None = None) -> web.Application
     pages = _Pages(operator, token)
     app = web.Application(client_max_size=BODY_MAX, middlewares=[pages.guard])
     app.router.add_post("/alerts", pages.alerts)
-    app.router.add_get("/healthz", pages.health)
+    add_health(app, lambda: operator.trouble)
     app.router.add_get("/metrics", pages.metrics)
     return app
 
@@ -76,7 +77,7 @@ class _Pages:
     async def guard(self, request: web.Request, handler: _Handler) -> web.StreamResponse:
         """Asks for the token, and logs what is refused."""
         try:
-            if self._token is not None and request.path != "/healthz":
+            if self._token is not None and request.path not in HEALTH:
                 self._authorize(request, self._token)
             return await handler(request)
         except web.HTTPException as refusal:
@@ -130,11 +131,6 @@ class _Pages:
         except EtcdError as error:
             raise web.HTTPServiceUnavailable(text=error.message)
         return web.json_response({"watermark_ms": mark.ms})
-
-    async def health(self, _request: web.Request) -> web.Response:
-        """Not a refusal: it is not logged each time that somebody asks."""
-        trouble = self._operator.trouble
-        return web.Response(status=503 if trouble else 200, text=(trouble or "ok") + "\n")
 
     async def metrics(self, _request: web.Request) -> web.Response:
         return web.Response(
