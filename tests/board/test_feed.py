@@ -197,7 +197,7 @@ def test_a_feed_that_was_not_run_for_long_reads_what_came_before_it_gives_the_bo
         return Port(url, late, on_state)
 
     monkeypatch.setattr(feeder_module, "Port", slow_port)
-    monkeypatch.setattr(feed_module, "GONE_S", 5.0)
+    monkeypatch.setattr(feed_module, "GONE_S", 15.0)
     board = boot(rate=50)
     moving, errors = threading.Event(), []
     lines = read_lines(BytesIO(b"a line\n" * 100))
@@ -212,7 +212,7 @@ def test_a_feed_that_was_not_run_for_long_reads_what_came_before_it_gives_the_bo
     feeding = threading.Thread(target=run)
     feeding.start()
     assert moving.wait(PATIENCE_S)
-    ctypes.PyDLL(None).sleep(6)  # with the interpreter's lock: no thread of this process runs
+    ctypes.PyDLL(None).sleep(18)  # with the interpreter's lock: no thread of this process runs
     feeding.join(PATIENCE_S)
     assert errors == []
     assert feeder.account().delivered == 100

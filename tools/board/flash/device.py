@@ -23,7 +23,7 @@ from .plan import Content
 
 _ANSWER_S = 2  # a board answers within this, asked twice
 _BOOT_S = 15  # a boot.py ends within this
-_SILENCE_S = 2  # a board in its REPL is never silent for so long
+_SILENCE_S = 10  # a board in its REPL is never silent for so long, nor a busy machine's virtual one
 # Nor so long at work on its files: with a slow flash it removes a release of seventy in 15 s.
 _WORK_S = 40
 _HERE = b"OKhere\r\n\x04\x04"
@@ -165,7 +165,12 @@ class Device:
     def reset(self) -> None:
         """Soft reset, so that no timer of the old program runs and memory is free."""
         with redirect_stdout(StringIO()), self._line():
+            # Asked twice: mpremote waits for 10 s at most, and a busy board may answer later.
+            with suppress(TransportError):
+                self._transport.enter_raw_repl(soft_reset=True, timeout_overall=_BOOT_S)
+                return
             self._transport.enter_raw_repl(soft_reset=True, timeout_overall=_BOOT_S)
+        self._skip_late_answers()
 
     def mount(self, folder: Path) -> None:
         """Let the board import from a folder of this machine, before its own; until `unmount`."""
