@@ -194,5 +194,6 @@ def _unknown(head: list[Line], wanted: Wanted) -> str:
     lines = "line 1 is" if len(head) == 1 else f"lines 1 to {len(head)} are"
     return (
         f"{lines} neither an access log in common or combined format nor syslog, nor a CSV or JSON "
-        f"with a time named {names}; --time-column or --time-key names another"
+        f"with a time named {names}; --time-column or --time-key names another; "
+        "for lines without times: sluice feed - < FILE"
     )

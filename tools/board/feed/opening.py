@@ -21,8 +21,8 @@ _CHUNK = 65536
 _GZIP = re.compile(rb"\x1f\x8b")
 _BZIP2 = re.compile(rb"BZh[1-9](?:1AY&SY|\x17rE8P\x90)")
 _ZSTD = re.compile(rb"\x28\xb5\x2f\xfd")
+_LINE_END = re.compile(rb"[\r\n]")
 _MAGIC_MAX = 10
-_MAGIC_BEGINS = (b"", b"\x1f", b"B", b"\x28")
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
@@ -93,9 +93,10 @@ def open_log(name: str) -> Log:
 
 
 def _head(stream: BinaryIO | io.RawIOBase) -> bytes:
-    """What tells how the stream is compressed; of a plain one no more than a part of a line."""
+    """So much of the stream as tells how it is compressed; at most until a line ends, which may be
+    the last for a while."""
     head = b""
-    while len(head) < _MAGIC_MAX and head[:1] in _MAGIC_BEGINS and b"\n" not in head:
+    while len(head) < _MAGIC_MAX and not _LINE_END.search(head):
         more = stream.read(_CHUNK)
         if not more:
             break
