@@ -15,6 +15,9 @@ import click
 from host_sim.workload import readings
 
 from .board.console.watch import Watch
+from .board.feed.arrivals import Wanted, read_logs
+from .board.feed.command import wanted_options
+from .board.feed.opening import open_log
 from .itself import sluice
 from .vboard import VirtualBoard
 
@@ -24,35 +27,47 @@ _LAST_LOOK_S = 1.5  # so that the last statistics lines are seen
 
 
 @click.command()
-@click.argument("log", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
-def demo(log: Path | None) -> None:
+@click.argument("logs", nargs=-1, metavar="[LOG]...", type=click.Path(exists=True, dir_okay=False))
+@wanted_options
+def demo(
+    logs: tuple[str, ...], time_column: str | None, time_key: str | None, record_key: str | None
+) -> None:
     """Boot a virtual board, flash it, feed it, watch it, and print the account.
 
-    Feeds LOG as fast as the board takes it, or a bursty workload of 12 s of its own in real time.
-    The board lets 500 records a second through, with bursts of 10.
+    Feeds LOG, whatever `sluice feed` reads, as fast as the board takes it, or a bursty workload of
+    12 s of its own in real time. The board lets 500 records a second through, with bursts of 10.
     """
+    wanted = Wanted(time_column, time_key, record_key)
+    files = [log for log in logs if Path(log).is_file()]
+    if files and len(files) == len(logs):  # a pipe can be read only once
+        read_logs([open_log(log) for log in files], wanted)
     with tempfile.TemporaryDirectory(prefix="sluice-demo-") as folder, VirtualBoard() as board:
         click.echo(f"A virtual board answers at {board.url}; flashing it.")
         subprocess.run(sluice("flash", "--board", "virtual", "--port", board.url), check=True)
-        if log is None:
-            log, pace = Path(folder) / "workload.csv", ["--speed", "1"]
-            log.write_text("\n".join(readings(_SECONDS, _SEED)) + "\n")
+        if not logs:
+            workload = Path(folder) / "workload.csv"
+            workload.write_text("\n".join(readings(_SECONDS, _SEED)) + "\n")
+            what = [str(workload), "--speed", "1"]
             click.echo(f"Feeding it a bursty workload of {_SECONDS} s.")
         else:
-            pace = ["--asap"]
-            click.echo(f"Feeding it {log} as fast as it takes it.")
+            what = [*_options(wanted), "--asap", "--", *logs]
+            click.echo(f"Feeding it {', '.join(logs)} as fast as it takes it.")
         with (Path(folder) / "account.txt").open("w+") as account:
-            status = _feed_and_watch(log, pace, board.url, account)
+            status = _feed_and_watch(what, board.url, account)
             account.seek(0)
             click.echo(account.read(), nl=False)
     sys.exit(status)
 
 
-def _feed_and_watch(log: Path, pace: list[str], port: str, account: IO[str]) -> int:
+def _options(wanted: Wanted) -> list[str]:
+    """What the feed is told of where the time and the record stand."""
+    given = {name: value for name, value in wanted._asdict().items() if value is not None}
+    return [f"--{name.replace('_', '-')}={value}" for name, value in given.items()]
+
+
+def _feed_and_watch(what: list[str], port: str, account: IO[str]) -> int:
     """The exit status of the feed, whose output goes to `account`."""
-    feed = subprocess.Popen(
-        sluice("feed", str(log), "--port", port, *pace), stdout=account, stderr=account
-    )
+    feed = subprocess.Popen(sluice("feed", "--port", port, *what), stdout=account, stderr=account)
     try:
         if sys.stdin.isatty() and sys.stdout.isatty():
             _watch_on_screen(port, feed)

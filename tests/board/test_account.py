@@ -163,7 +163,8 @@ def test_the_account_as_text_and_json():
 def test_the_account_tells_what_was_unusual():
     told = Told(4)
     told.arrivals.read, told.arrivals.malformed = 20, 7
-    told.arrivals.first_malformed = [2, 3, 5, 8, 9]
+    told.arrivals.first_malformed = [f"line {n}: empty" for n in (2, 3, 5, 8, 9)]
+    told.arrivals.timeline.jumps, told.arrivals.first_jumps = 2, ["line 4", "line 6"]
     told.deliver(0, 2, 0.1)
     told.deliver(1, 1, 0.1)
     told.deliver(1, 1, 0.1)
@@ -173,7 +174,11 @@ def test_the_account_tells_what_was_unusual():
     told.session.restarted(10)
     lines = told.account(interrupted=True, resumed=3).as_text().splitlines()
     for line in (
-        "malformed               7  lines 2, 3, 5, 8, 9, ...: empty, too long or without a time",
+        "malformed               7  line 2: empty",
+        "                           line 9: empty",
+        "                           ...",
+        "time jumps              2  line 4, line 6: more than a day from the line before; "
+        "--longest-gap shortens gaps",
         "resumed                 3  acknowledged by earlier feeds",
         "sent                    4  6 not",
         "delivered               2  1 out of order, 1 again",
@@ -182,3 +187,9 @@ def test_the_account_tells_what_was_unusual():
         "damaged                 1  frames from the board",
     ):
         assert line in lines
+    told.arrivals.timeline.longest_gap_s, told.arrivals.timeline.shortened = 0.5, 3
+    lines = told.account().as_text().splitlines()
+    assert "shortened               3  gaps, to 0.5 s" in lines
+    assert (
+        "time jumps              2  line 4, line 6: more than a day from the line before" in lines
+    )

@@ -3,6 +3,7 @@ board for what a good one does not do.
 """
 
 import ctypes
+import gzip
 import json
 import os
 import pty
@@ -80,7 +81,7 @@ def test_a_log_as_fast_as_the_board_takes_it(boot, tmp_path):
     status, account, errors = feed(board.url, log, "--asap")
     assert (status, account["lost"], account["delivered"]) == (0, 0, 1500)
     assert (account["read"], account["malformed"]) == (1502, 2)
-    assert account["malformed_lines"] == [1501, 1502]
+    assert account["malformed_lines"] == ["line 1501: no request", "line 1502: empty"]
     assert (account["sent"], account["cut"], account["record_size"]) == (1500, 1500, 32)
     assert (account["counted"], account["out_of_order"], account["damaged"]) == ("delivered", 0, 0)
     # Five hundred a second and a burst of ten, by the board's own clock; one more may be held up
@@ -154,6 +155,30 @@ def test_a_feed_that_was_ended_goes_on_with_its_bookmark(boot, tmp_path):
     assert (status, second["lost"], second["delivered"]) == (0, 0, 900 - resumed)
     status, third, _ = feed(board.url, log, *options)
     assert (status, third["sent"], third["resumed"]) == (0, 0, 900)
+
+
+def test_a_feed_of_several_logs_goes_on_after_they_were_rotated(boot, tmp_path):
+    board = boot(rate=200)
+    lines = access_log(tmp_path / "all", 900).read_bytes().splitlines(keepends=True)
+    old, new = tmp_path / "access.log.1", tmp_path / "access.log"
+    old.write_bytes(b"".join(lines[:300]))
+    new.write_bytes(b"".join(lines[300:800]))
+    options = ["--asap", "--resume", tmp_path / "bookmark"]
+    with closing(Listener(board.url)) as listener:
+        process = start_feed(board.url, old, new, "--json", *options)
+        listener.until_delivered(400)
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+    older = tmp_path / "access.log.2.gz"
+    older.write_bytes(gzip.compress(old.read_bytes()))
+    new.rename(old)
+    new.write_bytes(b"".join(lines[800:]))
+    status, account, _ = feed(board.url, older, old, new, *options)
+    assert (status, account["read"], account["lost"]) == (0, 900, 0)
+    assert account["resumed"] >= 300
+    assert account["resumed"] + account["delivered"] == 900
+    status, account, errors = feed(board.url, old, new, *options)
+    assert (status, "the bookmark of another log, whose first record" in errors) == (1, True)
 
 
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
@@ -262,7 +287,7 @@ def test_lines_on_the_standard_input(boot):
     assert process.returncode == 0
     rows = [line.split() for line in out.splitlines()]
     assert rows[0] == ["read", "4"] and rows[2] == ["sent", "3"]
-    assert " ".join(rows[1]) == "malformed 1 line 3: empty, too long or without a time"
+    assert " ".join(rows[1]) == "malformed 1 line 3: empty"
     assert rows[3][:2] == ["delivered", "3"]
     assert "acknowledged by the board, whose sink does not report back" in out
 
@@ -380,6 +405,43 @@ def test_each_line_is_sent_as_it_comes(made_up):
     assert (status, account["counted"], account["delivered"]) == (0, "acknowledged", 3)
 
 
+def test_a_line_of_a_pipe_with_times_is_sent_as_it_comes(made_up, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    process = start_feed(made_up.url, tmp_path / "pipe", "--json", "--record-key", "msg")
+    with open(tmp_path / "pipe", "wb", buffering=0) as pipe:
+        pipe.write(b'{"ts":100,"msg":"one"}\n')
+        base = made_up.greet()
+        assert made_up.hear()[5:] == b"one"
+        made_up.acknowledge(base + 1)
+        pipe.write(b'{"ts":100.5,"msg":"two"}\r\n')
+        assert made_up.hear()[5:] == b"two"
+        made_up.acknowledge(base + 2)
+    status, account, _ = finish(process)
+    assert (status, account["delivered"], account["malformed"]) == (0, 2, 0)
+
+
+def test_the_line_of_a_live_pipe_is_sent_when_only_its_record_is_wanted(made_up):
+    process = start_feed(made_up.url, "-", "--json", "--record-key", "b", stdin=subprocess.PIPE)
+    process.stdin.write("a,b\n1,one\n")
+    process.stdin.flush()
+    base = made_up.greet()
+    assert made_up.hear()[5:] == b"one"
+    made_up.acknowledge(base + 1)
+    status, account, _ = finish(process)
+    assert (status, account["read"], account["delivered"]) == (0, 1, 1)
+
+
+def test_what_could_be_read_of_a_damaged_log_is_sent_before_it_is_told(boot, tmp_path):
+    whole = access_log(tmp_path / "access.log", 300).read_bytes()
+    log = tmp_path / "access.log.gz"
+    log.write_bytes(gzip.compress(whole)[:-4])
+    status, account, errors = feed(boot().url, log, "--asap")
+    assert (status, account["delivered"], account["lost"]) == (1, 300, 0)
+    assert errors.splitlines()[-1].startswith(
+        f"Error: {log}: cannot be read after line 300: Compressed file ended"
+    )
+
+
 def test_ctrl_c_while_it_waits_for_the_standard_input(made_up):
     process = start_feed(made_up.url, "-", "--json", stdin=subprocess.PIPE)
     base = made_up.greet()
@@ -479,6 +541,16 @@ BAD_CALLS = [
     (["-", "-p", NOWHERE, "--resume", "{tmp}/mark"], 2, "no --resume"),
     ([LOG, "-p", NOWHERE, "--resume", LOG], 1, "not the bookmark of a feed"),
     (["-", "-p", NOWHERE, "--time-column", "t"], 2, "have no times"),
+    (["-", "-p", NOWHERE, "--time-key", "t"], 2, "/dev/stdin instead of - is read with its times"),
+    (["-", "-p", NOWHERE, "--longest-gap", "5s"], 2, "have no times"),
+    (["-", LOG, "-p", NOWHERE], 2, "not fed together with other logs"),
+    ([LOG, "-p", NOWHERE, "--asap", "--longest-gap", "5s"], 2, "exclude each other"),
+    ([LOG, "-p", NOWHERE, "--longest-gap", "0s"], 2, "'0s' is not a time above 0, as 500ms, 5s"),
+    ([LOG, "-p", NOWHERE, "--longest-gap", "soon"], 2, "'soon' is not a time above 0"),
+    ([LOG, "-p", NOWHERE, "--time-key", "t", "--time-column", "t"], 2, "exclude each other"),
+    ([LOG, "-p", NOWHERE, "--time-key", "a.t"], 1, 'JSON with a time at "a.t"'),
+    ([LOG, "-p", NOWHERE, "--record-key", "a"], 1, "line 1 is of an access log or of syslog"),
+    ([LOG, __file__, "-p", NOWHERE], 1, "test_feed.py: lines 1 to 100 are neither an access"),
     ([LOG, "-p", NOWHERE, "--time-column", "t"], 1, 'line 1 names no column "t"'),
     ([__file__, "-p", NOWHERE], 1, "neither an access log"),
     ([LOG, "-p", NOWHERE], 1, f"{NOWHERE}: nothing listens there"),

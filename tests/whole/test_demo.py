@@ -1,5 +1,6 @@
 """The whole way of a record: what `make demo` shows, and the board's own side of the line."""
 
+import gzip
 import subprocess
 from collections.abc import Callable
 
@@ -38,6 +39,23 @@ def test_demo_names_a_log_that_is_not_there():
     done = sluice("demo", "no-such.log")
     assert done.returncode == 2
     assert "no-such.log" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_demo_reads_what_a_feed_reads(tmp_path):
+    first, second = tmp_path / "log.1.gz", tmp_path / "log"
+    first.write_bytes(gzip.compress(b'{"at":{"s":1},"msg":"one"}\n'))
+    second.write_bytes(b'{"at":{"s":2},"msg":"two"}\n')
+    done = sluice("demo", str(first), str(second), "--time-key", "at.s", "--record-key", "msg")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "delivered               2  in order" in done.stdout.splitlines()
+
+
+def test_demo_refuses_what_is_no_log_before_it_boots(tmp_path):
+    log = tmp_path / "poem"
+    log.write_text("no log\n")
+    done = sluice("demo", str(log))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith(f"Error: {log}: line 1 is neither an access log")
 
 
 def test_mpremote_stops_the_running_program_and_has_the_repl(boot: Callable[..., VirtualBoard]):

@@ -21,9 +21,17 @@ class Account:
     read: int
     """Lines read from the log."""
     malformed: int
-    """Lines among them that were not sent, because they are empty, overlong or without a time."""
-    malformed_lines: list[int]
+    """Lines among them that were not sent, because they have no record or no time."""
+    malformed_lines: list[str]
+    """The first few of them, each with its number and why."""
+    jumps: int
+    """Lines whose time is more than a day after or before that of the line before."""
+    jump_lines: list[str]
     """The numbers of the first few of them."""
+    longest_gap_s: float | None
+    """What longer gaps between lines were shortened to, in the log's own time; None: none were."""
+    shortened: int
+    """Gaps that were shortened."""
     resumed: int
     """Records not sent, because earlier feeds had them acknowledged."""
     sent: int
@@ -86,7 +94,8 @@ class Account:
         by_ticks = self.counted == "delivered"
         rows = [
             ("read", f"{self.read:,}", ""),
-            ("malformed", f"{self.malformed:,}", self._malformed_note()),
+            *self._malformed_rows(),
+            *self._time_rows(),
             *self._resumed_row(),
             ("sent", f"{self.sent:,}", self._sent_note()),
             ("delivered", f"{self.delivered:,}", self._delivered_note()),
@@ -113,13 +122,22 @@ class Account:
             return []
         return [("resumed", f"{self.resumed:,}", "acknowledged by earlier feeds")]
 
-    def _malformed_note(self) -> str:
-        if not self.malformed:
-            return ""
-        numbers = ", ".join(map(str, self.malformed_lines))
-        more = ", ..." if self.malformed > len(self.malformed_lines) else ""
-        lines = f"line{'s' * (self.malformed > 1)} {numbers}{more}"
-        return f"{lines}: empty, too long or without a time"
+    def _malformed_rows(self) -> list[tuple[str, str, str]]:
+        notes = [*self.malformed_lines, "..."][: self.malformed]
+        rows = [("", "", note) for note in notes]
+        return [("malformed", f"{self.malformed:,}", notes[0] if notes else ""), *rows[1:]]
+
+    def _time_rows(self) -> list[tuple[str, str, str]]:
+        rows: list[tuple[str, str, str]] = []
+        if self.jumps:
+            more = ", ..." if self.jumps > len(self.jump_lines) else ""
+            note = f"{', '.join(self.jump_lines)}{more}: more than a day from the line before"
+            if self.longest_gap_s is None:
+                note += "; --longest-gap shortens gaps"
+            rows.append(("time jumps", f"{self.jumps:,}", note))
+        if self.shortened:
+            rows.append(("shortened", f"{self.shortened:,}", f"gaps, to {self.longest_gap_s:g} s"))
+        return rows
 
     def _sent_note(self) -> str:
         notes = []
@@ -199,6 +217,10 @@ class Tally:
             read=arrivals.read,
             malformed=arrivals.malformed,
             malformed_lines=arrivals.first_malformed,
+            jumps=arrivals.timeline.jumps,
+            jump_lines=arrivals.first_jumps,
+            longest_gap_s=arrivals.timeline.longest_gap_s,
+            shortened=arrivals.timeline.shortened,
             resumed=resumed,
             sent=session.sent,
             sent_again=session.sent_again,

@@ -1,199 +1,199 @@
-"""What arrives, and when: a log's lines as records with their times."""
+"""What arrives, and when: the lines of one log or of several as records with their times."""
 
-import csv
-import math
-import re
-from collections.abc import Callable, Iterable, Iterator
-from datetime import UTC, datetime, timedelta, timezone
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
 from typing import BinaryIO, NamedTuple
 
 from ...errors import UserError
-
-LINE_MAX = 65536
-"""Bytes of the longest line that is read."""
-
-TIME_COLUMNS = ("offset_s", "time", "timestamp")
-"""The names by which the time column of a CSV is found."""
+from .formats import access_log, json_lines, syslog, table
+from .formats.format import Format
+from .formats.times import TIME_NAMES
+from .opening import LINE_MAX, Line, Log
+from .timeline import Arrival, Timed, Timeline, spread
 
 _HEAD = 100
-_MALFORMED_SHOWN = 5
-
-# Apache's and nginx's common and combined formats: host, identity, user, [time], "request", status,
-# size, and whatever follows.
-_LOG_LINE = re.compile(
-    rb"\S+ \S+ [^\[]+ "
-    rb"\[(\d\d)/([A-Z][a-z][a-z])/(\d{4}):(\d\d):(\d\d):(\d\d) ([+-])(\d\d)(\d\d)\] "
-    rb'"(?:[^"\\]|\\.)*" \d{3} (?:\d+|-)(?: |$)'
-)
-_MONTHS = (b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun")
-_MONTHS += (b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec")
+_SHOWN = 5
 
 
-class Arrival(NamedTuple):
-    """A line that arrives as a record."""
+class Wanted(NamedTuple):
+    """Where the time and the record stand in a line, as the user says."""
 
-    at_s: float
-    """Seconds after the first arrival; never less than at the arrival before."""
-    payload: bytes
-    """The line's own bytes without its end, at least one."""
-    end: int
-    """Bytes of the input up to the end of this line."""
+    time_column: str | None = None
+    """The CSV's column with the time; None: found by its name."""
+    time_key: str | None = None
+    """The dotted key of JSON with the time; None: found by its name."""
+    record_key: str | None = None
+    """The CSV's column or the dotted key of JSON that is the record; None: the line is."""
 
 
-class _Line(NamedTuple):
-    number: int
-    end: int
-    data: bytes
+_AS_FOUND = Wanted()
+
+
+class _Source(NamedTuple):
+    log: Log
+    lines: Iterable[Line]
+    format: Format
 
 
 class Arrivals:
-    """The arrivals in an input, in its order, counting its lines as they are read.
+    """The arrivals in logs that follow each other, counting their lines as they are read."""
 
-    time_of: the time in a line, in seconds. ValueError: it has none.
-    """
-
-    def __init__(self, lines: Iterable[_Line], time_of: Callable[[bytes], float]) -> None:
+    def __init__(
+        self, sources: Iterable[_Source], longest_gap_s: float | None = None, named: bool = False
+    ) -> None:
+        """longest_gap_s: see Timeline.  named: whether a line is told with the name of its log."""
         self.read = 0
-        """Lines so far, a CSV's header not counted."""
+        """Lines so far, the headers of CSVs not counted."""
         self.malformed = 0
-        """Lines that are empty, overlong or without a time, so far."""
-        self.first_malformed: list[int] = []
-        """The numbers of the first few malformed lines, from 1."""
-        self._lines = lines
-        self._time_of = time_of
+        """Lines that have no record or no time, so far."""
+        self.first_malformed: list[str] = []
+        """The first few malformed lines, and why they are."""
+        self.first_jumps: list[str] = []
+        """The first few lines that are a jump in time away from the line before."""
+        self.timeline = Timeline(longest_gap_s)
+        self._sources = sources
+        self._named = named
 
     def __iter__(self) -> Iterator[Arrival]:
-        start = None
-        at_s = 0.0
-        for number, end, line in self._lines:
-            self.read += 1
-            payload = line.rstrip(b"\r\n")
-            try:
-                if not 0 < len(payload) <= LINE_MAX:
-                    raise ValueError("an empty or overlong line")
-                time = self._time_of(payload)
-            except ValueError:
-                self._count_malformed(number)
-                continue
-            if start is None:
-                start = time
-            # A server logs a request when it ends, so times step back a little.
-            at_s = max(at_s, time - start)
-            yield Arrival(at_s, payload, end)
+        return spread(self._timed())
 
-    def _count_malformed(self, number: int) -> None:
-        self.malformed += 1
-        if len(self.first_malformed) < _MALFORMED_SHOWN:
-            self.first_malformed.append(number)
+    def _timed(self) -> Iterator[Timed]:
+        before = end = 0
+        for log, lines, format_ in self._sources:
+            in_second = format_.whole_seconds and not log.live  # the next line is not waited for
+            for line in lines:
+                self.read += 1
+                end = before + line.end
+                try:
+                    time_s, record = _read(line.data, format_)
+                except ValueError as error:
+                    self.malformed += 1
+                    _note(self.first_malformed, f"{self._place(log, line)}: {error}")
+                    continue
+                jumps = self.timeline.jumps
+                at_s = self.timeline.add(time_s)
+                if self.timeline.jumps > jumps:
+                    _note(self.first_jumps, self._place(log, line))
+                yield Timed(Arrival(at_s, record, end), in_second)
+            before = end
 
-
-def read_lines(stream: BinaryIO) -> Arrivals:
-    """Any lines, which arrive when they come."""
-    return Arrivals(_lines(stream), lambda _: 0.0)
+    def _place(self, log: Log, line: Line) -> str:
+        return f"{log.name} line {line.number}" if self._named else f"line {line.number}"
 
 
-def read_log(stream: BinaryIO, name: str, time_column: str | None) -> Arrivals:
-    """An access log in the common or combined format, or a CSV with a time column.
+def read_lines(log: Log | BinaryIO, record_key: str | None = None) -> Arrivals:
+    """Any lines, which arrive when they come.
 
-    time_column: the CSV's column; None: found by its name, and the log may be of either kind.
-    UserError names the log and what is wrong with it.
+    record_key: the record in a CSV or in JSON; None: the line is. Nothing is read before the first
+    arrival is asked for; then UserError: the first line names no such column.
     """
-    lines = _lines(stream)
-    head = list(islice(lines, _HEAD))
-    if not head:
-        raise UserError(f"{name}: the file is empty")
-    everything = chain(head, lines)
-    columns = _header(head[0].data)
-    column = _find(columns, TIME_COLUMNS if time_column is None else [time_column])
-    if column is not None:
-        next(everything)
-        return Arrivals(everything, lambda line: _csv_time(line, column))
-    if time_column is not None:
-        raise UserError(
-            f'{name}: line 1 names no column "{time_column}"; it names: {_shown(columns)}'
-        )
-    if not any(_LOG_LINE.match(line.data) for line in head):
-        raise UserError(
-            f"{name}: neither an access log in common or combined format nor a CSV with a column "
-            f"{', '.join(TIME_COLUMNS)}; --time-column names another column"
-        )
-    return Arrivals(everything, _log_time)
+    if not isinstance(log, Log):
+        log = Log(log, "standard input")
+    return Arrivals(_untimed(log, record_key))
 
 
-def _lines(stream: BinaryIO) -> Iterator[_Line]:
-    """The stream's lines with their ends; the overlong cut, but not to an allowed length."""
-    number = end = 0
-    while line := stream.readline(LINE_MAX + 3):
-        number += 1
-        end += len(line)
-        if len(line) == LINE_MAX + 3 and not line.endswith(b"\n"):
-            while rest := stream.readline(LINE_MAX):
-                end += len(rest)
-                if rest.endswith(b"\n"):
-                    break
-        yield _Line(number, end, line)
+def read_logs(
+    logs: Sequence[Log], wanted: Wanted = _AS_FOUND, longest_gap_s: float | None = None
+) -> Arrivals:
+    """The lines of logs in their order, each in the format that is found by its first good line.
+
+    UserError names a log that has no format, and what is allowed.
+    """
+    sources = [source for log in logs for source in _recognised(log, wanted)]
+    if not sources:
+        raise UserError(f"{logs[0].name}: the file is empty")
+    return Arrivals(sources, longest_gap_s, named=len(logs) > 1)
 
 
-def _log_time(line: bytes) -> float:
-    found = _LOG_LINE.match(line)
-    if found is None:
-        raise ValueError("not a line of an access log")
-    day, month, year, hour, minute, second, sign, zone_h, zone_m = found.groups()
-    if month not in _MONTHS:
-        raise ValueError("no such month")
-    zone = timedelta(hours=int(zone_h), minutes=int(zone_m)) * (-1 if sign == b"-" else 1)
-    return datetime(
-        int(year),
-        _MONTHS.index(month) + 1,
-        int(day),
-        int(hour),
-        int(minute),
-        int(second),
-        tzinfo=timezone(zone),
-    ).timestamp()
-
-
-def _csv_time(line: bytes, column: int) -> float:
-    cells = _cells(line)
-    if column >= len(cells):
-        raise ValueError("too few columns")
-    text = cells[column].strip()
+def _read(line: bytes, format_: Format) -> tuple[float, bytes]:
+    if not line:
+        raise ValueError("empty")
     try:
-        seconds = float(text)
+        time_s, record = format_.read(line)
     except ValueError:
-        moment = datetime.fromisoformat(text)
-        if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=UTC)
-        seconds = moment.timestamp()
-    if not math.isfinite(seconds):
-        raise ValueError("not a finite number")
-    return seconds
+        if len(line) > LINE_MAX:
+            raise ValueError(f"longer than {LINE_MAX:,} bytes") from None
+        raise
+    if not record:
+        raise ValueError("its record is empty")
+    return time_s, record[:LINE_MAX]
 
 
-def _header(line: bytes) -> list[str]:
-    try:
-        return _cells(line.removeprefix(b"\xef\xbb\xbf").rstrip(b"\r\n"))
-    except ValueError:
-        return []
+def _note(first: list[str], what: str) -> None:
+    if len(first) < _SHOWN:
+        first.append(what)
 
 
-def _cells(line: bytes) -> list[str]:
-    try:
-        return next(csv.reader([line.decode("utf-8", "replace")]), [])
-    except csv.Error as error:
-        raise ValueError(str(error)) from error
+def _untimed(log: Log, record_key: str | None) -> Iterator[_Source]:
+    lines = log.lines()
+    if record_key is None:
+        yield _Source(log, lines, Format(lambda line: (0.0, line)))
+        return
+    for line in lines:
+        if json_lines.begins(line.data):
+            yield _Source(log, chain([line], lines), json_lines.untimed(record_key))
+        else:
+            try:
+                format_ = table.untimed(line.data, record_key)
+            except ValueError as error:
+                raise UserError(f"{log.name}: {error}") from error
+            yield _Source(log, lines, format_)
 
 
-def _find(columns: list[str], names: Iterable[str]) -> int | None:
-    plain = [column.strip().casefold() for column in columns]
-    for name in names:
-        if name.strip().casefold() in plain:
-            return plain.index(name.strip().casefold())
-    return None
+def _recognised(log: Log, wanted: Wanted) -> Iterator[_Source]:
+    """The log with its format; nothing: it is empty."""
+    lines = log.lines()
+    head: list[Line] = []
+    for line in islice(lines, _HEAD):
+        head.append(line)
+        try:
+            format_ = _format(line, log, wanted)
+        except ValueError as error:
+            raise UserError(f"{log.name}: {error}") from error
+        if format_ is not None:
+            everything = chain(head[1:] if format_.headed else head, lines)
+            yield _Source(log, everything, format_)
+            return
+    if head:
+        raise UserError(f"{log.name}: {_unknown(head, wanted)}")
 
 
-def _shown(columns: list[str]) -> str:
-    text = ", ".join(column.strip() for column in columns)
-    shown = "".join(c if c.isprintable() else "?" for c in text)
-    return shown if len(shown) <= 200 else shown[:200] + " ..."
+def _format(line: Line, log: Log, wanted: Wanted) -> Format | None:
+    """The format of a log with this line; None: that is not known yet. ValueError: it has not what
+    is wanted."""
+    time_column, time_key, record_key = wanted
+    if line.number == 1 and time_key is None:
+        found = table.recognise(line.data, time_column, record_key)
+        if found is not None:
+            return found
+    found = json_lines.recognise(line.data, time_key, record_key)
+    if found is not None or time_key is not None:
+        return found
+    found = access_log.recognise(line.data) or syslog.recognise(line.data, log.modified_s)
+    if found is not None and record_key is not None:
+        raise ValueError(
+            f"line {line.number} is of an access log or of syslog; "
+            "--record-key is for columns of a CSV and keys of JSON"
+        )
+    return found
+
+
+def _unknown(head: list[Line], wanted: Wanted) -> str:
+    """Why no format fits these lines."""
+    names = ", ".join(TIME_NAMES)
+    number, keys = next(
+        ((line.number, keys) for line in head if (keys := json_lines.keys(line.data))), (0, "")
+    )
+    if wanted.time_key is not None or keys:
+        key = names if wanted.time_key is None else f'"{wanted.time_key}"'
+        lines = "line 1 is" if len(head) == 1 else f"none of lines 1 to {len(head)} is"
+        record = "" if wanted.record_key is None else f' and a record at "{wanted.record_key}"'
+        has = f"; line {number} has the keys {keys}" if keys else ""
+        hint = "; --time-key names another" if wanted.time_key is None else ""
+        return f"{lines} JSON with a time at {key}{record}{has}{hint}"
+    lines = "line 1 is" if len(head) == 1 else f"lines 1 to {len(head)} are"
+    return (
+        f"{lines} neither an access log in common or combined format nor syslog, nor a CSV or JSON "
+        f"with a time named {names}; --time-column or --time-key names another; "
+        "for lines without times: sluice feed - < FILE"
+    )

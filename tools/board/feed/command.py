@@ -2,37 +2,86 @@
 
 import json
 import math
-import os
+import re
 import signal
-import stat
 import time
 from collections import deque
-from typing import BinaryIO
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from ...errors import UserError
-from .arrivals import TIME_COLUMNS, read_lines, read_log
+from .arrivals import Wanted, read_lines, read_logs
 from .bookmark import Bookmark
 from .feeder import Feeder
+from .formats.times import TIME_NAMES
+from .opening import Log, open_log
 
 _SHOW_S = 0.1
 _RATE_S = 2.0
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|)", re.ASCII)
+_UNITS_S = {"ms": 0.001, "s": 1, "": 1, "m": 60, "h": 3600}
+
+C = TypeVar("C", bound=Callable[..., object])
+
+
+def wanted_options(command: C) -> C:
+    """Options that say where the time and the record stand in a line of a log."""
+    for option in (
+        click.option(
+            "--record-key",
+            metavar="NAME",
+            help="The CSV's column or the dotted key of JSON that is the record; "
+            "default: the whole line.",
+        ),
+        click.option(
+            "--time-key",
+            metavar="NAME",
+            help="The dotted key of JSON with the time, as meta.ts; default as for CSV.",
+        ),
+        click.option(
+            "--time-column",
+            metavar="NAME",
+            help="The CSV's column with the time, in seconds since any moment, milliseconds since "
+            f"1970, or ISO 8601; default: the first of {', '.join(TIME_NAMES)}.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def _gap_s(_context: click.Context, _option: click.Parameter, text: str | None) -> float | None:
+    if text is None:
+        return None
+    parts = _DURATION.fullmatch(text)
+    seconds = float(parts[1]) * _UNITS_S[parts[2]] if parts else 0
+    if not 0 < seconds < math.inf:
+        raise click.BadParameter(f"{text!r} is not a time above 0, as 500ms, 5s, 2m or 1h.")
+    return seconds
 
 
 @click.command()
-@click.argument("log", type=click.Path(exists=True, dir_okay=False, allow_dash=True))
+@click.argument(
+    "logs",
+    nargs=-1,
+    required=True,
+    metavar="LOG...",
+    type=click.Path(exists=True, dir_okay=False, allow_dash=True),
+)
 @click.option("--port", "-p", required=True, help="The board's port: a device or a pyserial URL.")
 @click.option("--speed", type=float, metavar="X", help="X times as fast as it happened; default 1.")
 @click.option("--asap", is_flag=True, help="As fast as the board takes it.")
 @click.option(
-    "--time-column",
-    metavar="NAME",
-    help="The CSV's column with seconds or ISO 8601 times; "
-    f"default: the first of {', '.join(TIME_COLUMNS)}.",
+    "--longest-gap",
+    "longest_gap_s",
+    metavar="TIME",
+    callback=_gap_s,
+    help="Shorten longer gaps between lines, in the log's own time, to TIME, as 500ms, 5s or 2m.",
 )
+@wanted_options
 @click.option(
     "--resume",
     type=click.Path(dir_okay=False),
@@ -43,33 +92,50 @@ _RATE_S = 2.0
 @click.pass_context
 def feed(
     context: click.Context,
-    log: str,
+    logs: tuple[str, ...],
     port: str,
     speed: float | None,
     asap: bool,
+    longest_gap_s: float | None,
     time_column: str | None,
+    time_key: str | None,
+    record_key: str | None,
     resume: str | None,
     as_json: bool,
 ) -> None:
     """Send a log to a board as it happened, and account for each record.
 
-    LOG is an access log of Apache or nginx, a CSV with a time column, or - for the lines of the
-    standard input, sent as they come. Each line is a record. The exit status is 1 if any was lost
-    or not sent, or if there was none.
+    LOG is an access log of Apache or nginx, syslog, JSON lines or a CSV with a time; plain or
+    compressed with gzip, bzip2 or zstd; a file or a pipe. Several are sent one after another: name
+    the oldest first. - is the standard input, whose lines are sent as they come. Each line is a
+    record. The exit status is 1 if any was lost or not sent, or if there was none.
     """
     if speed is not None and not (math.isfinite(speed) and speed > 0):
         raise click.BadParameter("must be above 0.", param_hint="--speed")
     if speed is not None and asap:
         raise click.UsageError("--speed and --asap exclude each other.")
-    if log == "-" and (speed is not None or time_column is not None):
-        raise click.UsageError("The standard input's lines have no times: no --speed, no column.")
-    if log == "-" and resume is not None:
+    if longest_gap_s is not None and asap:
+        raise click.UsageError("--longest-gap and --asap exclude each other.")
+    if time_column is not None and time_key is not None:
+        raise click.UsageError("--time-column and --time-key exclude each other.")
+    live = "-" in logs
+    if live and len(logs) > 1:
+        raise click.UsageError("The standard input is not fed together with other logs.")
+    if live and (speed, longest_gap_s, time_column, time_key) != (None,) * 4:
+        raise click.UsageError(
+            "The standard input's lines have no times: no --speed, --longest-gap, --time-column or "
+            "--time-key; /dev/stdin instead of - is read with its times."
+        )
+    if live and resume is not None:
         raise click.UsageError("The standard input cannot be read again: no --resume.")
-    stream = _opened(log)  # never closed: the thread that reads it may be waiting in it
-    arrivals = read_lines(stream) if log == "-" else read_log(stream, log, time_column)
-    pace = math.inf if asap or log == "-" else speed or 1.0
+    opened = [open_log(log) for log in logs]  # never closed: a thread may be waiting in it
+    if live:
+        arrivals = read_lines(opened[0], record_key)
+    else:
+        arrivals = read_logs(opened, Wanted(time_column, time_key, record_key), longest_gap_s)
+    pace = math.inf if asap or live else speed or 1.0
     bookmark = Bookmark(resume) if resume is not None else None
-    with _Display(_size(stream)) as display:
+    with _Display(_size(opened)) as display:
         shows = display.show_line, display.show_progress
         feeder = Feeder(arrivals, port, pace, *shows, bookmark, display.show_notice)
         failure = _run(feeder)
@@ -98,17 +164,9 @@ def _run(feeder: Feeder) -> UserError | None:
     return None
 
 
-def _opened(log: str) -> BinaryIO:
-    try:
-        # Not sys.stdin: a thread that waits in it would keep the interpreter from ending.
-        return open(0 if log == "-" else log, "rb", closefd=log != "-")
-    except OSError as error:
-        raise UserError(f"{log}: {error.strerror}") from error
-
-
-def _size(stream: BinaryIO) -> int | None:
-    status = os.fstat(stream.fileno())
-    return status.st_size if stat.S_ISREG(status.st_mode) else None
+def _size(logs: Sequence[Log]) -> int | None:
+    sizes = [log.size for log in logs if log.size is not None]
+    return sum(sizes) if len(sizes) == len(logs) else None
 
 
 class _Display:

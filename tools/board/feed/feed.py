@@ -13,7 +13,8 @@ from ...serial.logfmt import parse
 from ...serial.session import Session, together
 from ..console.events import printable
 from .account import Account, Tally
-from .arrivals import Arrival, Arrivals
+from .arrivals import Arrivals
+from .timeline import Arrival
 
 ANSWER_S = 5.0
 """How long a board may take for its first answer."""

@@ -12,9 +12,10 @@ from ...serial.session import LinkError, Session, new_session
 from ...serial.waiting import Turns
 from ...serial.window import SEQ_PERIOD
 from .account import Account
-from .arrivals import Arrival, Arrivals
+from .arrivals import Arrivals
 from .bookmark import Bookmark
 from .feed import Feed
+from .timeline import Arrival
 
 _TURN_S = 0.1
 _READ_AHEAD = 256
@@ -62,6 +63,7 @@ class Feeder:
         self._on_progress = on_progress
         self._bookmark = bookmark
         self._resumed = 0  # arrivals that were left out
+        self._failure: Exception | None = None  # of reading
         self._feed = Feed(_session(bookmark), port_url, speed, on_line, self._note, on_notice)
         self._inbox: SimpleQueue[_Data | State | Arrival | _Stop | _End] = SimpleQueue()
         self._url = port_url
@@ -76,8 +78,8 @@ class Feeder:
     def run(self) -> None:
         """Sends all the arrivals and waits until the board has acknowledged them.
 
-        UserError: the port cannot be opened, the board does not answer, the log cannot be read,
-        or the bookmark is another log's.
+        UserError: the port cannot be opened, the board does not answer, the log cannot be read
+        to its end (what was read is sent), or the bookmark is another log's.
         """
         feed = self._feed
         turns = Turns(self._inbox, self._hand_on)
@@ -95,6 +97,8 @@ class Feeder:
             raise UserError(f"{self._url}: {error}") from error
         finally:
             self._port.close()
+        if self._failure is not None:
+            raise self._failure
 
     def stop(self) -> None:
         """Sends nothing more and lets `run` return soon.
@@ -146,10 +150,7 @@ class Feeder:
             else:
                 feed.line_lost(item.reason)
         elif isinstance(item, _End):
-            if isinstance(item.error, OSError):
-                raise UserError(f"the log cannot be read: {item.error.strerror}")
-            if item.error is not None:
-                raise item.error
+            self._failure = item.error
             feed.end()
         else:
             feed.stop(time.monotonic())

@@ -12,7 +12,8 @@ from rich.progress import track
 
 from host_sim.simulation import Simulation
 
-from ...board.feed.arrivals import read_log
+from ...board.feed.arrivals import read_logs
+from ...board.feed.opening import open_log
 from ...errors import UserError
 
 T = TypeVar("T")
@@ -56,11 +57,7 @@ class Setup:
         """
         if self.trace is None:
             return None
-        try:
-            with self.trace.open("rb") as stream:
-                times = [arrival.at_s for arrival in read_log(stream, str(self.trace), None)]
-        except OSError as error:
-            raise UserError(f"{self.trace}: {error.strerror}") from error
+        times = [arrival.at_s for arrival in read_logs([open_log(str(self.trace))])]
         if not times or times[-1] <= 0:
             raise UserError(f"{self.trace}: its {len(times)} arrivals span no time")
         speed = rate * times[-1] / len(times)

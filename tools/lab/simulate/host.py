@@ -6,9 +6,9 @@ from typing import Protocol
 
 from sluice.program.config import ConfigError, check
 
-from ...board.feed.arrivals import Arrival
 from ...board.feed.bookmark import Bookmark
 from ...board.feed.feed import Feed
+from ...board.feed.timeline import Arrival
 from ...board.settings.asking import Asking
 from ...fleet.budget.board import Grant
 from ...fleet.gateway.board import TICK_S, Board

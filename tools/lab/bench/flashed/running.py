@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from queue import SimpleQueue
 
-from ....board.feed.arrivals import Arrival
 from ....board.feed.feed import Feed
 from ....board.feed.pace import Pace, Unwrapped
+from ....board.feed.timeline import Arrival
 from ....errors import UserError
 from ....serial.frames import FRAME_SILENCE_S, Frame, LineReader, Text
 from ....serial.logfmt import Stats, parse, read_stats

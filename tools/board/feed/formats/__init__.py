@@ -1,0 +1,1 @@
+"""The formats of logs: how each is recognised by a line, and how its lines are read."""
