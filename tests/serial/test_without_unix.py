@@ -70,7 +70,7 @@ def test_a_board_is_flashed_set_fed_and_looked_at(vboard: VirtualBoard, tmp_path
     log.write_text("time,x\n" + "".join(f"{i / 100},{i}\n" for i in range(100)))
     flashed = sluice("flash", "--board", "virtual", "--port", vboard.url)
     assert flashed.returncode == 0, flashed.stderr
-    fed = sluice("feed", "--port", vboard.url, log)
+    fed = sluice("feed", "--port", vboard.url, "--resume", tmp_path / "bookmark", log)
     assert fed.returncode == 0, fed.stderr
     assert "100  in order" in fed.stdout
     changed = sluice("set", "--port", vboard.url, "rate=70")

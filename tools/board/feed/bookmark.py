@@ -22,7 +22,9 @@ class Bookmark:
     def __init__(self, path: str) -> None:
         """UserError: the file cannot be opened, or holds something else."""
         try:
-            self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+            # As bytes, which on Windows is a wish.
+            flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0)
+            self._file = os.open(path, flags, 0o666)
             content = os.read(self._file, 1000)
         except OSError as error:
             raise UserError(f"{path}: {error.strerror}") from error
@@ -71,7 +73,8 @@ class Bookmark:
         assert self.base is not None
         line = b"sluice feed: base=%08d acknowledged=%012d" % (self.base, self.acknowledged)
         line += b" log=%s\n" % self._log if self._log is not None else b"\n"
-        os.pwrite(self._file, line, 0)
+        os.lseek(self._file, 0, os.SEEK_SET)
+        os.write(self._file, line)
 
     def close(self) -> None:
         os.close(self._file)
