@@ -23,6 +23,8 @@ pytestmark = pytest.mark.asyncio
 
 PATIENCE_S = 120
 SIZES = [(80, 24), (140, 40)]
+NARROW = [(40, 24), (60, 24), (40, 50), *SIZES]
+START = "event=start version=0.1.0 board=virtual source={} sink=link"
 
 
 @pytest.fixture(autouse=True)
@@ -154,6 +156,63 @@ async def test_sample_fills_every_panel(size):
         await screen.shows("#status", "up 0:00:12")
 
 
+@pytest.mark.parametrize("size", NARROW)
+async def test_nothing_is_cut_on_a_narrow_screen(size):
+    async with console(size) as screen:
+        screen.say(LinkUp(time.time()), sample(depth=48, load="1.00", qps=320, rejected=12345))
+        await screen.shows(Levels, "48/64 full")
+        panels = [Levels, Sojourn, Totals, Dropped]
+        shown = "\n".join(map(screen.text, panels))
+        for text in (
+            *("depth", "peak 63, limit 48", "tokens", "7/10", "load", "100% too slow"),
+            *("p50", "p95", "p99", "61 ms", "admitted", "denied", "retried", "5,970"),
+            *("rejected!", "12,345", "overwritten", "failed", "shed"),
+        ):
+            assert text in shown
+        assert "rate 500/s" in screen.plot_title()
+        assert len(screen.plot_title()) <= size[0] - 2
+        for widget in map(screen.app.query_one, [*panels, QpsPlot, RichLog]):
+            assert widget.region in screen.app.screen.region
+            assert widget.size.height >= (2 if isinstance(widget, RichLog) else 3)
+
+
+@pytest.mark.parametrize("size", NARROW)
+async def test_a_board_that_is_silent_or_has_no_sluice_says_what_to_do(size):
+    async with console(size) as screen:
+        screen.say(LinkUp(time.time() - 60))
+        await screen.shows("#advice", "Is Sluice on the board? Quit, then:")
+        assert "sluice doctor -p board" in screen.text("#advice")
+        screen.say(TextLine(time.time(), ">>> "))
+        await screen.shows("#advice", "sluice flash --board BOARD -p board")
+        screen.say(TextLine(time.time(), START.format("link")), sample())
+        await screen.until(lambda: not screen.app.query_one("#advice").display)
+        assert screen.app.query_one(RichLog).region in screen.app.screen.region
+
+
+async def test_an_idle_board_names_sluice_feed_unless_no_host_feeds_it():
+    async with console() as screen:
+        idle = [sample(ago, qps=0, depth=0, up_s=99 - ago) for ago in range(5)][::-1]
+        screen.say(LinkUp(time.time()), TextLine(0, START.format("timer")), *idle)
+        await screen.shows(Levels, "0/64")
+        assert not screen.app.query_one("#advice").display
+        screen.say(TextLine(0, START.format("link")))
+        await screen.shows(
+            "#advice", "Nothing arrives. In another terminal: sluice feed LOG -p board"
+        )
+        screen.say(sample(up_s=100))
+        await screen.until(lambda: not screen.app.query_one("#advice").display)
+
+
+async def test_a_configuration_that_the_board_refuses_stands_there_until_the_next_start():
+    refusal = 'event=config_error key=limit value=20 allowed="slots (10) or less"'
+    async with console() as screen:
+        start = TextLine(0, START.format("link"))
+        screen.say(LinkUp(time.time()), TextLine(0, refusal), start, sample())
+        await screen.shows("#advice", "The board refuses its configuration: limit is 20, allowed:")
+        screen.say(start, sample())
+        await screen.until(lambda: not screen.app.query_one("#advice").display)
+
+
 async def test_nothing_is_claimed_before_the_first_sample():
     async with console() as screen:
         await screen.shows("#status", "○ board: opening")
@@ -226,6 +285,13 @@ async def test_curve_spans_its_samples():
     assert columns == set(range(min(columns), max(columns) + 1))
     assert "500┤" in plot
     assert "-90 s" in plot
+
+
+async def test_a_short_run_fills_the_plot():
+    plot = await plotted(*(sample(ago, rate="none", up_s=99 - ago) for ago in (12, 6, 0)))
+    columns = braille_columns(plot)
+    assert max(columns) - min(columns) > 65  # of 80, of which the axis has some
+    assert "-10 s" in plot and "-30 s" not in plot
 
 
 @pytest.mark.parametrize(("end", "word"), [("reset", "reset"), ("gone", "gone")])

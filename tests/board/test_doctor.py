@@ -18,8 +18,8 @@ import serial
 from click.testing import CliRunner
 from flashed import flash
 
-from sluice_tools.board.doctor import ports
-from sluice_tools.board.flash.device import Device
+from sluice_tools.board.doctor import command, ports
+from sluice_tools.board.flash.device import Device, LinkError
 from sluice_tools.cli import main
 from sluice_tools.vboard import VirtualBoard
 
@@ -122,11 +122,52 @@ def test_nothing_on_the_board_is_changed_and_its_program_runs_again(
     }
 
 
+def audited(board: VirtualBoard) -> int:
+    """How many changes the board remembers."""
+    done = CliRunner().invoke(main, ["audit", "--json", "--port", board.url])
+    assert done.exit_code == 0, done.output
+    return len(json.loads(done.output))
+
+
+def test_settings_that_were_changed_are_not_lost_without_a_question(
+    boot: Callable[..., VirtualBoard], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    board = boot(rate=50)
+    arguments = ["doctor", "--port", board.url]
+    assert CliRunner().invoke(main, ["set", "--port", board.url, "rate=77"]).exit_code == 0
+
+    told = doctor("--port", board.url)
+    (left,) = told["findings"]
+    assert told["good"] and left["says"].endswith("not examined further")
+    assert "--yes" in left["mend"] and audited(board) == 1
+
+    monkeypatch.setattr(command, "_on_a_terminal", lambda: True)
+    asked = CliRunner().invoke(main, arguments, input="n\n")
+    assert "Restart it? [y/N]: n" in asked.output and audited(board) == 1
+    asked = CliRunner().invoke(main, arguments, input="y\n")
+    assert "Restart it? [y/N]: y" in asked.output and audited(board) == 0
+
+    assert "Restart it" not in CliRunner().invoke(main, arguments).output  # nothing to lose
+    assert CliRunner().invoke(main, ["set", "--port", board.url, "rate=77"]).exit_code == 0
+    assert len(doctor("--port", board.url, "--yes")["findings"]) > 1
+    assert audited(board) == 0
+
+
+def test_a_configuration_that_the_board_refuses(vboard: VirtualBoard) -> None:
+    CliRunner().invoke(main, ["flash", "--board", "virtual", "--port", vboard.url])
+    (vboard.flash_dir / "config.json").write_text('{"slots": 10, "limit": 20}')
+    found = problem("--port", vboard.url)
+    assert found["problem"] == "refused"
+    assert "limit is 20, allowed: slots (10) or less; it runs with the last good" in found["says"]
+    assert "--config FILE" in found["mend"]
+
+
 def test_no_board_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
     builtin = SimpleNamespace(device="/dev/ttyS0", vid=None)
     monkeypatch.setattr(ports.list_ports, "comports", lambda: [builtin])
     found = problem()
     assert (found["problem"], found["port"]) == ("no-board", "")
+    assert "a cable that carries data" in found["mend"] and "BOOTSEL" in found["mend"]
 
 
 def test_each_port_of_a_usb_device_is_examined(
@@ -142,7 +183,9 @@ def test_each_port_of_a_usb_device_is_examined(
 
 @pytest.mark.parametrize("port", ["/dev/no-such", "socket://127.0.0.1:1"])
 def test_no_board_at_the_port(port: str) -> None:
-    assert problem("--port", port)["problem"] == "no-board"
+    found = problem("--port", port)
+    assert found["problem"] == "no-board"
+    assert ("cable" in found["mend"]) == ("://" not in port)
 
 
 def test_a_file_is_no_port(tmp_path: Path) -> None:
@@ -171,7 +214,39 @@ def test_the_group_that_may_use_the_port_is_named(tmp_path: Path, monkeypatch) -
 def test_a_board_without_micropython(line, sent: bytes) -> None:
     found = problem("--port", line(lambda came: sent))
     assert found["problem"] == "no-micropython"
-    assert "micropython.org/download" in found["mend"]
+    assert "micropython.org/download" in found["mend"] and "BOOTSEL" in found["mend"]
+
+
+def test_a_line_that_breaks_off_is_a_cable_where_there_is_one(
+    vboard: VirtualBoard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(device: Device) -> None:
+        raise LinkError(f"{device.port}: the link broke off")
+
+    monkeypatch.setattr(Device, "facts", broken)
+    found = problem("--port", vboard.url)
+    assert (found["problem"], found["mend"]) == ("broken-off", "try again")
+    with VirtualBoard(pty=True) as board:
+        assert "cable" in problem("--port", board.url)["mend"]
+
+
+def test_a_virtual_board_on_a_pty_is_not_to_be_ended() -> None:
+    """Its own process has the pty, too; the program on it goes on printing, whatever is sent."""
+    with VirtualBoard(pty=True) as board:
+        (board.flash_dir / "boot.py").write_text(
+            "import micropython, time\nmicropython.kbd_intr(-1)\n"
+            "while True:\n    time.sleep(1)\n    print('busy')\n"
+        )
+        board.reset()
+        program = "import sys; from sluice_tools.cli import main; main(sys.argv[1:])"
+        done = subprocess.run(  # another process than the board's
+            [sys.executable, "-c", program, "doctor", "--port", board.url],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert "no MicroPython answers" in done.stdout and "mend: reset it" in done.stdout
 
 
 def test_a_micropython_that_is_too_old(vboard: VirtualBoard) -> None:

@@ -528,3 +528,55 @@ def test_on_a_terminal_there_is_a_progress_bar_and_a_port_in_use_is_refused(old)
         with serial.Serial(board.url, exclusive=True):
             line = refused(flash(board.url, "--firmware", old))
         assert "in use by another program; `sluice doctor --port " in line
+
+
+# Leaves less than 4 MB of the virtual board's memory.
+LITTLE_MEMORY = """
+taken = []
+for mb in (64, 16, 4):
+    try:
+        while True:
+            taken.append(bytearray(mb << 20))
+    except MemoryError:
+        pass
+"""
+
+
+def configured(
+    board: VirtualBoard, values: str, tmp_path: Path
+) -> subprocess.CompletedProcess[str]:
+    """A flash of Sluice itself with this configuration."""
+    path = tmp_path / "mine.json"
+    path.write_text(values)
+    return flash(board.url, "--config", path)
+
+
+def test_what_the_board_refuses_at_its_start_is_an_error(vboard, tmp_path):
+    assert "restarted after" in configured(vboard, '{"rate": 7}', tmp_path).stdout
+    refused_once = configured(vboard, '{"slots": 10, "limit": 20}', tmp_path)
+    assert refused(refused_once) == (
+        f"Error: {vboard.url}: the board refuses its configuration: limit is 20, allowed:"
+        " slots (10) or less; it runs with the last good one, or with the defaults if there is none"
+    )
+    assert "restarted" not in refused_once.stdout
+    # Also when this flash did not send it.
+    assert "limit is 20, allowed: slots (10) or less" in refused(flash(vboard.url))
+    awake = configured(vboard, '{"light_sleep_ms": 20}', tmp_path)
+    assert "light_sleep_ms is 20, allowed: null on virtual" in refused(awake)
+    assert refused(awake).endswith("; the rest of it is in force")
+
+
+def test_too_little_memory_on_the_board_is_an_error(vboard, tmp_path):
+    (vboard.flash_dir / "boot.py").write_text(LITTLE_MEMORY)
+    done = configured(vboard, '{"slots": 65535, "slot_size": 241}', tmp_path)
+    assert "slots is 65535, allowed: slots * slot_size within " in refused(done)
+
+
+def test_a_program_that_ends_at_its_start_is_an_error(machine, old, tmp_path):
+    restore(machine, {})
+    broken = shutil.copytree(old, tmp_path / "broken")
+    (broken / "main.py").write_text("import no_such\n")
+    done = flash(machine.url, "--firmware", broken)
+    assert refused(done).endswith(
+        "the board's program ended at its start: ImportError: no module named 'no_such'"
+    )

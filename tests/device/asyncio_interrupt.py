@@ -54,7 +54,4 @@ async def main():
     print("received", received, "of", PULSES, "refused", pulses.refused)
 
 
-if not hasattr(asyncio, "run"):
-    import asyncio_virtual  # noqa: F401
-
 asyncio.run(main())

@@ -574,8 +574,6 @@ async def an_unlimited_bucket_never_makes_a_task_wait():
 
 
 def main():
-    if not hasattr(asyncio, "run"):
-        import asyncio_virtual  # noqa: F401
     for function in SCENARIOS:
         try:
             asyncio.run(function())

@@ -1,18 +1,9 @@
 """Channels, select and token lines on CPython's asyncio and on MicroPython's."""
 
-import shutil
-from pathlib import Path
-
 import asyncio_suite
 import pytest
 
 from host_sim import TickClock, aio
-
-
-@pytest.fixture
-def run_asyncio_on_board(library, run_on_board):
-    shutil.copy(Path(__file__).with_name("asyncio_virtual.py"), library.flash_dir / "lib")
-    return run_on_board
 
 
 @pytest.mark.parametrize("scenario", asyncio_suite.SCENARIOS, ids=lambda each: each.__name__)
@@ -21,10 +12,10 @@ def test_on_cpython(scenario):
         aio.run(scenario(), clock)
 
 
-def test_on_a_board(run_asyncio_on_board):
-    lines = run_asyncio_on_board("asyncio_suite.py")
+def test_on_a_board(run_on_board):
+    lines = run_on_board("asyncio_suite.py")
     assert lines == [f"ok {scenario.__name__}" for scenario in asyncio_suite.SCENARIOS]
 
 
-def test_interrupts_wake_a_task_on_a_board(run_asyncio_on_board):
-    assert run_asyncio_on_board("asyncio_interrupt.py") == ["received 200 of 200 refused 0"]
+def test_interrupts_wake_a_task_on_a_board(run_on_board):
+    assert run_on_board("asyncio_interrupt.py") == ["received 200 of 200 refused 0"]

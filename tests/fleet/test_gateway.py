@@ -7,6 +7,7 @@ import urllib.request
 
 import pytest
 from etcd_servers import EtcdServers, needs_etcd
+from feeding import feed
 from flashed import flash
 from gateways import VALUES, Boards, GatewayProcess
 from monitoring import until
@@ -179,3 +180,13 @@ def test_a_port_in_use_is_one_line(tmp_path, mute):
         second.launch()
         assert second.process.wait(120) == 1
         assert second.log() == f"Error: listen {gateway.address}: Address already in use\n"
+
+
+def test_what_a_gateway_made_a_board_say_is_no_damage_to_a_later_feed(boot, tmp_path):
+    board = boot(stats_ms=100)
+    log = tmp_path / "times.csv"
+    log.write_text("time\n" + "".join(f"{at / 10}\n" for at in range(30)))
+    with GatewayProcess(tmp_path, board_table("b1", board.url)) as gateway:
+        until(lambda: gateway.events("board_met"))
+    status, account, _ = feed(board.url, log, "--speed", "1")
+    assert (status, account["delivered"], account["damaged"]) == (0, 30, 0)

@@ -140,6 +140,14 @@ def test_a_request_does_nothing_at_a_repl():
     assert b"\x01" in encode(b"\x85\0\0\0")
 
 
+@pytest.mark.parametrize("length", range(1, 17))
+def test_a_name_of_any_length_has_a_request_that_does_nothing_at_a_repl(length):
+    for _ in range(30):
+        change = Change("who=" + "p" * length)
+        assert not obeyed_by_a_repl(change.content)
+    assert exchange(Desk(), change).values["rate"] == 500
+
+
 def test_a_feed_passes_over_the_answers_of_others():
     session = new_session()
     for kind in (0x94, 0x95, 0x96):

@@ -1,6 +1,7 @@
 """The command `sluice`: what it loads, and how whatever ends a command is told."""
 
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -119,6 +120,46 @@ def test_an_output_that_takes_no_more_is_told_in_one_line(arguments: list[str]) 
         1,
         "Error: standard output: No space left on device\n",
     )
+
+
+def test_a_boards_output_that_nothing_takes_is_told_in_one_line(boot) -> None:
+    board = boot(stats_ms=100)
+    for arguments in (
+        ["set"],
+        ["audit"],
+        ["doctor"],
+        ["console", "--plain"],
+        ["console", "--json"],
+    ):
+        with Path("/dev/full").open("w") as full:
+            done = subprocess.run(
+                [SLUICE, *arguments, "--port", board.url],
+                stdin=subprocess.DEVNULL,
+                stdout=full,
+                stderr=subprocess.PIPE,
+                text=True,
+                check=False,
+            )
+        said = done.stderr.removeprefix(f"{board.url}: connected\n")  # the console's first word
+        assert (done.returncode, said) == (
+            1,
+            "Error: standard output: No space left on device\n",
+        ), arguments
+
+
+def test_a_home_that_cannot_be_written_is_not_needed_and_a_runtime_folder_is_told(boot) -> None:
+    board = boot()
+    nowhere = os.environ | {"HOME": "/proc/nowhere"}
+    for arguments in (["set"], ["doctor"], ["flash", "--board", "virtual"]):
+        command = [SLUICE, *arguments, "--port", board.url]
+        done = subprocess.run(command, env=nowhere, capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stderr) == (0, ""), arguments
+    nowhere["XDG_RUNTIME_DIR"] = "/proc/nowhere"
+    command = [SLUICE, "set", "--port", board.url]
+    done = subprocess.run(command, env=nowhere, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("Error: /proc/nowhere/sluice-") and done.stderr.count("\n") == 1
+    assert "set XDG_RUNTIME_DIR to a directory of yours" in done.stderr
 
 
 def test_a_reader_that_has_gone_hears_no_more() -> None:

@@ -21,7 +21,6 @@ from host_sim import FIRMWARE, TickClock, aio
 from sluice_tools.vboard import VirtualBoard
 
 EXAMPLES = FIRMWARE / "examples"
-DEVICE = Path(__file__).parents[1] / "device"
 SLAMMING_DOOR = Path(__file__).with_name("slamming_door.py")
 DEADLINE_S = 120
 
@@ -44,7 +43,7 @@ def on_board(tmp_path: Path) -> Iterator[Callable[..., list[str]]]:
     uart1 = tmp_path / "uart1"
     with VirtualBoard(uart1=uart1) as board:
         shutil.copytree(FIRMWARE / "sluice", board.flash_dir / "lib" / "sluice")
-        for path in [*EXAMPLES.glob("*.py"), DEVICE / "asyncio_virtual.py"]:
+        for path in EXAMPLES.glob("*.py"):
             shutil.copy(path, board.flash_dir)
 
         def run(program: str, package: Path | None = None) -> list[str]:
@@ -106,7 +105,7 @@ def test_the_http_server_limits_each_client_by_its_address(example) -> None:
 def test_the_http_server_runs_on_micropython(on_board) -> None:
     """Without a network there: microdot's own test client hands it the requests."""
     program = (
-        "import asyncio_virtual, asyncio\n"
+        "import asyncio\n"
         "from http_server import app\n"
         "from microdot.test_client import TestClient\n"
         "async def main():\n"
@@ -317,7 +316,7 @@ def test_tasks_share_one_budget_exactly(example) -> None:
 
 def test_tasks_share_one_budget_on_micropython(on_board) -> None:
     program = (
-        "import asyncio_virtual, asyncio, time\n"
+        "import asyncio, time\n"
         "import shared_budget\n"
         "calls = []\n"
         "start = time.ticks_ms()\n"
@@ -326,3 +325,13 @@ def test_tasks_share_one_budget_on_micropython(on_board) -> None:
         "print(len(calls), 76 <= 5 + took * 20 // 1000)\n"
     )
     assert on_board(program) == ["51 True"]
+
+
+def test_the_shared_budget_runs_on_the_virtual_board_as_its_header_says(vboard) -> None:
+    shutil.copytree(FIRMWARE / "sluice", vboard.flash_dir / "lib" / "sluice")
+    path = EXAMPLES / "shared_budget.py"
+    assert "mpremote run firmware/examples/shared_budget.py" in path.read_text()
+    done = mpremote(vboard.url, "run", str(path), resume=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    names = [line.split()[1] for line in done.stdout.splitlines()]
+    assert [names.count(name) for name in ("temperature", "door", "upload")] == [6, 20, 25]

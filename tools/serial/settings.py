@@ -21,6 +21,7 @@ PAIRS_MAX = CONTENT_MAX - 4
 """Characters of the pairs that fit into a request."""
 
 _PERIOD = 1 << 24
+_OBEYED = len("who=pi")  # so long a text makes COBS begin the frame with a CR, whatever its number
 _NUMBER = re.compile(r"-?\d{1,10}", re.ASCII)
 _NUMBERS = re.compile(r"-?\d{1,10}(,-?\d{1,10})+", re.ASCII)
 
@@ -71,6 +72,8 @@ class Change:
         self.trial_s = 0
         """Seconds that the change is still on trial; 0: it is not."""
         text = pairs.encode("ascii")
+        if len(text) == _OBEYED:
+            text += b" keep=0"
         self._number = _u24(draw_number(lambda number: bytes([SET]) + _u24(number) + text))
         self.content = bytes([SET]) + self._number + text
         self._keys = -1

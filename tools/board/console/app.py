@@ -15,7 +15,7 @@ from textual.content import Content
 from textual.widgets import Footer, RichLog, Static
 
 from ...serial.logfmt import Stats
-from .events import Event, Kernels, LinkDown
+from .events import Event, Kernels, LinkDown, LinkUp
 from .history import LOG_LINES, History
 from .panels import Dropped, Levels, Sojourn, StatsPanel, Totals
 from .plot import QPS_COLOUR, RATE_COLOUR, QpsPlot
@@ -23,6 +23,8 @@ from .units import short, uptime
 
 _REDRAW_S = 0.2
 _SILENT_S = 5
+_WIDE = 80  # columns for all panels beside each other
+_TALL = 30  # rows for the others below each other
 
 
 class Source(Protocol):
@@ -53,9 +55,13 @@ class ConsoleApp(App[Exception | None]):
         Binding("q", "quit", "Quit"),
         Binding("ctrl+c", "quit", show=False, priority=True),
     ]
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (_WIDE, "-wide")]
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (_TALL, "-tall")]
     CSS = """
-    Screen { background: $surface; }
-    #status { height: 1; padding: 0 1; background: $panel; }
+    Screen { background: $surface; overflow: hidden; }
+    #status { height: auto; padding: 0 1; background: $panel; }
+    #advice { height: auto; padding: 0 1; color: $text-warning; display: none; }
+    #advice.given { display: block; }
     QpsPlot, StatsPanel, RichLog {
         padding: 0 1;
         background: $surface;
@@ -64,11 +70,20 @@ class ConsoleApp(App[Exception | None]):
     }
     QpsPlot { height: 5fr; min-height: 9; }
     #panels { height: 5; }
+    #now { width: 1fr; }
+    #since { width: 40; }
     Levels { width: 1fr; text-wrap: nowrap; text-overflow: ellipsis; }
     Sojourn { width: 16; }
     Totals { width: 18; }
     Dropped { width: 22; }
-    RichLog { height: 3fr; min-height: 4; overflow-y: auto; scrollbar-size-vertical: 1; }
+    .-narrow QpsPlot { min-height: 5; }
+    .-narrow.-low QpsPlot { height: 1fr; }
+    .-narrow.-low RichLog { height: 3; min-height: 2; }
+    .-narrow #panels { layout: vertical; height: 10; }
+    .-narrow #since { width: 1fr; }
+    .-narrow Totals { width: 1fr; }
+    RichLog { height: 3fr; min-height: 4; overflow: hidden auto; scrollbar-size-vertical: 1; }
+    RichLog { scrollbar-gutter: stable; }
     RichLog:focus { background-tint: transparent; }
     .stale { text-opacity: 60%; }
     """
@@ -84,12 +99,15 @@ class ConsoleApp(App[Exception | None]):
 
     def compose(self) -> ComposeResult:
         yield Static(id="status")
+        yield Static(id="advice")
         yield QpsPlot()
         with Horizontal(id="panels"):
-            yield Levels()
-            yield Sojourn()
-            yield Totals()
-            yield Dropped()
+            with Horizontal(id="now"):
+                yield Levels()
+                yield Sojourn()
+            with Horizontal(id="since"):
+                yield Totals()
+                yield Dropped()
         log = RichLog(max_lines=LOG_LINES, wrap=True, min_width=0)
         log.border_title = "Console"
         yield log
@@ -134,6 +152,9 @@ class ConsoleApp(App[Exception | None]):
         if not self.is_running:
             return  # the widgets go before the timer does
         self.query_one("#status", Static).update(self._status())
+        advice = self.query_one("#advice", Static)
+        advice.update(Content(given := self._advice()))
+        advice.set_class(bool(given), "given")
         if self._news and not self.paused:
             self._news = False
             self._show_news()
@@ -141,7 +162,7 @@ class ConsoleApp(App[Exception | None]):
     def _show_news(self) -> None:
         history = self.history
         plot = self.query_one(QpsPlot)
-        plot.border_title = _plot_title(history.stats)
+        plot.border_title = _plot_title(history.stats, plot.size.width)
         plot.show(history.past)
         for panel in self.query(StatsPanel):
             panel.stats = history.stats
@@ -160,12 +181,44 @@ class ConsoleApp(App[Exception | None]):
             end.insert(0, Text(resets))
         if history.kernels and history.kernels.asked_for:
             end.insert(0, _kernels(history.kernels))
+        left = Text.assemble(("PAUSED  ", "bold yellow") if self.paused else "", self._link())
+        right = Text(", ").join(end)
         status = Table.grid(expand=True, padding=(0, 1))
+        if self.size.width < _WIDE and left.cell_len + right.cell_len > self.size.width - 4:
+            status.add_row(left)
+            if right:
+                status.add_row(right)
+            return status
         status.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
         status.add_column(no_wrap=True)
-        left = Text.assemble(("PAUSED  ", "bold yellow") if self.paused else "", self._link())
-        status.add_row(left, Text(", ").join(end))
+        status.add_row(left, right)
         return status
+
+    def _advice(self) -> str:
+        """What to do about what is seen; empty: nothing."""
+        history, port = self.history, self.source.name
+        what = command = ""
+        if not isinstance(history.link, LinkUp):
+            return ""
+        if self._silent_s() >= _SILENT_S:
+            if history.log and history.log[-1].startswith(">>> "):
+                what, command = "Sluice does not run there. Quit, then:", "flash --board BOARD"
+            else:
+                what, command = "Is Sluice on the board? Quit, then:", "doctor"
+        elif history.refused:
+            return history.refused[0].upper() + history.refused[1:]
+        elif history.idle:
+            what, command = "Nothing arrives. In another terminal:", "feed LOG"
+        if not what:
+            return ""
+        between = " " if self.size.width >= _WIDE else "\n"
+        return f"{what}{between}sluice {command} -p {port}"
+
+    def _silent_s(self) -> float:
+        """Since when the link is open and no statistics have come."""
+        link, last = self.history.link, self.history.last
+        assert link is not None
+        return time.time() - max(link.at, last.at if last else 0)
 
     def _link(self) -> Text:
         history, name = self.history, self.source.name
@@ -174,10 +227,10 @@ class ConsoleApp(App[Exception | None]):
             return Text(f"○ {name}: opening")
         if isinstance(link, LinkDown):
             return Text(f"○ {name}: GONE for {now - link.at:.0f} s, {link.reason}", "bold red")
-        heard = max(link.at, history.last.at if history.last else 0)
-        if now - heard < _SILENT_S:
+        silent_s = self._silent_s()
+        if silent_s < _SILENT_S:
             return Text(f"● {name}: connected")
-        return Text(f"● {name}: connected, no statistics for {now - heard:.0f} s", "yellow")
+        return Text(f"● {name}: connected, no statistics for {silent_s:.0f} s", "yellow")
 
 
 def _kernels(kernels: Kernels) -> Text:
@@ -186,16 +239,15 @@ def _kernels(kernels: Kernels) -> Text:
     return Text(says, "bold red") if kernels.missing else Text(says)
 
 
-def _plot_title(stats: Stats | None) -> Content:
+def _plot_title(stats: Stats | None, width: int) -> Content:
     if stats is None:
         return Content("QPS: no statistics yet")
     dashes = "" if stats.qps_limit is None else "⠒ ⠒ "
-    return Content.assemble(
-        "QPS  ",
-        (f"⠒⠒ {short(stats.qps)}/s", _style(QPS_COLOUR)),
-        f" now, {short(stats.mean_qps)}/s mean  ",
-        (f"{dashes}rate {stats.rate_text}", _style(RATE_COLOUR)),
-    )
+    now = f"⠒⠒ {short(stats.qps)}/s", _style(QPS_COLOUR)
+    rate = f"{dashes}rate {stats.rate_text}", _style(RATE_COLOUR)
+    mean = f" now, {short(stats.mean_qps)}/s mean  "
+    whole = Content.assemble("QPS  ", now, mean, rate)
+    return whole if whole.cell_length <= width else Content.assemble("QPS  ", now, "  ", rate)
 
 
 def _style(colour: tuple[int, int, int]) -> str:

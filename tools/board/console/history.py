@@ -2,12 +2,16 @@
 
 from collections import deque
 from dataclasses import dataclass
+from itertools import islice
 
-from ...serial.logfmt import Stats
+from ...serial.logfmt import Stats, parse
+from ..flash.verdict import verdict
 from .events import Event, Kernels, LinkDown, LinkUp, Sample, TextLine, kernels_in
 
 SAMPLES = 1200
 LOG_LINES = 1000
+IDLE_SAMPLES = 5
+"""After so many without a record the board is idle."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +30,11 @@ class History:
         self.last: Sample | None = None
         self.kernels: Kernels | None = None
         """Those of the program that started last, if it was seen to start."""
+        self.source = ""
+        """Where its records come from, as it said; empty: not known."""
+        self.refused = ""
+        """What is wrong with its configuration, as it said; empty: nothing, or not known."""
+        self._errors: list[str] = []  # of the configuration with which a program is about to start
         self.resets = 0
         self.past: deque[Sample | Break] = deque(maxlen=SAMPLES)
         self.log: deque[str] = deque(maxlen=LOG_LINES)
@@ -37,7 +46,7 @@ class History:
             case Sample():
                 self._sample(event)
             case TextLine(_, text):
-                self.kernels = kernels_in(text) or self.kernels
+                self._started(text)
                 self.log.append(text)
                 self.logged += 1
             case LinkDown(at, _):
@@ -45,6 +54,29 @@ class History:
                 self.link = event
             case LinkUp():
                 self.link = event
+
+    def _started(self, line: str) -> None:
+        """Takes in what a program says when it starts."""
+        self.kernels = kernels_in(line) or self.kernels
+        if line.startswith("event=config_error "):
+            self._errors.append(line)
+        elif line.startswith("event=start "):
+            self.source = parse(line).get("source", "")
+            self.refused = verdict("\n".join([*self._errors, line]))
+            self._errors.clear()
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing came in the last samples that could come from a host."""
+        newest = list(islice(reversed(self.past), IDLE_SAMPLES))
+        return (
+            self.source in ("", "link")
+            and len(newest) == IDLE_SAMPLES
+            and all(
+                isinstance(entry, Sample) and entry.stats.qps == entry.stats.depth == 0
+                for entry in newest
+            )
+        )
 
     def _sample(self, sample: Sample) -> None:
         if self.last is not None and sample.stats.up_s < self.last.stats.up_s:

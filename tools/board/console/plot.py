@@ -13,16 +13,20 @@ QPS_COLOUR = (86, 182, 194)
 RATE_COLOUR = (229, 192, 123)
 
 _BREAK_COLOUR = (150, 150, 150)
-_WINDOW_S = 120
-_TALL_ROWS = 12
+_SHORTEST_S, _LONGEST_S = 10, 120  # on the time axis
+_STEPS_S = (2, 5, 10, 15, 30)
+_TICKS = 4
+_MEDIUM_ROWS, _TALL_ROWS = 7, 12  # for a tick between the lowest and the highest, and for more
 
 
 class QpsPlot(PlotextPlot):
-    """QPS of the last two minutes as a curve that ends where the board was reset or gone."""
+    """QPS of the last two minutes, or of the time that there is, as a curve that ends where the
+    board was reset or gone."""
 
     def __init__(self) -> None:
         super().__init__()
         self._past: Sequence[Sample | Break] = ()
+        self._window_s = float(_LONGEST_S)
         self.plt.xaxes(lower=True, upper=False)
         self.plt.yaxes(left=True, right=False)
 
@@ -31,7 +35,9 @@ class QpsPlot(PlotextPlot):
 
     def show(self, past: Sequence[Sample | Break]) -> None:
         """Draws `past`, oldest first; its end is the right edge."""
-        self._past = [entry for entry in past if past[-1].at - entry.at <= _WINDOW_S]
+        self._past = [entry for entry in past if past[-1].at - entry.at <= _LONGEST_S]
+        if self._past:
+            self._window_s = max(_SHORTEST_S, -self._x(self._past[0].at))
         self._draw()
 
     def _draw(self) -> None:
@@ -54,17 +60,18 @@ class QpsPlot(PlotextPlot):
     def _axes(self) -> tuple[int, float]:
         """Sets scales and ticks; returns the columns inside the axes and the top of the scale."""
         highest = max((_height(entry) for entry in self._past), default=0)
-        steps = 4 if self.size.height >= _TALL_ROWS else 2
+        steps = 1 + (self.size.height >= _MEDIUM_ROWS) + 2 * (self.size.height >= _TALL_ROWS)
         step = _round_step(highest / steps)
         ticks = [step * number for number in range(steps + 1)]
         labels = [short(tick) for tick in ticks]
         self.plt.ylim(0, ticks[-1])
         self.plt.yticks(ticks, labels)
-        self.plt.xlim(-_WINDOW_S, 0)
-        times = range(-_WINDOW_S, 0, 30)
+        self.plt.xlim(-self._window_s, 0)
+        every = next(every for every in _STEPS_S if every * _TICKS >= int(self._window_s))
+        times = range(-(int(self._window_s) // every) * every, 0, every)
         self.plt.xticks([*times, 0], [*(f"{time} s" for time in times), "last"])
         # Without data there would be no axes.
-        self.plt.plot([-_WINDOW_S], [0], marker=" ")
+        self.plt.plot([-self._window_s], [0], marker=" ")
         axis = max(map(len, labels)) + 1
         return max(1, self.size.width - axis), ticks[-1]
 
@@ -81,12 +88,12 @@ class QpsPlot(PlotextPlot):
             if rate is None:
                 continue
             first, after = (
-                round((self._x(at) / _WINDOW_S + 1) * (dots - 1))
+                round((self._x(at) / self._window_s + 1) * (dots - 1))
                 for at in (sample.at, following.at)
             )
             for dot in range(first, after + 1):
                 if dot % 4 < 2:
-                    x.append((dot / (dots - 1) - 1) * _WINDOW_S)
+                    x.append((dot / (dots - 1) - 1) * self._window_s)
                     y.append(rate)
         self.plt.scatter(x, y, marker="braille", color=RATE_COLOUR)
 

@@ -2,6 +2,7 @@
 
 import json
 import platform
+import sys
 from dataclasses import asdict
 
 import click
@@ -9,23 +10,39 @@ import click
 from ...itself import version_installed
 from .diagnosis import Finding, diagnose
 
+_QUESTION = (
+    "{port}: Sluice runs on it, with settings that were changed since it started. To look further,"
+    " doctor restarts it, which undoes the changes that were not kept and empties the audit log."
+    " Restart it?"
+)
+
 
 @click.command()
 @click.option(
     "--port", "-p", help="A serial port, or a URL; without it, every port of a USB device."
 )
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
+@click.option(
+    "--yes", is_flag=True, help="Restart a board whose settings were changed, without a question."
+)
 @click.pass_context
-def doctor(context: click.Context, port: str | None, as_json: bool) -> None:
+def doctor(context: click.Context, port: str | None, as_json: bool, yes: bool) -> None:
     """Say which board is there, what is wrong and how to mend it.
 
-    The board's program is stopped for it and started again; nothing on the board is changed. The
-    exit status is 1 if there is a problem.
+    The board's program is stopped for it and started again; none of its files is changed. If its
+    settings were changed since it started, the restart would undo that: doctor asks first, and
+    where it cannot ask it leaves the board running, unless --yes is given. The exit status is 1 if
+    there is a problem.
     """
+
+    def may_restart(port: str) -> bool:
+        asks = not as_json and _on_a_terminal()
+        return yes or (asks and click.confirm(_QUESTION.format(port=port)))
+
     findings = []
     if not as_json:
         click.echo(f"sluice {version_installed()}, Python {platform.python_version()}")
-    for finding in diagnose(port):
+    for finding in diagnose(port, may_restart):
         findings.append(finding)
         if not as_json:
             click.echo(_as_text(finding))
@@ -34,6 +51,10 @@ def doctor(context: click.Context, port: str | None, as_json: bool) -> None:
         told = {"good": good, "findings": [asdict(finding) for finding in findings]}
         click.echo(json.dumps(told, indent=2))
     context.exit(0 if good else 1)
+
+
+def _on_a_terminal() -> bool:
+    return sys.stdin.isatty() and sys.stdout.isatty()
 
 
 def _as_text(finding: Finding) -> str:

@@ -1,11 +1,13 @@
 """What can be wrong, examined in the order in which a flash would meet it."""
 
 import errno
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from ...errors import UserError
+from ...serial.settings import Audit
 from ...serial.url import PortError
 from .. import kinds
 from ..flash import release
@@ -13,15 +15,23 @@ from ..flash.command import FIRMWARE, check, check_space
 from ..flash.device import Device, Facts, LinkError, NoAnswer, connect
 from ..flash.plan import Content, plan
 from ..flash.release import LOADER
+from ..flash.verdict import verdict
 from ..kinds import BoardKind
+from ..settings.exchange import ask
 from .ports import boards_ports, holders, how_to_get_permission
 
+_REST_S = 0.3  # the board obeys a Ctrl-C only after a silence: see docs/link.md
 _BROKEN_OFF = "nothing was changed on the board"
 _ABSENT = (errno.ENOENT, errno.ENXIO, errno.ENODEV, errno.ECONNREFUSED, errno.EHOSTUNREACH)
 _NO_LINE = (errno.ENOTTY, errno.EISDIR)
 _DENIED = (errno.EACCES, errno.EPERM)
 _BUSY = (errno.EBUSY, errno.EAGAIN)
 _DOWNLOAD = "micropython.org/download"
+_PLUG = "plug it in with a cable that carries data"
+_BOOTSEL = (
+    "a Pico without MicroPython is no port but a drive, once it is plugged in with BOOTSEL held:"
+    f" copy MicroPython's .uf2 onto it ({_DOWNLOAD})"
+)
 
 
 @dataclass(frozen=True)
@@ -38,27 +48,57 @@ class Finding:
     mend: str = ""
 
 
-def diagnose(port: str | None) -> Iterator[Finding]:
-    """Findings for the port, or for each port that a board may be on."""
+def diagnose(port: str | None, may_restart: Callable[[str], bool]) -> Iterator[Finding]:
+    """Findings for the port, or for each port that a board may be on.
+
+    may_restart: is asked about a port whose board would forget settings that were changed while it
+    runs. False: it is left running, and not examined.
+    """
     ports = boards_ports() if port is None else [port]
     if not ports:
         yield Finding(
             "",
             "no-board",
             "no board: this machine has no serial port of a USB device",
-            "plug it in with a cable that carries data; --port names a port that is not USB",
+            f"{_PLUG}; {_BOOTSEL}; --port names a port that is not USB",
         )
     for each in ports:
         try:
-            yield from _examine(each)
+            if _was_changed(each) and not may_restart(each):
+                yield _left_running(each)
+            else:
+                yield from _examine(each)
         except PortError as error:
             yield _of_port(each, error)
         except NoAnswer as error:
             yield _of_silence(each, error)
         except LinkError as error:
-            yield Finding(each, "broken-off", error.message, "check the cable, and try again")
+            mend = "try again" if _is_url(each) else "check the cable, and try again"
+            yield Finding(each, "broken-off", error.message, mend)
         except UserError as error:
             yield Finding(each, "failed", error.message)
+
+
+def _was_changed(port: str) -> bool:
+    """Whether a program of Sluice runs there whose settings were changed since it started."""
+    request = Audit()
+    try:
+        ask(port, request, nudge=b"\r")
+    except UserError:  # whoever examines the port says why
+        return False
+    time.sleep(_REST_S)
+    return bool(request.entries)
+
+
+def _left_running(port: str) -> Finding:
+    return Finding(
+        port,
+        "",
+        "Sluice runs on it, with settings that were changed since it started"
+        f" (`sluice audit --port {port}`): not examined further",
+        f"`sluice doctor --port {port} --yes` restarts it, which undoes the changes and empties"
+        f" that log; `sluice set --port {port} --keep` keeps the settings",
+    )
 
 
 def _examine(port: str) -> Iterator[Finding]:
@@ -82,12 +122,21 @@ def _examine(port: str) -> Iterator[Finding]:
         yield from _of_files(device, board, compiled)
         if facts.arch:
             yield from _of_kernels(device, board)
+        if wrong := verdict(device.start()):
+            yield Finding(
+                port,
+                "refused",
+                wrong,
+                f"sluice flash --board {board.name} --port {port} --config FILE, with a FILE as"
+                " docs/configuration.md says",
+            )
 
 
 def _of_port(port: str, error: PortError) -> Finding:
     if error.code in _ABSENT:
         there = ", ".join(boards_ports()) or "none"
-        mend = f"plug it in with a cable that carries data; ports of USB devices here: {there}"
+        first = "start what listens there" if _is_url(port) else _PLUG
+        mend = f"{first}; ports of USB devices here: {there}"
         return Finding(port, "no-board", error.message, mend)
     if error.code in _DENIED:
         return Finding(port, "no-permission", error.message, how_to_get_permission(port))
@@ -105,9 +154,13 @@ def _of_silence(port: str, error: NoAnswer) -> Finding:
         port,
         "no-micropython",
         error.message,
-        f"reset it; if that does not help, put MicroPython on it ({_DOWNLOAD};"
-        " boards/*/README.md say how)",
+        f"reset it; if that does not help, put MicroPython on it ({_DOWNLOAD}; a Pico: hold BOOTSEL"
+        " while you plug it in; boards/*/README.md say how)",
     )
+
+
+def _is_url(port: str) -> bool:
+    return "://" in port
 
 
 def _how_to_free(port: str) -> str:

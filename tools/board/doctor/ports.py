@@ -19,17 +19,28 @@ def boards_ports() -> list[str]:
 
 
 def holders(port: str) -> list[str]:
-    """The programs that have the port open, as far as this user may see them: `name (pid)`."""
+    """The programs that have the port open, as far as this user may see them: `name (pid)`.
+
+    Without those at the other end of a pty: they are the board.
+    """
     device = os.path.realpath(port)
     found = []
     for process in _PROCESSES.glob("[0-9]*"):
         try:
-            links = [os.readlink(fd) for fd in (process / "fd").iterdir()]
-            if device in links and int(process.name) != os.getpid():
+            links = {fd.name: os.readlink(fd) for fd in (process / "fd").iterdir()}
+            if device not in links.values() or int(process.name) == os.getpid():
+                continue
+            ends = [fd for fd, link in links.items() if link.endswith("/ptmx")]
+            if device not in [_other_end(process / "fdinfo" / fd) for fd in ends]:
                 found.append(f"{(process / 'comm').read_text().strip()} ({process.name})")
         except OSError:
             continue  # it has ended, or is another user's
     return sorted(found)
+
+
+def _other_end(fdinfo: Path) -> str:
+    """The pty whose other end that open file is."""
+    return "/dev/pts/" + fdinfo.read_text().partition("tty-index:")[2].strip()
 
 
 def how_to_get_permission(port: str) -> str:

@@ -14,6 +14,7 @@ from . import configuration, release
 from .device import Device, Facts, connect
 from .plan import Content, Plan, bytes_needed, leftovers, plan
 from .release import LOADER, Release
+from .verdict import verdict
 
 CONFIG = "/config.json"
 OLD_MAIN = LOADER + ".old"
@@ -56,7 +57,8 @@ def flash(board_name: str, port: str, config: Path | None, firmware: Path) -> No
 
     Sends only what changed, verifies each file on the board and switches over at the end by
     renaming: cut off at any moment, the board still starts what it had. A /main.py that
-    something else wrote is kept as /main.py.old.
+    something else wrote is kept as /main.py.old. The exit status is 1, too, when the board refuses
+    its configuration or its program ends at once.
     """
     started = time.monotonic()
     board = kinds.load(board_name)
@@ -75,6 +77,8 @@ def flash(board_name: str, port: str, config: Path | None, firmware: Path) -> No
             click.echo("its firmware image holds another library: sent, and used instead")
         device.prepare()
         install(device, compiled, settings, replace_config=config is not None)
+        if wrong := verdict(device.start()):
+            raise UserError(f"{port}: {wrong}")
     click.echo(f"restarted after {time.monotonic() - started:.1f} s")
 
 

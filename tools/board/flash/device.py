@@ -1,6 +1,7 @@
 """The board at a port, spoken to through its raw REPL by mpremote."""
 
 import base64
+import re
 import socket
 import struct
 import time
@@ -27,6 +28,8 @@ _SILENCE_S = 10  # a board in its REPL is never silent for so long, nor a busy m
 # Nor so long at work on its files: with a slow flash it removes a release of seventy in 15 s.
 _WORK_S = 40
 _HERE = b"OKhere\r\n\x04\x04"
+# Sluice runs, or nothing does any more and the REPL has the line.
+_STARTED = re.compile(rb"^event=start .*\n|^>>> \Z", re.MULTILINE)
 _CHUNK = 2048  # bytes of a file sent at a time
 # What mpremote and a parser raise on an answer that is none, such as a file's number that it never
 # gave.
@@ -68,7 +71,7 @@ class Facts:
 @contextmanager
 def connect(port: str, advice: str) -> Iterator["Device"]:
     """The board at the port, its program stopped; restarted at the end, also after an error, unless
-    `reset_hard` has done it.
+    `start` or `reset_hard` has done it.
 
     advice: what the user should know when the link breaks off.
 
@@ -83,10 +86,11 @@ def connect(port: str, advice: str) -> Iterator["Device"]:
         except LinkError:
             raise
         except BaseException:
-            with suppress(LinkError):  # the error under way says more
-                device.restart()
+            if not device.is_left:
+                with suppress(LinkError):  # the error under way says more
+                    device.restart()
             raise
-        if not device.is_reset:
+        if not device.is_left:
             device.restart()
     finally:
         with suppress(OSError):  # a line that is gone cannot be closed in order
@@ -101,8 +105,8 @@ class Device:
 
     def __init__(self, port: str, transport: SerialTransport, advice: str):
         self.port = port
-        self.is_reset = False
-        """`reset_hard` was called: there is nothing more to ask of the board."""
+        self.is_left = False
+        """`start` or `reset_hard` was called: there is nothing more to ask of the board."""
         self._advice = advice
         self._transport = transport
 
@@ -216,7 +220,7 @@ class Device:
 
         Its line may be gone for a while.
         """
-        self.is_reset = True
+        self.is_left = True
         with self._line():  # the pause is for the answer, which is still on its way
             self._transport.exec_raw_no_follow(
                 "import machine, time\ntime.sleep_ms(50)\nmachine.reset()"
@@ -279,6 +283,25 @@ class Device:
         if not answer.endswith(b"soft reboot\r\n"):
             raise LinkError(f"{self.port}: the board does not restart; reset it by hand")
 
+    def start(self) -> str:
+        """Soft reset, so that /main.py runs, and what is printed then: until Sluice has said that
+        it starts, or the program has ended, or says something else for long."""
+        self.restart()
+        self.is_left = True
+        line: Any = self._transport.serial
+        printed, begun_at = b"", time.monotonic()
+        heard_at = begun_at
+        with self._line():
+            while not _STARTED.search(printed):
+                if came := line.read(line.in_waiting or 1):
+                    heard_at = time.monotonic()
+                    printed += came
+                elif time.monotonic() - heard_at > _BOOT_S:
+                    break
+                if time.monotonic() - begun_at > _WORK_S:
+                    break
+        return printed.decode(errors="replace")
+
     def _run(self, code: str) -> None:
         self.run(code, _WORK_S)
 
@@ -309,6 +332,8 @@ def _open(port: str) -> SerialTransport:
     line = transport.serial
     assert isinstance(line, serial.SerialBase)
     line.write_timeout = _SILENCE_S
+    # For those it would look at the time in no pause between two lines that is shorter.
+    transport.is_pty = False
     if port.startswith("socket:"):
         # Without this each command waits for TCP to confirm the one before.
         with socket.fromfd(line.fileno(), socket.AF_INET, socket.SOCK_STREAM) as connection:

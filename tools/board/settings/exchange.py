@@ -10,17 +10,35 @@ from ...serial.waiting import Turns
 from ..console.events import printable
 from .asking import ANSWER_S, Asking
 
+_PROMPT = ">>> "
 
-def ask(url: str, request: Request) -> None:
+
+class NoSluice(UserError):
+    """No Sluice answers at the port."""
+
+    def __init__(self, url: str, reason: str) -> None:
+        super().__init__(f"{url}: {reason}")
+        self._url = url
+
+    def format_message(self) -> str:
+        return f"{self.message} `sluice doctor --port {self._url}` tells what to do."
+
+
+def ask(url: str, request: Request, nudge: bytes = b"") -> None:
     """Returns when the request is done; other programs may use the port meanwhile.
 
-    UserError: the board refuses it or does not answer, or the port cannot be opened.
+    nudge: sent first, what a REPL that has the line would answer with its prompt: then nothing is
+    waited for.
+
+    NoSluice: nothing answers, or a REPL. UserError: the board refuses it, or the port cannot be
+    opened.
     """
     inbox: SimpleQueue[bytes | State] = SimpleQueue()
     port = Port(url, inbox.put, inbox.put)
     port.start()
     try:
-        _Exchange(port, inbox, request).run()
+        port.write(nudge)
+        _Exchange(port, inbox, request).run(bool(nudge))
     except Refused as refusal:
         raise UserError(f"{url}: {printable(str(refusal))}") from None
     finally:
@@ -37,12 +55,12 @@ class _Exchange:
         self._asking = Asking(request, time.monotonic())
         self._turns = Turns(inbox, self._hand_on)
 
-    def run(self) -> None:
+    def run(self, nudged: bool) -> None:
         asking = self._asking
         while not self._request.done:
             now = time.monotonic()
-            if asking.is_overdue(now):
-                raise UserError(self._no_answer())
+            if asking.is_overdue(now) or (nudged and asking.last_line.startswith(_PROMPT)):
+                raise self._no_answer()
             if data := asking.poll(now):
                 self._port.write(data)
             if self._turns.wait(max(0.0, asking.deadline - time.monotonic())):
@@ -55,12 +73,12 @@ class _Exchange:
         else:
             self._asking.receive(item, time.monotonic())
 
-    def _no_answer(self) -> str:
+    def _no_answer(self) -> UserError:
         if not self._state.connected:
-            return f"{self._state.reason}; waited {ANSWER_S:.0f} s for it"
+            return UserError(f"{self._state.reason}; waited {ANSWER_S:.0f} s for it")
         last = self._asking.last_line
         hint = f' Its last line: "{printable(last)}"' if last else ""
-        return (
-            f"{self._port.url}: no answer for {ANSWER_S:.0f} s: is Sluice running on the board?"
-            + hint
+        return NoSluice(
+            self._port.url,
+            f"no answer for {ANSWER_S:.0f} s: is Sluice running on the board?{hint}",
         )

@@ -1,6 +1,6 @@
-"""Completes the virtual board's asyncio by `run` and `ThreadSafeFlag`, as other boards have them.
+"""Completes asyncio by `run` and `ThreadSafeFlag`, as other boards have them.
 
-Its MicroPython leaves the event loop to JavaScript, which never gets its turn
+This MicroPython leaves the event loop to JavaScript, which never gets its turn
 while a program of the board runs.
 """
 
