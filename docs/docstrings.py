@@ -13,7 +13,7 @@ from typing import Any
 
 import griffe
 
-_DOCS = Path(__file__).parents[2] / "docs"
+_DOCS = Path(__file__).parent
 
 
 class Docstrings(griffe.Extension):
