@@ -26,7 +26,7 @@ help:
 	@echo "make soak   20,000 simulated runs, and the tests with faults, kills and fuzz in full: an hour or more"
 	@echo "make bench  what a call costs, beside what one would write instead; against docs/bench"
 	@echo "make web    the page in the browser, a playground and a console, into build/web"
-	@echo "make docs   these pages as a site, into build/docs; a link that leads nowhere is an error"
+	@echo "make docs   these pages and the reference as a site, into build/docs; a dead link is an error"
 	@echo "make release  the wheel, the packages for mip, the pages and tools/fleet/deploy, into build/release"
 	@echo "make lint   ruff, and pyright against each board's stubs"
 	@echo "make flash BOARD=rp2040 PORT=/dev/ttyACM0"
@@ -95,11 +95,14 @@ web: setup
 web-pictures: setup
 	pytest tests/publish/test_pictures.py --pictures docs/web
 
+# Zensical wants its configuration above pages and site, and follows no links.
+SITE ?= build
 docs: setup
-	rm -rf build/docs build/docs-source
-	@for page in $(PAGES); do mkdir -p $$(dirname build/docs-source/$$page) && \
-		ln -s $(CURDIR)/$$page build/docs-source/$$page || exit 1; done
-	NO_MKDOCS_2_WARNING=1 mkdocs build --strict --config-file docs/mkdocs.yml
+	rm -rf $(SITE)/docs $(SITE)/docs-source
+	@for page in $(PAGES); do mkdir -p $$(dirname $(SITE)/docs-source/$$page) && \
+		cp -r $$page $(SITE)/docs-source/$$page || exit 1; done
+	cp docs/zensical.toml $(SITE)
+	PYTHONPATH=firmware:. zensical build --strict --clean --config-file $(SITE)/zensical.toml
 
 # The wheel holds what is committed, and what the virtual board and the page run on.
 release: docs

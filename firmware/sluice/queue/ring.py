@@ -261,7 +261,7 @@ class RingQueue(Ring):
 
         Under OVERWRITE always True. An item that the typecode cannot hold
         raises what `array` raises, and is not put. With a `try_get` 28 us on an
-        RP2040; in bytecode four times (docs/speed.md).
+        RP2040, 93 in bytecode (docs/speed.md).
         """
         tail = self._tail
         depth = tail - self._head
