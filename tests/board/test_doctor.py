@@ -181,6 +181,11 @@ def test_each_port_of_a_usb_device_is_examined(
     assert {finding["port"] for finding in doctor()["findings"]} == {"/dev/no-such", vboard.url}
 
 
+def test_an_address_without_its_scheme_is_told_with_it() -> None:
+    mend = problem("--port", "localhost:2323")["mend"]
+    assert mend == "for a TCP port write socket://localhost:2323"
+
+
 @pytest.mark.parametrize("port", ["/dev/no-such", "socket://127.0.0.1:1"])
 def test_no_board_at_the_port(port: str) -> None:
     found = problem("--port", port)

@@ -56,9 +56,16 @@ class PortError(UserError):
         self.code = code
         self._url = url
 
-    def format_message(self) -> str:
+    @property
+    def meant(self) -> str:
+        """What to do if the port is HOST:PORT, which is no file; else empty."""
         if self.code == errno.ENOENT and _HOST_PORT.fullmatch(self._url):
-            return f"{self.message}; for a TCP port write socket://{self._url}"
+            return f"for a TCP port write socket://{self._url}"
+        return ""
+
+    def format_message(self) -> str:
+        if self.meant:
+            return f"{self.message}; {self.meant}"
         if self.code in _ABSENT:
             return f"{self.message}; `sluice doctor` tells which ports there are"
         if self.code in _TAKEN:

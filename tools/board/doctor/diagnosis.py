@@ -133,6 +133,8 @@ def _examine(port: str) -> Iterator[Finding]:
 
 
 def _of_port(port: str, error: PortError) -> Finding:
+    if error.meant:
+        return Finding(port, "no-board", error.message, error.meant)
     if error.code in _ABSENT:
         there = ", ".join(boards_ports()) or "none"
         first = "start what listens there" if _is_url(port) else _PLUG
