@@ -1,7 +1,7 @@
 """Gateways through every fault: boards keep their limits, and all come to what was written last.
 
 One set of servers lives through one fault after the other. The watermark only ever rises, so a
-board that gives its limit up, or goes back to an older one, has had a limit below the one before.
+board that gives its limit up, or goes back to an older one, has had a limit above the one before.
 """
 
 import asyncio
@@ -14,6 +14,7 @@ from etcd_servers import EtcdServers, Proxy, compact, needs_etcd, put_until_it_s
 from gateways import VALUES, Boards, GatewayProcess, limits
 from monitoring import Alertmanager, Prometheus, needs_prometheus, until
 
+from sluice.program.watermark import part
 from sluice_tools.fleet.demonstration.local import start
 from sluice_tools.fleet.demonstration.servers import OperatorProcess, board_table, etcd_table
 from sluice_tools.fleet.demonstration.simulated import SimulatedBoard
@@ -28,11 +29,16 @@ FIRST_MS = 400
 WHOLE = VALUES["slots"]
 
 
-def only_rose(running):
-    """Whether no board had a limit below the one before, once it had a watermark."""
+def only_fell(running):
+    """Whether no board had a limit above the one before, once it had a watermark."""
     return all(
-        had[0] == WHOLE and had[1:] == sorted(had[1:]) and had[-1] < WHOLE for had in running.limits
+        had[0] == WHOLE and had == sorted(had, reverse=True) and had[-1] < WHOLE
+        for had in running.limits
     )
+
+
+def limit_at(watermark_ms):
+    return WHOLE * part(watermark_ms, 500) // 1024
 
 
 class Updates:
@@ -51,7 +57,7 @@ class Updates:
 
     async def confirmed(self):
         """Returns when the last one is in force on every board, and stands in etcd."""
-        expected = {f"b{rate}": (self.ms, rate * self.ms // 1000) for rate in RATES}
+        expected = {f"b{rate}": (self.ms, limit_at(self.ms)) for rate in RATES}
         async with asyncio.timeout(120):
             while await self._in_force() != expected:
                 await asyncio.sleep(0.02)
@@ -155,7 +161,7 @@ async def test_etcd_is_killed_and_compacted_and_a_gateway_is_killed(tmp_path, lo
         await updates.write_confirmed(2)
         tell("a gateway killed and started again")
 
-        assert only_rose(running), running.limits
+        assert only_fell(running), running.limits
         for gateway in (near, far):
             assert gateway.process.poll() is None and "Traceback" not in gateway.log()
     with capsys.disabled():
@@ -187,7 +193,7 @@ def test_operator_alertmanager_and_prometheus_are_killed_while_boards_get_slow(t
         start(stack, [gateway, operator, alertmanager, prometheus])
         until(lambda: len(prometheus.query("stream_backlog_bytes")) == len(boards))
         boards[0].uart.per_s = SLOW_PER_S
-        until(lambda: limits(*boards) == [15] * 4)
+        until(lambda: limits(*boards) == [limit_at(500)] * 4)
         told = []
         for number, server in enumerate((operator, alertmanager, prometheus), 1):
             server.kill()
@@ -195,13 +201,13 @@ def test_operator_alertmanager_and_prometheus_are_killed_while_boards_get_slow(t
             board = f"b{number}"
             until(lambda board=board: gateway.value("stream_backlog_bytes", board) > 512)
             time.sleep(1.5)  # otherwise the alert would be there
-            assert limits(*boards) == [15 * number] * 4
+            assert limits(*boards) == [limit_at(500 * number)] * 4
             begun = time.monotonic()
             server.start()
-            until(lambda limit=15 * (number + 1): limits(*boards) == [limit] * 4)
+            until(lambda ms=500 * (number + 1): limits(*boards) == [limit_at(ms)] * 4)
             took_s = time.monotonic() - begun
             told.append(f"{server.name} killed: the watermark on all boards {took_s:.1f} s later")
-        assert only_rose(running), running.limits
+        assert only_fell(running), running.limits
         for board in boards:
             board.uart.per_s = None
         until(lambda: limits(*boards) == [WHOLE] * 4)

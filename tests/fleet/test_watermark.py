@@ -84,15 +84,6 @@ def test_an_alert_that_resolves_late_makes_what_is_above_it_hold_no_longer():
     assert levels(mark, NOW + HOLD_MS // 2) == [(1000, HOLD_MS // 2), 0]
 
 
-def test_on_its_way_to_none_no_board_is_limited_more_strictly():
-    from sluice.program.watermark import depth
-
-    mark = resolved(fired("a", "b"), "a", NOW)
-    mark = resolved(mark, "b", NOW)
-    limits = [depth(20, after(mark, NOW + ms).ms, 64) for ms in range(0, 2 * HOLD_MS, 50)]
-    assert limits[0] == 20 and limits[-1] == 64 and limits == sorted(limits)
-
-
 def test_it_decays_to_what_still_fires():
     mark = resolved(fired(("l", 12000), "a"), "l", NOW + 5)
     assert after(mark, NOW + 10**5) is mark  # the backlog came on top, and is still there
