@@ -12,23 +12,24 @@ from pathlib import Path
 SLUICE = Path(sys.executable).with_name("sluice")
 PATIENCE_S = 120
 IN_FORCE = """\
-rate              500
-per_ms            1000
-burst             10
-limit             none
-target_ms         200
-kp                1,4
-ki                1,8
-kd                0,1
-limit_floor       none
-calm              300,100,-125
-rush              850,300,500
-interval_ms       2000
-rate_low          1
-rate_step         none
-rate_keep         1,2
-trial_errors_pct  5
-trial_p95_pct     50
+rate               500
+per_ms             1000
+burst              10
+limit              none
+target_ms          200
+kp                 1,4
+ki                 1,8
+kd                 0,1
+limit_floor        none
+calm               300,100,-125
+rush               850,300,500
+interval_ms        2000
+rate_low           1
+rate_step          none
+rate_keep          1,2
+watermark_half_ms  500
+trial_errors_pct   5
+trial_p95_pct      50
 """
 VALUES = [line.split()[0] for line in IN_FORCE.splitlines()]
 

@@ -33,13 +33,13 @@ from sluice.link.frames import put as put_integer
 from sluice.link.logline import LogLine
 from sluice.link.session import Session
 from sluice.link.usb import trim
+from sluice.program import watermark
 from sluice.program.config import check
 from sluice.program.member import Member
 from sluice.program.program import Program
 from sluice.program.settings import Settings
 from sluice.program.share import Share
 from sluice.program.trial import Trial
-from sluice.program.watermark import depth, per_second
 from sluice.queue.channel import WAIT, Channel
 from sluice.queue.limits import limits_of
 from sluice.queue.store import SegmentStore
@@ -156,7 +156,8 @@ def ring_methods(ring):
     limits = limits_of(ring)
     for limit in (0, SMALL_MAX, ring.capacity):
         hot("limits.Limits.adapt", lambda: limits.adapt(limit))
-        hot("limits.Limits.press", lambda: limits.press(limit))
+    for part in (1, 512, 1024):
+        hot("limits.Limits.throttle", lambda: limits.throttle(part))
 
 
 def queues():
@@ -408,7 +409,6 @@ def tuned_buckets():
                 for n in (1, 0, 10, 11, 1, 1):
                     hot("tunable.TunableBucket.tune", lambda: bucket.tune(n * 1000))
                     if make is Pacer:
-                        hot("pacer.Pacer.tune", lambda: bucket.tune(n * 1000))
                         hot("pacer.Pacer.try_acquire", lambda: bucket.try_acquire(n))
                         hot("pacer.Pacer.acquire_up_to", lambda: bucket.acquire_up_to(n))
                         hot("pacer.Pacer.wait_ticks", lambda: bucket.wait_ticks(n))
@@ -420,8 +420,10 @@ def tuned_buckets():
                         hot("pacer.Pacer.tokens", bucket.tokens)
                     clock.now = clock.now + 3 & SMALL_MAX
                 bucket.reset()
+                for part in (512, 1, 341, 1024):
+                    hot("tunable.TunableBucket.throttle", lambda: bucket.throttle(part))
+                bucket.throttle(99)
                 bucket.set_range(low, high)
-            hot("tunable._Range.tune", lambda: bucket._range.tune(low))
             tuner = RateTuner(bucket, low, high)
             for tried, missed, waited, latency in (
                 (0, 0, 0, 0),
@@ -528,11 +530,8 @@ def shares():
         clock.now = clock.now + 600 & SMALL_MAX
         hot("share.Share.clock", share.clock)
         hot("share.Share.poll", lambda: share.poll(clock.now))
-    for rate in (None, 0, 500, 65534999, SMALL_MAX):
-        for ms in (0, 1, 600000, SMALL_MAX):
-            hot("watermark.depth", lambda: depth(rate, ms, 65535))
-    for rate, per_ms in ((None, 1), (SMALL_MAX, 1), (SMALL_MAX, 1000), (3000000, 2000000)):
-        hot("watermark.per_second", lambda: per_second(rate, per_ms, 1))
+    for ms, half_ms in ((0, 1), (0, 60000), (500, 500), (600000, 1), (600000, 60000)):
+        hot("watermark.part", lambda: watermark.part(ms, half_ms))
 
 
 def channels():
@@ -680,8 +679,10 @@ def programs():
         program.start()
         controls = program.controls
         hot("controls.Controls.rate_changed", controls.rate_changed)
-        for ms in (0, 500, SMALL_MAX):
+        for ms in (0, 500, 600000):
             hot("controls.Controls.set_watermark", lambda: controls.set_watermark(ms))
+        for ms in (1, 60000):
+            hot("controls.Controls.set_half", lambda: controls.set_half(ms))
         for step in (1, 999, 1, 1000):
             clock.now = clock.now + step & SMALL_MAX
             for size in (1, 16):

@@ -81,6 +81,7 @@ def buckets():
             else:
                 bucket.set_range(1, 9000)
                 changed.append(calls(bucket, "tune", (1, 70, 9000)))
+                changed.append(calls(bucket, "throttle", (1, 341, 512, 1024)))
             drive(
                 (kind.__name__, rate, burst, per),
                 [passing(clock), calls(bucket, "tokens"), calls(bucket, "acquire_up_to", some)]
@@ -123,7 +124,7 @@ def ring_calls(ring):
     return [calls(ring, verb) for verb in ("release", "release", "free", "__len__")] + [
         calls(ring, "set_limit", range(1, ring.capacity + 1)),
         calls(limits_of(ring), "adapt", range(ring.capacity + 2)),
-        calls(limits_of(ring), "press", range(ring.capacity + 2)),
+        calls(limits_of(ring), "throttle", (1, 341, 512, 1023, 1024)),
     ]
 
 

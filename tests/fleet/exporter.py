@@ -11,7 +11,8 @@ _SHOWN = (
     *("stream_backlog_bytes", "processing_lag_ms", "sluice_queue_depth", "sluice_queue_limit"),
     *("sluice_tokens", "sluice_rate", "sluice_link_up", "sluice_admitted", "sluice_denied"),
     *("sluice_rejected", "sluice_retransmitted", "sluice_overwritten", "sluice_failed"),
-    *("sluice_shed", "sluice_sojourn_ms"),
+    *("sluice_shed", "sluice_sojourn_ms", "sluice_oldest_record_ms", "sluice_part"),
+    *("sluice_retried", "sluice_board_watermark_ms"),
 )
 _GAUGES, _COUNTERS, _HISTOGRAMS = (
     [name for name in _SHOWN if _KINDS[name] == kind] for kind in ("gauge", "counter", "histogram")
@@ -46,6 +47,10 @@ class Exporter:
 
     def set(self, name: str, value: float, board: str = "b1", topic: str = "t") -> None:
         self.gauges[name].labels(board, topic).set(value)
+
+    def add(self, name: str, n: float, board: str = "b1", topic: str = "t") -> None:
+        """A counter goes on by n."""
+        self.counters[name].labels(board, topic).inc(n)
 
     def drop(self, name: str, board: str = "b1", topic: str = "t") -> None:
         self.gauges[name].remove(board, topic)

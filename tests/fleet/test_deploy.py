@@ -81,6 +81,8 @@ def prometheus(tmp_path_factory):
         with Prometheus(folder, gateway.address, operator.address, "127.0.0.1:1", quick) as server:
             gateway.move("b1", "b2")
             gateway.set("stream_backlog_bytes", 5000)
+            gateway.set("sluice_part", 1)
+            gateway.set("sluice_tokens", 5)
             until(lambda: server.query("count_over_time(sluice_admitted_total[1m]) > 3"))
             gateway.move("b1", "b2")
             until(lambda: server.query("sluice_admitted_total == 2"))
@@ -89,6 +91,7 @@ def prometheus(tmp_path_factory):
             gateway.set("sluice_link_up", 0, board="b2")
             until(lambda: server.query("sluice_link_up == 0"))
             until(lambda: server.query("fleet:sluice_admitted:rate1m > 0"))
+            until(lambda: server.query("board_topic:sluice_sink_backlog_bytes:max"))
             yield server
 
 

@@ -41,7 +41,8 @@ def test_every_figure_of_a_board_is_on_the_page(tmp_path):
         assert (page["sluice_queue_limit"], page["sluice_queue_capacity"]) == (64, 64)
         assert 0 < page["sluice_queue_depth"] <= 64
         assert page["stream_backlog_bytes"] == 9 * page["sluice_queue_depth"]
-        assert page["processing_lag_ms"] > 0
+        assert page["sluice_oldest_record_ms"] > 0 and page["processing_lag_ms"] == 0
+        assert page["sluice_part"] == 1
         assert page["sluice_admitted_total"] > 0
         assert page["sluice_denied_total"] > 0
         assert page["sluice_retransmitted_total"] == 0

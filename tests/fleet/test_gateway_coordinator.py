@@ -60,15 +60,16 @@ def test_the_watermark_comes_to_every_board_and_the_threshold_back(tmp_path, etc
     text += board_table("slow", slow.line.url) + board_table("fast", fast.line.url)
     set_watermark(etcd.endpoints, 500)
     with Boards(slow, fast), GatewayProcess(tmp_path, text) as gateway:
-        expected = {"slow": (500, 10), "fast": (500, 25)}
+        expected = {"slow": (500, 32), "fast": (500, 32)}
         until(lambda: in_force(etcd.endpoints) == expected)
-        assert limits(slow, fast) == [10, 25]
+        assert limits(slow, fast) == [32, 32]
+        assert [board.program.bucket.part for board in (slow, fast)] == [512, 512]
         assert all(lease for _, lease in thresholds(etcd.endpoints).values())
-        set_watermark(etcd.endpoints, 100)
-        until(lambda: in_force(etcd.endpoints) == {"slow": (100, 2), "fast": (100, 5)})
+        set_watermark(etcd.endpoints, 1000)
+        until(lambda: in_force(etcd.endpoints) == {"slow": (1000, 21), "fast": (1000, 21)})
         slow.reset()
         assert limits(slow) == [64]
-        until(lambda: limits(slow) == [2])
+        until(lambda: limits(slow) == [21])
         set_watermark(etcd.endpoints, 0)
         until(lambda: limits(slow, fast) == [64, 64])
         fast.line.hang_up()
@@ -86,7 +87,7 @@ def test_a_board_that_a_watermark_does_not_limit_is_named_with_the_reason(tmp_pa
     text += board_table("away", str(tmp_path / "away"))
     set_watermark(etcd.endpoints, 500)
     with Boards(limited, unlimited), GatewayProcess(tmp_path, text) as gateway:
-        until(lambda: in_force(etcd.endpoints) == {"limited": (500, 64), "any": (500, 64)})
+        until(lambda: in_force(etcd.endpoints) == {"limited": (500, 32), "any": (500, 32)})
         says = "event=watermark_has_no_effect"
         until(lambda: gateway.log().count(says) == 2)
         lines = sorted(line.partition(says)[2] for line in gateway.log().splitlines())
@@ -102,16 +103,16 @@ def test_boards_keep_their_limits_while_etcd_is_away_and_follow_it_again(tmp_pat
     text = etcd_table(etcd.endpoints) + board_table("b1", board.line.url)
     set_watermark(etcd.endpoints, 500)
     with Boards(board), GatewayProcess(tmp_path, text) as gateway:
-        until(lambda: limits(board) == [10])
+        until(lambda: limits(board) == [32])
         etcd.nodes[0].kill()
         time.sleep(1)
-        assert limits(board) == [10]
+        assert limits(board) == [32]
         board.reset()
-        until(lambda: limits(board) == [10])  # the gateway knows it
+        until(lambda: limits(board) == [32])  # the gateway knows it
         etcd.start(etcd.nodes[0])
         set_watermark(etcd.endpoints, 1000)
-        until(lambda: limits(board) == [20])
-        until(lambda: in_force(etcd.endpoints) == {"b1": (1000, 20)})
+        until(lambda: limits(board) == [21])
+        until(lambda: in_force(etcd.endpoints) == {"b1": (1000, 21)})
         assert gateway.process.poll() is None
 
 

@@ -20,6 +20,10 @@ from sluice_tools.fleet.gateway.sojourns import BOUNDS_MS, Sojourns
         ({"denied": 10, "rate": 100, "qps": 0}, IDLE),
         ({"denied": 10, "rate": 100, "qps": 40, "cost": "bytes"}, 75),
         ({"denied": 9, "rate": 100, "qps": 40}, 50),
+        # Under a watermark that leaves half: of what it asks for it gets half.
+        ({"denied": 11, "rate": 100, "qps": 50, "part": 512}, 200),
+        ({"denied": 10, "rate": 100, "qps": 20, "part": 512}, 50),
+        ({"denied": 10, "rate": 100, "qps": 40, "cost": "bytes", "part": 512}, 75),
     ],
 )
 def test_what_a_board_needs(changes, expected):

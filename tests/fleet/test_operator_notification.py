@@ -62,8 +62,8 @@ def levels(*alerts):
 def test_a_backlog_raises_by_500_ms_and_a_lag_to_itself():
     assert list(levels(alert("a"), alert("l", "lag", lag_ms="12345.1"), alert("b"))) == [
         500,
-        12346,
         12846,
+        13346,
     ]
 
 

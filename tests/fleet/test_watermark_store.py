@@ -46,12 +46,14 @@ async def test_a_follower_hears_of_every_level(endpoints):
         await change(etcd, partial(backlog, fingerprint="a", now=NOW))
         assert await anext(levels) == 500
         await change(etcd, partial(lag, fingerprint="l", lag_ms=12000, now=NOW))
-        assert await anext(levels) == 12000
+        assert await anext(levels) == 12500
         await change(etcd, partial(resolved, fingerprint="l", now=NOW))
         await change(etcd, partial(after, now=NOW + HOLD_MS))
-        assert await anext(levels) == 500
-        await change(etcd, partial(resolved, fingerprint="a", now=NOW + HOLD_MS))
+        assert await anext(levels) == 6250
         await change(etcd, partial(after, now=NOW + 60_000))
+        assert await anext(levels) == 500
+        await change(etcd, partial(resolved, fingerprint="a", now=NOW + 60_000))
+        await change(etcd, partial(after, now=NOW + 70_000))
         assert await anext(levels) == 0
 
 

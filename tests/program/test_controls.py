@@ -70,45 +70,61 @@ def test_a_rate_that_was_raised_is_used_at_once(rig):
     assert rig.pipeline.wait_ticks() == 0
 
 
-def test_the_limit_is_the_least_of_its_own_and_the_watermarks_depth(rig):
+def test_a_watermark_leaves_the_same_part_of_limit_and_rate(rig):
     controls = rig.controls()
-    controls.set_watermark(2000)
-    assert rig.ring.limit == 20
-    rig.ring.set_limit(30)
-    assert rig.ring.limit == 20  # at once: a new limit does not pass the watermark
-    rig.bucket.set_rate(100)
-    controls.rate_changed()
-    assert rig.ring.limit == 30
-    rig.ring.set_limit(64)
-    controls.set_watermark(10)
-    rig.ring.set_limit(50)
-    assert rig.ring.limit == 1
-    controls.set_watermark(0)
-    assert (rig.ring.limit, controls.watermark_ms) == (50, 0)
-
-
-def test_a_watermark_that_is_lifted_leaves_the_controller_s_limit_as_it_was(rig):
-    limits = limits_of(rig.ring)
-    controls = rig.controls(limit=AdaptiveLimit(rig.ring, 200))
-    close = controls.close_interval
-    for _ in range(3):
-        rig.stats.admit(rig.clock.ticks(), 5000)
-        close(rig.clock.ticks())
-    own = rig.ring.limit
-    assert own == limits.controller == 40
+    rig.ring.set_limit(40)
     controls.set_watermark(500)
-    controls.meter.turn(False)
-    for _ in range(20):  # short waits, which are the watermark's doing
-        rig.clock.advance(1000)
-        controls.meter.turn(True)
-        rig.stats.admit(rig.clock.ticks(), 150)
-        close(rig.clock.ticks())
-        assert (rig.ring.limit, limits.controller) == (5, own)
-    rig.stats.admit(rig.clock.ticks(), 5000)
-    close(rig.clock.ticks())
-    assert (rig.ring.limit, limits.controller) == (5, 32)
+    assert (rig.ring.limit, rig.bucket.part, controls.part) == (20, 512, 512)
+    controls.set_watermark(1000)  # more is stricter
+    assert (rig.ring.limit, rig.bucket.part) == (13, 341)
+    controls.set_half(1000)
+    assert (rig.ring.limit, rig.bucket.part) == (20, 512)
+    rig.ring.set_limit(30)
+    assert rig.ring.limit == 15  # at once: a new limit does not pass the watermark
     controls.set_watermark(0)
-    assert rig.ring.limit == 32
+    assert (rig.ring.limit, rig.bucket.part, controls.watermark_ms) == (30, 1024, 0)
+
+
+def test_what_adapts_rests_under_a_watermark_and_goes_on_from_where_it_was(rig):
+    limits = limits_of(rig.ring)
+    controls = rig.controls(
+        limit=AdaptiveLimit(rig.ring, 200, rush=None),
+        tuner=RateTuner(rig.bucket, 1, 100, step=5),
+    )
+
+    def close(sojourn, ms=0, n=3):
+        for _ in range(n):
+            rig.clock.advance(1000)
+            controls.meter.turn(True)
+            rig.stats.admit(rig.clock.ticks(), sojourn)
+            rig.stats.attempt(True, ms)
+            rig.stats.deny()
+            controls.close_interval(rig.clock.ticks())
+
+    controls.meter.turn(False)
+    close(5000)
+    own = limits.controller, rig.bucket.rate
+    assert own == (40, 25)
+    controls.set_watermark(500)
+    for sojourn, ms in ((5000, 400), (10, 0)):  # which are the watermark's doing
+        close(sojourn, ms)
+        assert (limits.controller, rig.bucket.rate) == own
+        assert (rig.ring.limit, rig.bucket.part) == (20, 512)
+    controls.set_watermark(0)
+    assert (rig.ring.limit, rig.bucket.rate) == own
+    close(5000, n=1)
+    assert (limits.controller, rig.bucket.rate) == (32, 30)
+
+
+def test_a_watermark_that_falls_is_felt_by_the_record_that_waits(rig):
+    controls = rig.controls()
+    controls.set_watermark(4500)  # a tenth of 10 a second
+    rig.put(2)
+    assert (rig.pipeline.step(), rig.pipeline.step()) == (1, 0)
+    assert 950 < rig.pipeline.wait_ticks() < 1050
+    controls.set_watermark(0)
+    assert rig.pipeline.wait_ticks() == 0
+    assert (rig.pipeline.step(), rig.pipeline.wait_ticks()) == (0, 100)
 
 
 def test_a_limit_that_the_user_sets_holds_below_the_controller_s(rig):
@@ -118,11 +134,6 @@ def test_a_limit_that_the_user_sets_holds_below_the_controller_s(rig):
     assert (adaptive.update(5000, 500), rig.ring.limit) == (56, 30)
     rig.ring.set_limit(60)
     assert rig.ring.limit == 56
-
-
-def test_a_watermark_counts_the_longest_records_of_a_board_that_counts_bytes(rig):
-    rig.controls(cost=5).set_watermark(2000)
-    assert rig.ring.limit == 4
 
 
 def test_the_load_is_of_the_interval(rig):

@@ -536,43 +536,64 @@ def test_a_report_comes_with_each_line_and_none_besides(rig):
     assert (len(lines), len(reports)) == (4, 5)  # the first one answers the greeting
 
 
-def test_a_watermark_limits_the_queue_to_what_leaves_in_that_time(rig):
-    program = start(rig, rate=100, burst=1, slots=64, source="pin", sink="null", limit=50)
+def test_a_watermark_slows_the_board_to_a_part_of_its_own_limit_and_rate(rig):
+    program = start(rig, rate=100, burst=10, slots=64, source="pin", sink="null", limit=50)
     rig.line.incoming += GREET
-    watch(rig, 250)
+    watch(rig, 500)
     fed(rig, program, 5, 5_000)
     line = last_stats(rig)
-    assert (line["watermark_ms"], line["limit"], line["depth"]) == ("250", "25", "24")
-    assert (line["backlog_bytes"], line["lag_ms"]) == ("144", "235")
-    rig.line.incoming += frame(b"\x83\x01\0\0who=anna rate=40")
-    fed(rig, program, 5, 1_015)
-    assert last_stats(rig)["limit"] == "10"
-    rig.line.incoming += frame(b"\x83\x02\0\0who=anna rate=400 limit=30")
-    fed(rig, program, 5, 1_100)
-    assert last_stats(rig)["limit"] == "30"
+    assert (line["watermark_ms"], line["part"], line["limit"]) == ("500", "512", "25")
+    assert (line["rate"], line["qps"]) == ("100", "50")
+    assert 24 <= int(line["depth"]) <= 25
+    assert int(line["backlog_bytes"]) == 6 * int(line["depth"])
+    assert 400 < int(line["lag_ms"]) <= 500
+    rig.line.incoming += frame(b"\x83\x01\0\0who=anna watermark_half_ms=1500 limit=40")
+    fed(rig, program, 5, 3_000)
+    line = last_stats(rig)
+    assert (line["part"], line["limit"], line["qps"]) == ("768", "30", "75")
+    rig.line.incoming += frame(b"\x83\x02\0\0who=anna rate=40")
+    fed(rig, program, 5, 3_000)
+    assert last_stats(rig)["qps"] == "30"
     watch(rig, 0)
-    rig.line.incoming += frame(b"\x83\x03\0\0who=anna rate=4 limit=none")
-    fed(rig, program, 5, 2_000)
-    assert last_stats(rig)["limit"] == "64"
+    rig.line.incoming += frame(b"\x83\x03\0\0who=anna limit=none")
+    fed(rig, program, 5, 3_000)
+    line = last_stats(rig)
+    assert (line["part"], line["limit"], line["qps"]) == ("1024", "64", "40")
 
 
-def test_a_watermark_of_a_board_that_counts_bytes_is_in_its_longest_records(rig):
-    values = {"cost": "bytes", "rate": 6_000, "burst": 64, "slot_size": 60}
-    program = start(rig, **values, slots=64, source="pin", sink="null")
-    watch(rig, 250)
-    run(rig, program, 1_001)
-    assert last_stats(rig)["limit"] == "25"
+def test_a_grant_under_a_watermark_is_throttled_as_well(rig):
+    values = {"rate_from": "budget", "rate": 300, "burst": 10, "slots": 64}
+    program = start(rig, **values, source="pin", sink="null")
+    watch(rig, 1000)
+    rig.line.incoming += GREET
+    grant(rig, 1, 200, 0, 60_000)
+    fed(rig, program, 2, 3_000)
+    line = last_stats(rig)
+    assert (line["rate"], line["part"]) == ("200", "341")
+    assert 66 <= int(line["qps"]) <= 67
 
 
-def test_what_controls_the_limit_is_followed_up_to_the_watermark(rig):
+def test_what_controls_the_limit_goes_on_from_where_it_was(rig):
     values = {"control": "pid", "calm": None, "rate": 100, "burst": 1, "slots": 64}
     program = start(rig, **values, source="pin", sink="null")
-    watch(rig, 100)
-    fed(rig, program, 5, 10_000)
-    assert last_stats(rig)["limit"] == "10"
-    watch(rig, 0)
     fed(rig, program, 5, 20_000)
-    assert 15 <= int(last_stats(rig)["limit"]) <= 25
+    own = program.ring.limits.controller
+    assert 15 <= own <= 25
+    watch(rig, 500)
+    fed(rig, program, 5, 10_000)
+    assert last_stats(rig)["limit"] == str(own // 2)
+    watch(rig, 0)
+    fed(rig, program, 5, 100)
+    assert program.ring.limit == own
+
+
+def test_the_time_of_attempts_on_the_sink_is_told(rig):
+    program = start(rig, source="pin", sink="null")
+    for ms, told in ((0, "0"), (300, "150"), (0, "0")):
+        program.stats.attempt(True, ms)
+        program.stats.attempt(False, 0)
+        run(rig, program, 1_001)
+        assert last_stats(rig)["sink_ms"] == told
 
 
 # The watchdog

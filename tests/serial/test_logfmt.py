@@ -116,10 +116,12 @@ def test_sample_has_every_value_of_its_line():
         "p99_ms": 66,
         "duplicates": 3,
         "repeated": 4,
-        "watermark_ms": 500,
+        "watermark_ms": 0,
+        "part": 1024,
         "backlog_bytes": 1984,
         "longest_turn_us": 2150,
         "lag_ms": 62,
+        "sink_ms": 3,
         "sojourns": (1, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 900),
     }
 
@@ -139,6 +141,13 @@ def test_unlimited_rate_and_idle_interval_are_none():
 @pytest.mark.parametrize(("rate", "per_ms", "rate_per_s"), [(500, 1000, 500), (1, 60_000, 1 / 60)])
 def test_rate_is_told_per_second(rate, per_ms, rate_per_s):
     assert stats(rate=rate, per_ms=per_ms).rate_per_s == rate_per_s
+
+
+def test_under_a_watermark_a_part_of_the_rate_is_granted():
+    sample = stats(rate=500, part=512)
+    assert (sample.rate, sample.rate_per_s, sample.rate_text) == (500, 250, "250/s")
+    assert stats(rate=500, part=None).rate_per_s == 500  # an older firmware
+    assert stats(rate="none", part=512).rate_per_s is None
 
 
 @pytest.mark.parametrize("line", ["event=start version=0.1.0", "up_s=12 qps=498", "stats", ""])

@@ -55,6 +55,9 @@ def _unescape(escape: re.Match[str]) -> str:
     return _ESCAPED.get(letter, letter)
 
 
+WHOLE = 1024
+"""What `part` is counted in."""
+
 _NO_TIME_LEFT = 0.95  # of load
 _REACHED = 0.95  # of a rate: more is a matter of when the second began
 
@@ -77,7 +80,7 @@ class Stats:
     tokens: int
     """Whole tokens in the bucket, 0 to `burst`."""
     rate: int | None
-    """Tokens every `per_ms` milliseconds; None is unlimited."""
+    """Tokens every `per_ms` milliseconds, the board's own; None is unlimited."""
     per_ms: int
     burst: int
     cost: str
@@ -108,20 +111,32 @@ class Stats:
     """Deliveries that were sent to the host again."""
     watermark_ms: int | None = None
     """The fleet's watermark that is in force; 0: none."""
+    part: int | None = None
+    """What the watermark leaves of the board's own rate and limit, in 1/1,024."""
     backlog_bytes: int | None = None
     """Bytes that wait in the queue."""
     longest_turn_us: int | None = None
     """The longest turn with work of the board's loop in the last interval: the longest pause."""
     lag_ms: int | None = None
     """How long the oldest record has waited; 0 when none waits."""
+    sink_ms: int | None = None
+    """How long an attempt on the sink took, on average over the last interval; 0: none ended."""
     sojourns: tuple[int, ...] | None = None
     """Since the start, each modulo 2^30: records by their sojourn time in ms, up to 3, 7, 15 and
     so on, the last ones any; and behind them the sum of the times."""
 
     @property
+    def granted(self) -> float:
+        """The part of its own rate that the board works at, above 0 to 1: less under a watermark.
+
+        An older firmware works at the whole.
+        """
+        return 1.0 if self.part is None else self.part / WHOLE
+
+    @property
     def rate_per_s(self) -> float | None:
-        """Tokens a second; None is unlimited."""
-        return None if self.rate is None else self.rate * 1000 / self.per_ms
+        """Tokens a second that are granted; None is unlimited."""
+        return None if self.rate is None else self.rate * 1000 / self.per_ms * self.granted
 
     @property
     def qps_limit(self) -> float | None:

@@ -33,8 +33,8 @@ class Pacer(TunableBucket):
     `slack` ticks, grants of n = 1 are 1 + floor(elapsed * rate / per) from the
     start on, and over any stretch at most 1 + floor((elapsed + slack) * rate / per).
 
-    A change of rate or burst keeps what is to be paid before the next grant, in
-    tokens, at whatever instant it comes; only of reservations, what is beyond D
+    A change of rate, burst or part keeps what is to be paid before the next grant,
+    in tokens, at whatever instant it comes; only of reservations, what is beyond D
     of the new terms is let go.
 
     `tokens()` is burst when a grant is due, else 0. Ownership: see TunableBucket.
@@ -122,21 +122,6 @@ class Pacer(TunableBucket):
         terms = Terms(self.rate, self.per, burst)
         self._refill()
         self._change(terms, terms.converted(self.debt, self._den))
-
-    def tune(self, rate: int) -> int:
-        """Change the rate, clamped to the range, from now on; returns it. Hot. See TunableBucket.
-
-        The next grant is due when the same is paid, at the new rate.
-        """
-        before = self._spare
-        rate = TunableBucket.tune(self, rate)
-        owed = self.debt - before
-        spare = self._spare
-        if owed > self._most_debt - spare:
-            self.debt = self._most_debt
-        else:
-            self.debt = owed + spare if owed > -spare else 0
-        return rate
 
     def reset(self) -> None:
         """A grant is due from now on, as when it was made."""

@@ -4,7 +4,7 @@
 import json
 import os
 
-from sluice.limit.bucket import TokenBucket
+from sluice.limit.tunable import TunableBucket
 from sluice.program.keys import ROWS, allowed, default, fits, is_int, names
 
 PATH = "/config.json"
@@ -87,11 +87,7 @@ def _bucket(config, burst, smooth_ms, ticks, per_second):
         from sluice.limit.pacer import Pacer
 
         return Pacer(rate, burst, per, ticks, smooth_ms * per_second // 1000)
-    if config["control"] == "rate":
-        from sluice.limit.tunable import TunableBucket
-
-        return TunableBucket(rate, burst, per, ticks)
-    return TokenBucket(rate, burst, per, ticks)
+    return TunableBucket(rate, burst, per, ticks)
 
 
 def _most_at_once(config):

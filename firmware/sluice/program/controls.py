@@ -6,7 +6,8 @@ import time
 from micropython import const
 
 from sluice.flow.load import LoadMeter
-from sluice.program.watermark import depth, per_second
+from sluice.limit.tunable import WHOLE
+from sluice.program.watermark import part
 from sluice.queue.limits import limits_of
 
 _SMALL_MAX = const((1 << 30) - 1)
@@ -15,21 +16,24 @@ _SMALL_MAX = const((1 << 30) - 1)
 class Controls:
     """Sets a queue's limit and a bucket's rate once an interval, from what was measured in it.
 
-    ring, bucket, stats, pipeline: what is controlled, and what tells how it does.
+    ring, bucket, stats, pipeline: what is controlled, and what tells how it does. The bucket is
+           a TunableBucket or a Pacer; with no tuner and no watermark, any TokenBucket.
     ticks, per_second: the clock, and its ticks in a second, a multiple of 1,000
            that divides 1,000,000.
-    cost:  tokens that the longest record takes, 1 or more.
     limit: an AdaptiveLimit of the ring, or None.
     shed:  the CoDel that the pipeline asks, or None.
     tuner: a RateTuner of the bucket, or None.
 
-    The fleet's limit on the ring is the depth that its watermark is at the present rate.
+    Under a watermark of the fleet the ring works at a part of its own limit, and the bucket at the
+    same part of its own rate: see sluice.program.watermark. Limit and tuner rest meanwhile, since
+    what they would measure is the watermark's doing; a CoDel goes on.
 
     Read only: ring, bucket, stats, limit, shed and tuner as given, and
       meter         a LoadMeter: the loop calls `meter.turn(busy)` once a turn
       load          how busy the loop was in the last interval, in 1/1,000
       longest_us    the longest turn with work of it, in microseconds, at most 2^30 - 1
       watermark_ms  of the fleet; 0: none
+      part          of limit and rate, in 1/1,024, that the watermark leaves
 
     Ownership: the main loop alone.
     """
@@ -42,7 +46,6 @@ class Controls:
         pipeline,
         ticks=time.ticks_ms,
         per_second=1000,
-        cost=1,
         limit=None,
         shed=None,
         tuner=None,
@@ -60,9 +63,9 @@ class Controls:
         self.load = 0
         self.longest_us = 0
         self.watermark_ms = 0
+        self.part = WHOLE
+        self._half_ms = 500
         self._pipeline = pipeline
-        self._per_ms = per_second // 1000
-        self._cost = cost
         self._limits = limits_of(ring)
 
     def close_interval(self, now) -> None:
@@ -73,6 +76,24 @@ class Controls:
         self.load = self.meter.close_interval()
         if self.shed is not None:
             self.shed.settle(now)
+        if self.watermark_ms == 0:
+            self._adapt(stats)
+
+    def set_watermark(self, watermark_ms) -> None:
+        """Bring the fleet's watermark in force: ms, 0 to 600,000; 0: none. Hot."""
+        self.watermark_ms = watermark_ms
+        self._press()
+
+    def set_half(self, half_ms) -> None:
+        """Change the watermark at which half of limit and rate are left: ms, 1 to 60,000. Hot."""
+        self._half_ms = half_ms
+        self._press()
+
+    def rate_changed(self) -> None:
+        """To be called when the bucket was given another rate or burst. Hot."""
+        self._pipeline.retry_now()
+
+    def _adapt(self, stats):
         if self.limit is not None:
             self.limit.update(stats.p95, self.load)
         if self.tuner is not None:
@@ -80,24 +101,17 @@ class Controls:
             after = self.tuner.update(stats.tried, stats.missed, stats.waited, stats.sink_ticks)
             if after > before:
                 self._pipeline.retry_now()
-        self._keep_below_watermark()
 
-    def set_watermark(self, watermark_ms) -> None:
-        """Bring the fleet's watermark in force: ms, 0 to 2^30 - 1; 0: none. Hot."""
-        self.watermark_ms = watermark_ms
-        self._keep_below_watermark()
-
-    def rate_changed(self) -> None:
-        """To be called when the bucket was given another rate or burst. Hot."""
-        self._pipeline.retry_now()
-        self._keep_below_watermark()
+    def _press(self):
+        before = self.part
+        self.part = now = part(self.watermark_ms, self._half_ms)
+        if now != before:
+            self.bucket.throttle(now)
+            self._limits.throttle(now)
+        if now > before:
+            self._pipeline.retry_now()
 
     def _us(self, ticks):
         """Ticks of the meter's clock in microseconds, 2^30 - 1 at most."""
         most = _SMALL_MAX // self._tick_us
         return (ticks if ticks < most else most) * self._tick_us
-
-    def _keep_below_watermark(self):
-        bucket = self.bucket
-        rate = per_second(bucket.rate, bucket.per // self._per_ms, self._cost)
-        self._limits.press(depth(rate, self.watermark_ms, self.ring.capacity))

@@ -48,6 +48,8 @@ ROWS = (
     # rate: raised by so much in each stats_ms; null: a twentieth of the range
     ("rate_step", None, (1, 536870911), True, "tokens", "control"),
     ("rate_keep", (1, 2), ((0, 32767), (1, 32767)), False, "", "control"),  # what a cut leaves
+    # The fleet's watermark, a pressure, at which the board works at half of its rate and limit.
+    ("watermark_half_ms", 500, (1, 60000), False, "ms", "control"),
     # By how much errors and p95 may grow in a trial.
     ("trial_errors_pct", 5, (0, 100), False, "points", "trial"),
     ("trial_p95_pct", 50, (0, 1000), False, "%", "trial"),

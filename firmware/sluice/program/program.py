@@ -246,11 +246,11 @@ class Program:
             pipeline,
             ticks,
             second,
-            config["slot_size"] if config["cost"] == "bytes" else 1,
             make_limit(config, ring, second),
             shed,
             make_tuner(config, bucket, second),
         )
+        controls.set_half(config["watermark_half_ms"])
         return pipeline, controls
 
     def _open_link(self):
@@ -324,6 +324,7 @@ class Program:
 
     def _adopt_control(self, config):
         second, controls = self._board.TICKS_PER_S, self.controls
+        controls.set_half(config["watermark_half_ms"])
         if controls.limit is not None:
             adopt_pid(controls.limit, config, second)
         if controls.shed is not None:

@@ -69,8 +69,10 @@ class StatsLine:
         log.number(b"high_water", ring.high_water)
         log.number(b"capacity", ring.capacity)
         log.number(b"watermark_ms", self._controls.watermark_ms)
+        log.number(b"part", self._controls.part)
         log.number(b"backlog_bytes", ring.backlog())
         log.number(b"lag_ms", self._pipeline.lag() // self._per_ms)
+        log.number(b"sink_ms", self._stats.sink_ticks // self._per_ms)
         log.number(b"tokens", bucket.tokens())
         if bucket.rate is None:
             log.word(b"rate", b"none")

@@ -1,18 +1,22 @@
 # SPDX-License-Identifier: MIT
-"""Several limits on one ring: the user's, a controller's and the fleet's."""
+"""Several limits on one ring: the user's and a controller's, and what a fleet leaves of them."""
+
+from micropython import const
 
 from sluice.arguments import check_int
 
+WHOLE = const(1024)  # what a part of the limit is counted in
+
 
 class Limits:
-    """The limits on a ring, kept apart by name. The ring's own is the least of them.
+    """The limits on a ring, kept apart by name. The ring's is a part of the least of them.
 
     So nobody who sets one needs to know of the others, and one that is lifted
     leaves them as they were. A ring has one at most: see `limits_of`. It puts
     itself behind the ring's `set_limit`, which sets the user's.
 
-    Read only: `user`, at first what the ring's was; `controller` and `fleet`, at
-    first its capacity.
+    Read only: `user`, at first what the ring's was; `controller`, at first its
+    capacity; `part`, in 1/1,024, at first the whole.
 
     Ownership: the main loop. The ring's producers may go on meanwhile.
     """
@@ -20,7 +24,8 @@ class Limits:
     def __init__(self, ring):
         self._ring = ring
         self.user = ring.limit
-        self.controller = self.fleet = ring.capacity
+        self.controller = ring.capacity
+        self.part = WHOLE
         ring.set_limit = self.set
 
     def set(self, n) -> None:
@@ -31,20 +36,20 @@ class Limits:
 
     def adapt(self, n: int) -> None:
         """Set the controller's limit; n is clamped to 1..capacity. Hot."""
-        self.controller = self._clamped(n)
-        self._settle()
-
-    def press(self, n: int) -> None:
-        """Set the fleet's limit; n is clamped to 1..capacity. Hot."""
-        self.fleet = self._clamped(n)
-        self._settle()
-
-    def _clamped(self, n):
         capacity = self._ring.capacity
-        return 1 if n < 1 else n if n < capacity else capacity
+        self.controller = 1 if n < 1 else n if n < capacity else capacity
+        self._settle()
+
+    def throttle(self, part: int) -> None:
+        """Let part / 1,024 of the least limit be the ring's, at least 1; part: 1 to 1,024. Hot."""
+        self.part = part
+        self._settle()
 
     def _settle(self):
-        self._ring.limit = min(self.user, self.controller, self.fleet)
+        own = min(self.user, self.controller)
+        # Apart, so that no product leaves the small integers.
+        limit = own // WHOLE * self.part + own % WHOLE * self.part // WHOLE
+        self._ring.limit = limit if limit > 1 else 1
 
 
 def limits_of(ring):

@@ -69,9 +69,9 @@ def fleet(
 
     Starts etcd, Prometheus, Alertmanager, an operator, gateways and simulated boards, which run the
     firmware's own program, on free ports of loopback and in a temporary folder. Then it slows down
-    the sink of one board, and mends it: the alert raises the fleet's watermark, every board lowers
-    its queue's limit, and all recover. Prints when what happened, and draws it. All that it started
-    ends with it, also on Ctrl-C.
+    the sinks of two boards, one after the other, and mends them: each alert raises the fleet's
+    watermark, every board lowers its rate and its queue's limit, and all recover, in steps. Prints
+    when what happened, and draws it. All that it started ends with it, also on Ctrl-C.
     """
     if gateways > boards:
         raise click.UsageError("--gateways must not be above --boards.")

@@ -24,12 +24,12 @@ _VALUES: dict[str, Any] = {
 
 
 def plans(count: int) -> list[Plan]:
-    """Boards that are fed an eighth of what they may send; the first one, half."""
+    """Boards that are fed an eighth of what they may send; the first two, half."""
     return [
         Plan(
             f"board-{i + 1:0{len(str(count))}}",
             _VALUES | {"rate": rate},
-            rate / (8 if i else 2),
+            rate / (8 if i > 1 else 2),
             b"x" * SLOT_SIZE,
         )
         for i in range(count)

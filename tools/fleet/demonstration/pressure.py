@@ -1,4 +1,4 @@
-"""A slow sink on one board, and what the whole fleet makes of it."""
+"""Slow sinks on two boards, one after the other, and what the whole fleet makes of them."""
 
 import asyncio
 import time
@@ -20,9 +20,10 @@ SLOW_PER_S = 4
 _START_S = 60.0
 _STEP_S = 60.0
 _CALM_S = 3.0
-_HOLD_S = 3.0  # with the alert firing; a lag of 10 s would be another alert
+_HOLD_S = 3.0  # with the alerts firing
 
 SLOW, BACKLOG_SEEN, FIRES, IN_ETCD, CONFIRMED = "slow", "backlog", "alert", "watermark", "confirmed"
+SECOND, RAISED, FOLLOWED = "second", "raised", "followed"
 MENDED, RESOLVED, DECAYED, RECOVERED = "mended", "resolved", "decayed", "recovered"
 
 TEXTS = {
@@ -30,20 +31,25 @@ TEXTS = {
     BACKLOG_SEEN: "its backlog is above {bytes} bytes",
     FIRES: "the alert fires",
     IN_ETCD: "the watermark stands in etcd",
-    CONFIRMED: "the last of {boards} boards has confirmed its threshold",
-    MENDED: "the sink is as fast as before",
-    RESOLVED: "the alert is resolved",
-    DECAYED: "the watermark has decayed to 0",
-    RECOVERED: "the last board has its whole queue again",
+    CONFIRMED: "the last of {boards} boards has confirmed it, and works at half",
+    SECOND: "the sink of {second} slows down, too",
+    RAISED: "its alert has raised the watermark",
+    FOLLOWED: "the last board has confirmed that, and works at a third",
+    MENDED: "the sinks are as fast as before",
+    RESOLVED: "the alerts are resolved",
+    DECAYED: "the watermark has come down to 0, in steps",
+    RECOVERED: "the last board has its whole queue and rate again",
 }
 """What each mark of the timeline says, in the order of time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pressure:
-    """What was seen. `board` is the one whose sink was slow."""
+    """What was seen. `board` is the one whose sink was slow first, `second` the other one; the
+    same, if there is no other."""
 
     board: str
+    second: str
     boards: int
     gateways: int
     rules: rules.Rules
@@ -51,15 +57,18 @@ class Pressure:
 
     def steps(self) -> list[tuple[str, str, float]]:
         """Each mark, what it says, and the seconds since the sink slowed down."""
-        names = {"board": self.board, "boards": self.boards, "bytes": f"{self.rules.backlog:,}"}
+        names = {"board": self.board, "second": self.second, "boards": self.boards}
+        names["bytes"] = f"{self.rules.backlog:,}"
         marks = self.seen.marks
         return [
-            (mark, text.format(**names), marks[mark] - marks[SLOW]) for mark, text in TEXTS.items()
+            (mark, text.format(**names), marks[mark] - marks[SLOW])
+            for mark, text in TEXTS.items()
+            if mark in marks
         ]
 
 
 def show(folder: Path, boards: int, gateways: int, tell: Callable[[str], None]) -> Pressure:
-    """Starts everything in the folder, slows a sink down, mends it, and ends everything.
+    """Starts everything in the folder, slows two sinks down, mends them, and ends everything.
 
     tell: given what is done at present. UserError: something does not happen, or a server fails.
     """
@@ -78,7 +87,13 @@ def show(folder: Path, boards: int, gateways: int, tell: Callable[[str], None]) 
         )
         start(stack, [operator, alertmanager, prometheus])
         seen = asyncio.run(_watch(fleet, prometheus, alertmanager.address, quick, tell))
-    return Pressure(fleet.plans[0].name, boards, gateways, quick, seen)
+    slow = _slow(fleet)
+    return Pressure(slow[0], slow[-1], boards, gateways, quick, seen)
+
+
+def _slow(fleet: LocalFleet) -> list[str]:
+    """The boards whose sinks get slow, if there are so many."""
+    return [plan.name for plan in fleet.plans[:2]]
 
 
 async def _watch(
@@ -88,7 +103,7 @@ async def _watch(
     quick: rules.Rules,
     tell: Callable[[str], None],
 ) -> Timeline:
-    slow = fleet.plans[0].name
+    slow, *others = _slow(fleet)
     addresses = [gateway.address for gateway in fleet.gateways]
     async with Etcd([fleet.etcd.address], timeout_s=_STEP_S) as etcd:
         observer = Observer(etcd)
@@ -98,8 +113,14 @@ async def _watch(
             await until(lambda: _calm(observer.seen, quick), "calm before the slow sink", _START_S)
             fleet.pace(slow, SLOW_PER_S)
             await _rise(observer.seen, slow, quick, tell)
+            for second in others:
+                await asyncio.sleep(_HOLD_S)
+                observer.seen.marks[SECOND] = time.monotonic()
+                fleet.pace(second, SLOW_PER_S)
+                await _rise_again(observer.seen, second, tell)
             await asyncio.sleep(_HOLD_S)
-            fleet.pace(slow, None)
+            for board in (slow, *others):
+                fleet.pace(board, None)
             await _recovery(observer.seen, tell)
             await asyncio.sleep(_CALM_S)
     return observer.seen
@@ -145,10 +166,22 @@ async def _rise(seen: Timeline, slow: str, quick: rules.Rules, tell: Callable[[s
     )
 
 
+async def _rise_again(seen: Timeline, second: str, tell: Callable[[str], None]) -> None:
+    marks, before = seen.marks, seen.watermark_ms
+    tell(f"the sink of {second} slows down, too: waiting for its alert")
+    await until(lambda: seen.watermark_ms > before, "a higher watermark", _STEP_S)
+    marks[RAISED] = next(at for at, ms in seen.watermark if at > marks[SECOND] and ms > before)
+    marks[FOLLOWED] = await until(
+        lambda: seen.confirmed(lambda it: it.watermark_ms > before, marks[RAISED]),
+        "every board's threshold",
+        _STEP_S,
+    )
+
+
 async def _recovery(seen: Timeline, tell: Callable[[str], None]) -> None:
     marks = seen.marks
     marks[MENDED] = time.monotonic()
-    tell("the sink is mended: waiting for the recovery")
+    tell("the sinks are mended: waiting for the recovery")
     await until(lambda: not seen.fires, "the end of the alert", _STEP_S)
     marks[RESOLVED] = seen.alert[-1][0]
     await until(lambda: seen.watermark_ms == 0, "the watermark's decay", _STEP_S)

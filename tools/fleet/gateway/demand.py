@@ -46,10 +46,13 @@ def needed(before: Stats | None, stats: Stats) -> int:
     nobody gets more for asking more. Otherwise it is a quarter more than it used, also when records
     that came together waited a little; when tokens stand for bytes, what it used is not known, and
     it is a quarter less than what it has.
+
+    Under a watermark the board works at a part of its own rate: then it asks for so much that this
+    part is enough. What it is throttled to is no measure of what it needs.
     """
-    rate = stats.rate_per_s or 0
+    rate, part = stats.rate_per_s or 0, stats.granted
     waited = before is not None and stats.denied > before.denied
     used_up = stats.cost != "record" or stats.qps * 1.25 >= rate
     if (waited and used_up) or (stats.depth > 0 and stats.tokens == 0):
-        return max(WAITING, ceil(2 * rate))
-    return max(IDLE, ceil(stats.qps * 1.25 if stats.cost == "record" else rate * 0.75))
+        return max(WAITING, ceil(2 * rate / part))
+    return max(IDLE, ceil((stats.qps * 1.25 if stats.cost == "record" else rate * 0.75) / part))

@@ -20,7 +20,12 @@ _Row = tuple[str, str, Callable[[Stats], float | None]]
 
 _GAUGES: tuple[_Row, ...] = (
     ("stream_backlog_bytes", "Bytes that wait in the queue.", lambda s: s.backlog_bytes),
-    ("processing_lag_ms", "How long the oldest record has waited.", lambda s: s.lag_ms),
+    (
+        "processing_lag_ms",
+        "How long an attempt on the sink took, on average in the last interval: sink_ms.",
+        lambda s: s.sink_ms,
+    ),
+    ("sluice_oldest_record_ms", "How long the oldest record has waited.", lambda s: s.lag_ms),
     ("sluice_queue_depth", "Records that wait in the queue.", lambda s: s.depth),
     ("sluice_queue_limit", "How many may wait: the threshold in force.", lambda s: s.limit),
     ("sluice_queue_capacity", "How many the queue has slots for.", lambda s: s.capacity),
@@ -28,6 +33,11 @@ _GAUGES: tuple[_Row, ...] = (
         "sluice_board_watermark_ms",
         "The fleet's watermark that the board has confirmed; 0: none.",
         lambda s: s.watermark_ms,
+    ),
+    (
+        "sluice_part",
+        "Of its own rate and limit that the board works at, to 1: less under a watermark.",
+        lambda s: s.granted,
     ),
     ("sluice_tokens", "Whole tokens in the bucket.", lambda s: s.tokens),
     (

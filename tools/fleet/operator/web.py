@@ -64,7 +64,7 @@ class _Pages:
         self._registry = CollectorRegistry()
         Gauge(
             "sluice_watermark_ms",
-            "How long the fleet's boards may keep a record waiting; 0: no watermark.",
+            "Pressure on the fleet's boards; 0: no watermark.",
             registry=self._registry,
         ).set_function(lambda: operator.mark.ms)
         Gauge(

@@ -1,20 +1,21 @@
 """How the watermark follows the alerts. Values in, values out: no clock and no network here.
 
-Each alert that fires asks for a level, and remembers it: a backlog, 500 ms more than the watermark
-was; a lag, itself. The watermark rises to the highest level at once. When alerts resolve it decays
-to the highest of those that still fire, HOLD_MS later and in one step: to a board a shorter time is
-a stricter limit, so on its way to none it must not pass what is nearly nothing.
+The watermark is pressure, in ms. The alerts that fire ask for the largest of their lags, and for
+RAISE_MS more with each backlog. It rises to that at once. When alerts resolve it comes down to what
+the others ask for in steps, one every HOLD_MS: to half, or by RAISE_MS if that is less. So a board
+whose watermark_half_ms is RAISE_MS or more never lets more than twice as much through from one
+step to the next, and from MOST_MS to none it takes a dozen steps.
 
-The same alert again changes nothing (a lag that has grown raises its level), so it does not matter
-how often a notification comes. An alert that was not repeated for FORGET_MS counts as resolved: its
-notification was lost.
+The same alert again changes nothing (a lag that has grown counts), so it does not matter how often
+a notification comes, nor in which order. An alert that was not repeated for FORGET_MS counts as
+resolved: its notification was lost.
 
 Times are wall-clock ms, because several operators may take turns. A clock that steps back delays
 the decay; nothing else depends on it.
 """
 
 import json
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from heapq import nlargest
 
 RAISE_MS = 500
@@ -24,8 +25,8 @@ MOST_MS = 600_000
 """The watermark is never higher."""
 
 HOLD_MS = 4000
-"""What is above the firing alerts' levels stays for so long: alerts resolve one after the other,
-and one that flaps must not swing every board's limit."""
+"""How long each step on the way down takes, the first one, too: alerts resolve one after the other,
+one that flaps must not swing every board, and what boards make of a step has to be seen."""
 
 FIRING_MOST = 2000
 """So many firing alerts are kept, as etcd takes a value of some size."""
@@ -38,17 +39,22 @@ _NOTE_AGAIN_MS = FORGET_MS // 10  # how exactly it is kept when an alert was rep
 
 @dataclass(frozen=True, slots=True)
 class Firing:
-    """An alert that fires: the level that it asks for, and when it was last repeated."""
+    """An alert that fires: its largest lag, None if it is a backlog, and when it was last said."""
 
-    level_ms: int
+    lag_ms: int | None
     seen_at: int
+
+    @property
+    def worth_ms(self) -> int:
+        """Of more of them than can be kept, those stay that are worth the most."""
+        return MOST_MS if self.lag_ms is None else self.lag_ms
 
 
 @dataclass(frozen=True, slots=True)
 class Watermark:
     """What stands at /watermark/global.
 
-    ms: 0 (none) to MOST_MS.  at: since when it has been as it is, or above what fires.
+    ms: 0 (none) to MOST_MS.  at: of the last step, or since when it has been above what is asked.
     firing: by the fingerprint that Alertmanager gives an alert.
     """
 
@@ -57,74 +63,51 @@ class Watermark:
     firing: dict[str, Firing] = field(default_factory=dict)
 
     @property
-    def floor_ms(self) -> int:
-        """Where it decays to."""
-        return max((firing.level_ms for firing in self.firing.values()), default=0)
+    def asked_ms(self) -> int:
+        """What the firing alerts ask for: it is never below, and comes down to that."""
+        lags = [each.lag_ms for each in self.firing.values() if each.lag_ms is not None]
+        backlogs = len(self.firing) - len(lags)
+        return min(max(lags, default=0) + RAISE_MS * backlogs, MOST_MS)
 
 
 class Changing:
-    """A watermark while alerts change it, each in the same short time however many fire.
+    """A watermark while alerts change it, together, in the same short time however many fire.
 
     now: of all of them.
     """
 
     def __init__(self, mark: Watermark, now: int) -> None:
-        self._before = mark = after(mark, now)
+        self._before = after(mark, now)
         self._now = now
-        self._ms = mark.ms
-        self._at = mark.at
-        self._firing = dict(mark.firing)
-        # Those whose level holds it up: while there is none, it decays.
-        self._holders = sum(each.level_ms >= mark.ms for each in mark.firing.values())
-        self._changed = False
+        self._firing = dict(self._before.firing)
 
     @property
     def mark(self) -> Watermark:
         """What it is now; the same object as before if nothing has changed.
 
-        Of the alerts that fire it keeps FIRING_MOST, those with the highest levels.
+        Of the alerts that fire it keeps FIRING_MOST, those that ask for the most.
         """
-        if not self._changed:
-            return self._before
-        firing = self._firing
-        if len(firing) > FIRING_MOST:
-            highest = nlargest(FIRING_MOST, firing.items(), key=lambda item: item[1].level_ms)
-            firing = dict(highest)
-        return Watermark(self._ms, self._at, dict(firing))
+        return _with(self._before, self._firing, self._now)
 
     def backlog(self, fingerprint: str) -> None:
         """A backlog alert fires, or is repeated."""
-        known = self._firing.get(fingerprint)
-        self._fires(fingerprint, known, known.level_ms if known else self._ms + RAISE_MS)
+        self._fires(fingerprint, None)
 
     def lag(self, fingerprint: str, lag_ms: int) -> None:
         """A lag alert fires, or is repeated, with this lag, 0 ms or more."""
         known = self._firing.get(fingerprint)
-        self._fires(fingerprint, known, max(lag_ms, known.level_ms if known else 0))
+        before = known.lag_ms or 0 if known else 0
+        self._fires(fingerprint, max(before, min(lag_ms, MOST_MS)))
 
     def resolved(self, fingerprint: str) -> None:
         """An alert does not fire any more; nothing changes if it did not."""
-        known = self._firing.pop(fingerprint, None)
-        if known is None:
-            return
-        self._changed = True
-        if self._holders:
-            self._at = self._now
-        self._holders -= known.level_ms >= self._ms
+        self._firing.pop(fingerprint, None)
 
-    def _fires(self, fingerprint: str, known: Firing | None, level_ms: int) -> None:
-        level_ms = max(0, min(level_ms, MOST_MS))
-        if known and known.level_ms == level_ms and self._now - known.seen_at < _NOTE_AGAIN_MS:
+    def _fires(self, fingerprint: str, lag_ms: int | None) -> None:
+        known = self._firing.get(fingerprint)
+        if known and known.lag_ms == lag_ms and self._now - known.seen_at < _NOTE_AGAIN_MS:
             return
-        self._changed = True
-        self._firing[fingerprint] = Firing(level_ms, self._now)
-        if level_ms > self._ms:
-            self._ms, self._at = level_ms, self._now
-            self._holders = 1
-            return
-        self._holders += level_ms == self._ms
-        if known:
-            self._holders -= known.level_ms >= self._ms
+        self._firing[fingerprint] = Firing(lag_ms, self._now)
 
 
 def backlog(mark: Watermark, fingerprint: str, now: int) -> Watermark:
@@ -149,12 +132,12 @@ def resolved(mark: Watermark, fingerprint: str, now: int) -> Watermark:
 
 
 def after(mark: Watermark, now: int) -> Watermark:
-    """The watermark as it has decayed by now; the same object if nothing has changed."""
-    lost = {name for name, firing in mark.firing.items() if now - firing.seen_at >= FORGET_MS}
-    mark = _without(mark, lost, now)
-    if mark.ms <= mark.floor_ms or now - mark.at < HOLD_MS:
-        return mark
-    return replace(mark, ms=mark.floor_ms, at=mark.at + HOLD_MS)
+    """The watermark as it has come down by now; the same object if nothing has changed."""
+    ends = {each.seen_at + FORGET_MS for each in mark.firing.values()}
+    for end in sorted(end for end in ends if end <= now):
+        kept = {name: each for name, each in mark.firing.items() if each.seen_at + FORGET_MS > end}
+        mark = _with(_lowered(mark, end), kept, end)
+    return _lowered(mark, now)
 
 
 def read(value: bytes | None) -> Watermark:
@@ -165,8 +148,8 @@ def read(value: bytes | None) -> Watermark:
             _number(fields.get("ms", 0), MOST_MS),
             _number(fields.get("at", 0)),
             {
-                name: Firing(_number(level, MOST_MS), _number(seen_at))
-                for name, (level, seen_at) in fields.get("firing", {}).items()
+                name: Firing(None if lag is None else _number(lag, MOST_MS), _number(seen_at))
+                for name, (lag, seen_at) in fields.get("firing", {}).items()
             },
         )
     except (ValueError, TypeError, AttributeError, RecursionError):
@@ -175,17 +158,31 @@ def read(value: bytes | None) -> Watermark:
 
 
 def write(mark: Watermark) -> bytes:
-    firing = {name: [each.level_ms, each.seen_at] for name, each in mark.firing.items()}
+    firing = {name: [each.lag_ms, each.seen_at] for name, each in mark.firing.items()}
     fields = {"ms": mark.ms, "at": mark.at, "firing": firing}
     return json.dumps(fields, separators=(",", ":")).encode()
 
 
-def _without(mark: Watermark, names: set[str], now: int) -> Watermark:
-    if not names:
+def _lowered(mark: Watermark, now: int) -> Watermark:
+    ms, at, asked_ms = mark.ms, mark.at, mark.asked_ms
+    while ms > asked_ms and now - at >= HOLD_MS:
+        ms, at = max(asked_ms, min(ms // 2, ms - RAISE_MS)), at + HOLD_MS
+    return mark if ms == mark.ms else Watermark(ms, at, mark.firing)
+
+
+def _with(mark: Watermark, firing: dict[str, Firing], now: int) -> Watermark:
+    """With these alerts firing from now on: it rises at once, and begins to come down later."""
+    if firing == mark.firing:
         return mark
-    firing = {name: each for name, each in mark.firing.items() if name not in names}
-    above_already = mark.ms > mark.floor_ms
-    return Watermark(mark.ms, mark.at if above_already else now, firing)
+    if len(firing) > FIRING_MOST:
+        # Of the lags only the largest counts, of the backlogs each.
+        firing = dict(nlargest(FIRING_MOST, firing.items(), key=lambda item: item[1].worth_ms))
+    new = Watermark(mark.ms, mark.at, dict(firing))
+    if new.asked_ms > mark.ms:
+        return Watermark(new.asked_ms, now, new.firing)
+    if mark.ms <= mark.asked_ms:
+        return Watermark(mark.ms, now, new.firing)
+    return new
 
 
 def _number(value: object, most: int = 1 << 62) -> int:

@@ -913,7 +913,7 @@ EXEMPT = {
     "queue.store": "the main loop's own",
     "queue.tiered": "put is that of RecordRing; the rest is the main loop's own",
     "program.trial": "the main loop's own",
-    "limit.tunable": "tune is the main loop's own; the rest is TokenBucket's",
+    "limit.tunable": "tune and throttle are the main loop's own; the rest is TokenBucket's",
     "control.tuning": "the main loop's own",
     "program.watermark": "without state",
 }

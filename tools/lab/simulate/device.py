@@ -7,6 +7,7 @@ from sluice.flow.pipeline import HELD
 from sluice.flow.sinks import UartSink
 from sluice.program.config import PATH, keep
 from sluice.program.program import Program, stand
+from sluice.queue.limits import limits_of
 
 _PERIOD = 1 << 30
 
@@ -335,6 +336,7 @@ class Device:
         if program is None:
             return None
         stats, ring, bucket = program.stats, program.ring, program.bucket
+        limits = limits_of(ring)
         return {
             "ms": self.ms,
             "admitted": stats.admitted,
@@ -345,10 +347,16 @@ class Device:
             "depth": len(ring),
             "limit": ring.limit,
             "capacity": ring.capacity,
+            "own_limit": min(limits.user, limits.controller),
             "rate": bucket.rate,
             "per": bucket.per,
+            "num": bucket._num,  # of num / den tokens a tick, which are granted
+            "den": bucket._den,
+            "burst": bucket.burst,
             "refused": program.link.refused,
             "watermark_ms": program.controls.watermark_ms,
+            "half_ms": program.controls._half_ms,
+            "part": program.controls.part,
             "wait": program.pipeline.wait_ticks(),
         }
 
@@ -395,9 +403,9 @@ class Device:
         n = paid - self._paid
         self._paid = paid
         slack = getattr(bucket, "slack", 0)
-        burst = bucket.burst
+        rate = None if bucket.rate is None else bucket._num  # of what is granted, as _den
         late = self._ahead + slack
-        if not self._allowance.spend(n, self.ms, late, bucket.rate, bucket.per, burst):
+        if not self._allowance.spend(n, self.ms, late, rate, bucket._den, bucket.burst):
             text = "%d tokens at %d ms are above the bucket's bound"
             self.wrong.append(text % (n, self.ms))
 

@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sluice.program.config import ConfigError, check
 from sluice.program.keys import ROWS
@@ -114,7 +114,7 @@ def draw(seed: int) -> Scenario:
     clean = chance.random() < 0.25
     host = "gateway" if chance.random() < 0.3 else "feed"
     holds = _draw_holds(random.Random(f"{seed} holding"), config, calm_ms)
-    return Scenario(
+    scenario = Scenario(
         seed,
         config,
         chance.choice([0, TICK_PERIOD - chance.randrange(1, 30000), chance.randrange(TICK_PERIOD)]),
@@ -126,6 +126,7 @@ def draw(seed: int) -> Scenario:
         _sorted(holds + _draw_events(chance, config, records, calm_ms)),
         calm_ms,
     )
+    return _with_half(random.Random(f"{seed} half"), scenario)
 
 
 def _draw_config(chance: random.Random) -> dict[str, object]:
@@ -216,7 +217,7 @@ _THEMES: list[dict[str, Sequence[object]]] = [
     {"tries": [1, 2], "slots": [16, 64, 200], "rate": [600, None], "sink": ["link", "uart"]},
     {"rate_from": ["budget"], "rate": [1000], "burst": [1, 5]},
 ]
-_CHANGES = [row[0] for row in ROWS if row[5]]
+_CHANGES = [row[0] for row in ROWS if row[0] in _VALUES and row[5]]
 
 
 def _draw_value(name: str, chance: random.Random) -> object:
@@ -302,6 +303,19 @@ def _draw_holds(chance: random.Random, config: dict[str, object], calm_ms: int) 
         )
         for at in times
     ]
+
+
+def _with_half(chance: random.Random, scenario: Scenario) -> Scenario:
+    """At which watermark it works at half, and how that changes under one."""
+    if chance.random() < 0.5:
+        return scenario
+    halves = [1, 100, 500, 2000, 60000]
+    config = {**scenario.config, "watermark_half_ms": chance.choice(halves)}
+    events = list(scenario.events)
+    if scenario.has("watermark") and chance.random() < 0.5:
+        pairs = f"watermark_half_ms={chance.choice(halves)}"
+        events.append(Event(chance.randrange(scenario.calm_ms), "set", (pairs,)))
+    return replace(scenario, config=config, events=_sorted(events))
 
 
 def _short_ms(chance: random.Random) -> int:

@@ -11,10 +11,9 @@ import traceback
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Protocol
-
-from sluice.program.watermark import depth, per_second
 
 from ...errors import UserError
 from ...serial.session import LinkError
@@ -46,6 +45,9 @@ _QUIET_MS = 5_000
 
 _TURN_CPU_S = 10
 """Processor time after which a turn of the loop never ends."""
+
+_LEAST_UNITS = 3
+"""A bucket's least rate: its burst, below 2^30 units, is paid within 2^29 ticks."""
 
 _ROOT = "/flash"
 _KERNELS = re.compile(rb"kernels=\d+/\d+")  # the one thing in which runtimes may differ
@@ -138,6 +140,8 @@ class World:
         self._feed: FeedProgram | None = None
         self._grants: list[tuple[int, int]] = []  # rates, and until when, by the board's clock
         self._guaranteed: list[int] = []
+        # By what a board has of its own: the watermarks that it had, and what each left it.
+        self._pressed: dict[tuple[int, ...], dict[int, tuple[int, Fraction]]] = {}
         self._history: deque[str] = deque(maxlen=_SHOWN)
         self._hash = hashlib.sha256()
         self._moved_at = 0
@@ -313,6 +317,7 @@ class World:
             return
         if self._scenario.config.get("rate_from") == "budget":
             self._check_budget(state)
+        self._check_pressure(state)
         if self._never_refuses and state["retried"] + state["failed"]:
             raise Violation("an attempt on a sink that refuses nothing has failed")
         if state["refused"]:
@@ -326,6 +331,30 @@ class World:
         granted = [total for total, until in self._grants if ms < until]
         if rate > max([*granted, *self._guaranteed, 0]):
             raise Violation(f"the rate is {rate}, and no grant says that")
+
+    def _check_pressure(self, state: dict[str, int]) -> None:
+        """The board works at the part of its own that the watermark leaves, and never at more under
+        a larger one."""
+        watermark, half, own_limit = state["watermark_ms"], state["half_ms"], state["own_limit"]
+        part = max(1, 1024 * half // (half + watermark))
+        limit, rate = max(1, own_limit * part // 1024), state["rate"]
+        if state["limit"] != limit:
+            raise Violation(f"the limit is {state['limit']}, not {limit}")
+        granted = Fraction(0)
+        if rate is not None:
+            num, den = state["num"], state["den"]
+            granted, wanted = Fraction(num, den), Fraction(rate * part, state["per"] * 1024)
+            # Rounded down to a unit, but not below the least rate of its burst.
+            if not (granted <= wanted < granted + Fraction(1, den) or num <= _LEAST_UNITS):
+                raise Violation(f"the bucket grants {granted} a tick, not {wanted}")
+        names = ("own_limit", "half_ms", "rate", "per", "burst")
+        others = self._pressed.setdefault(tuple(state[name] for name in names), {})
+        if watermark not in others:
+            for other, (limit_there, granted_there) in others.items():
+                more = limit - limit_there, granted - granted_there
+                if any(each * (watermark - other) > 0 for each in more):
+                    raise Violation(f"{watermark} ms leave more than {other} ms, or less do less")
+            others[watermark] = limit, granted
 
     def _check_progress(self, state: dict[str, int]) -> None:
         """Something moves, unless a token takes so long, or nothing is to be done."""
@@ -421,11 +450,11 @@ class World:
             if (rate, per) != told:
                 raise Violation(f"the rate is {rate} every {per} ms, the board says {told}")
         if values["control"] != "pid":
-            cost = values["slot_size"] if values["cost"] == "bytes" else 1
-            most = depth(per_second(rate, per, cost), state["watermark_ms"], state["capacity"])
-            limit = min(values["limit"] or state["capacity"], most)
-            if state["limit"] != limit:
-                raise Violation(f"the queue's limit is {state['limit']}, not {limit}")
+            limit = values["limit"] or state["capacity"]
+            if state["own_limit"] != limit:
+                raise Violation(f"the queue's own limit is {state['own_limit']}, not {limit}")
+        if state["half_ms"] != values["watermark_half_ms"]:
+            raise Violation(f"watermark_half_ms is {state['half_ms']}, the board says {values}")
 
     # What may happen.
 

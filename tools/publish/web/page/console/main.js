@@ -169,7 +169,8 @@ function hear(line) {
 function show(stats) {
   since ??= performance.now();
   const clock = (performance.now() - since) / 1000;
-  const perS = stats.rate === null ? null : (stats.rate * 1000) / stats.per_ms;
+  const granted = (stats.part ?? 1024) / 1024; // what a fleet's watermark leaves of it
+  const perS = stats.rate === null ? null : ((stats.rate * 1000) / stats.per_ms) * granted;
   const limit = stats.cost === "record" ? perS : null;
   charts.qps.add(clock, [stats.qps, limit]);
   charts.queue.add(clock, [stats.depth, stats.limit]);

@@ -48,9 +48,11 @@ export const STATS = [
   ["duplicates", WHOLE, false],
   ["repeated", WHOLE, false],
   ["watermark_ms", WHOLE, false],
+  ["part", WHOLE, false],
   ["backlog_bytes", WHOLE, false],
   ["longest_turn_us", WHOLE, false],
   ["lag_ms", WHOLE, false],
+  ["sink_ms", WHOLE, false],
   ["sojourns", SOJOURNS, false],
 ];
 
@@ -131,6 +133,11 @@ export const KEYS = {
     "adopter": "control",
     "unit": "",
     "allowed": "integers in a list [0 to 32767, 1 to 32767]"
+  },
+  "watermark_half_ms": {
+    "adopter": "control",
+    "unit": "ms",
+    "allowed": "an integer from 1 to 60000"
   },
   "trial_errors_pct": {
     "adopter": "trial",
