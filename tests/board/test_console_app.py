@@ -211,6 +211,9 @@ async def test_a_configuration_that_the_board_refuses_stands_there_until_the_nex
         await screen.shows("#advice", "The board refuses its configuration: limit is 20, allowed:")
         screen.say(start, sample())
         await screen.until(lambda: not screen.app.query_one("#advice").display)
+        # A console that comes later did not hear it.
+        screen.say(sample(config_errors=1))
+        await screen.shows("#advice", "The board refused its configuration when it started;")
 
 
 async def test_nothing_is_claimed_before_the_first_sample():

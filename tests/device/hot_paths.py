@@ -693,7 +693,7 @@ def programs():
             for moved in (0, 1):
                 hot("program.Program._progresses", lambda: program._progresses(moved))
             hot("controls.Controls.close_interval", lambda: controls.close_interval(clock.now))
-            hot("statsline.StatsLine.write", program._stats_line.write)
+            hot("statsline.StatsLine.write", program.stats_line.write)
         assert program.stats.up_s > 1
 
 

@@ -13,7 +13,7 @@ from wire import to_board as frame
 from host_sim import TickClock
 from sluice import kernels
 from sluice.program.config import check, load
-from sluice.program.program import Program, main
+from sluice.program.program import Program, main, stand
 from sluice_tools.serial.ack_pb2 import AckRequest
 
 
@@ -400,6 +400,14 @@ def fed(board, program, every_ms, ms):
         if now % every_ms == 0:
             program.ring.put(b"record", 6)
         run(board, program, 1)
+
+
+def test_each_statistics_line_tells_how_much_was_refused_at_the_start(rig):
+    for values, refused in (({"rate": 5}, 0), ({"rate": "fast"}, 1)):
+        (rig.flash / "config.json").write_text(json.dumps(values))
+        program = stand(rig, rig.line)
+        fed(rig, program, 100, 1500)
+        assert int(last_stats(rig)["config_errors"]) == refused
 
 
 def test_the_limit_follows_the_time_in_the_queue(rig):

@@ -122,6 +122,7 @@ def test_sample_has_every_value_of_its_line():
         "longest_turn_us": 2150,
         "lag_ms": 62,
         "sink_ms": 3,
+        "config_errors": 0,
         "sojourns": (1, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 900),
     }
 

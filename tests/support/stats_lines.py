@@ -33,6 +33,7 @@ VALUES = {
     "backlog_bytes": "1984",
     "lag_ms": "62",
     "sink_ms": "3",
+    "config_errors": "0",
     "sojourns": "1,2,0,4,0,0,0,0,0,0,0,0,0,5,900",
     "p50_ms": "61",
     "p95_ms": "64",

@@ -121,6 +121,8 @@ class Stats:
     """How long the oldest record has waited; 0 when none waits."""
     sink_ms: int | None = None
     """How long an attempt on the sink took, on average over the last interval; 0: none ended."""
+    config_errors: int | None = None
+    """How much of its configuration the board refused at its start: it runs with another one."""
     sojourns: tuple[int, ...] | None = None
     """Since the start, each modulo 2^30: records by their sojourn time in ms, up to 3, 7, 15 and
     so on, the last ones any; and behind them the sum of the times."""

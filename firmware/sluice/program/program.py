@@ -59,7 +59,8 @@ class Program:
     board:  the module of boards/<name>/board.py, or whatever has its names.
     line:   the console's line, see Frames.
 
-    Read only: ring, bucket, stats, link, pipeline and controls, the parts that it is made of.
+    Read only: ring, bucket, stats, link, pipeline, controls and stats_line, the parts that it is
+    made of.
 
     Ownership: the main loop alone, but for the interrupts of the source.
     """
@@ -97,7 +98,7 @@ class Program:
             self._log,
             board.FLASH,
         )
-        self._stats_line = StatsLine(
+        self.stats_line = StatsLine(
             self.controls,
             self.pipeline,
             self.link,
@@ -157,7 +158,7 @@ class Program:
         # An interval's end and each half of its line take milliseconds: these turns do not listen.
         busy = self._tells
         if busy:  # before a step, so that the line's counts are those of the interval
-            self._tells = not self._stats_line.write()
+            self._tells = not self.stats_line.write()
         due = not busy and self._ticks() - self._attended & _TICKS_MASK >= self._attend_every
         ends = due and self._interval_is_over()
         if ends:
@@ -383,13 +384,23 @@ def stand(board, line, kind=Program):
     """The program of config.json, which is then kept as the last good one; where that is bad, or
     the memory not enough for it, of the last good one, or of the defaults; None: of none.
 
-    What is wrong with the configuration is said on the line.  kind: the class, made as Program is.
+    What is wrong with the configuration is said on the line, and how much of it is in each
+    statistics line from then on.  kind: the class, made as Program is.
     """
+    errors = []
 
     def report(key, value, allowed):
+        errors.append(key)
         values = printable(key), shown(value), allowed
         say(line, 'event=config_error key=%s value=%s allowed="%s"' % values)
 
+    program = _first_to_stand(kind, board, line, report)
+    if program is not None:
+        program.stats_line.config_errors = len(errors)
+    return program
+
+
+def _first_to_stand(kind, board, line, report):
     second, root = board.TICKS_PER_S, board.FLASH
     config = load(second, report, root)
     program = _build(kind, config, board, line, report)

@@ -17,10 +17,14 @@ class StatsLine:
     per_second: ticks in a second, a multiple of 1,000.
     cost:       what a token stands for, "record" or "bytes".
 
+    config_errors: how much of the board's configuration was refused at the start; set by the
+                program's start, and told.
+
     Ownership: the main loop alone.
     """
 
     def __init__(self, controls, pipeline, link, frames, line, per_second, cost):
+        self.config_errors = 0
         self._controls = controls
         self._stats = controls.stats
         self._ring = controls.ring
@@ -90,6 +94,7 @@ class StatsLine:
         log.number(b"shed", stats.shed)
         log.number(b"retried", stats.retried)
         log.number(b"bad_frames", self._frames.bad)
+        log.number(b"config_errors", self.config_errors)
 
     def _refusals(self):
         log, link = self._log, self._link

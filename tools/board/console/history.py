@@ -32,8 +32,7 @@ class History:
         """Those of the program that started last, if it was seen to start."""
         self.source = ""
         """Where its records come from, as it said; empty: not known."""
-        self.refused = ""
-        """What is wrong with its configuration, as it said; empty: nothing, or not known."""
+        self._refused = ""  # what is wrong with its configuration, as it said at its start
         self._errors: list[str] = []  # of the configuration with which a program is about to start
         self.resets = 0
         self.past: deque[Sample | Break] = deque(maxlen=SAMPLES)
@@ -62,8 +61,15 @@ class History:
             self._errors.append(line)
         elif line.startswith("event=start "):
             self.source = parse(line).get("source", "")
-            self.refused = verdict("\n".join([*self._errors, line]))
+            self._refused = verdict("\n".join([*self._errors, line]))
             self._errors.clear()
+
+    @property
+    def refused(self) -> str:
+        """What is wrong with its configuration; empty: nothing, or not known."""
+        if not self._refused and self.stats is not None and self.stats.config_errors:
+            return "the board refused its configuration when it started; `sluice doctor` says why"
+        return self._refused
 
     @property
     def idle(self) -> bool:

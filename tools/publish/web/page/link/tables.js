@@ -53,6 +53,7 @@ export const STATS = [
   ["longest_turn_us", WHOLE, false],
   ["lag_ms", WHOLE, false],
   ["sink_ms", WHOLE, false],
+  ["config_errors", WHOLE, false],
   ["sojourns", SOJOURNS, false],
 ];
 
