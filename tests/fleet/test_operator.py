@@ -74,6 +74,18 @@ def test_alerts_raise_the_watermark_once_and_it_decays_when_they_resolve(operato
     assert notify(operator) == 0
 
 
+def test_by_the_rule_settling_it_remembers_the_slope(etcd, tmp_path):
+    with OperatorProcess(tmp_path, etcd, "--rule", "settling") as operator:
+        assert notify(operator, alert("l", "lag", lag_ms="1200")) == 1200
+        assert notify(operator, alert("l", status="resolved")) == 1200
+        assert notify(operator, alert("l", "lag", lag_ms="1200")) > 2000
+        operator.kill()
+        operator.start()
+        assert mark_in(etcd).fine == 2
+        notify(operator, alert("l", status="resolved"))
+        until(lambda: 0 < mark_in(etcd).ms < 2000)  # one step down, by the operator itself
+
+
 def test_notifications_at_once_all_count(operator, etcd):
     connections = [http.client.HTTPConnection(operator.address) for _ in range(40)]
     for i, connection in enumerate(connections):

@@ -18,6 +18,7 @@ FIGURES = {
     "capacity": {"capacity"},
     "shapes": {"shapes"},
     "control": {"control", "control-rush"},
+    "fleet": {"fleet", "fleet-delays"},
 }
 
 

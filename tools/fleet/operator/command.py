@@ -12,9 +12,11 @@ from .. import logs
 from ..etcd import Etcd
 from ..http import serve
 from ..listen import is_loopback, parse_listen, read_token
+from ..watermark import SETTLING, STEPS, Rule
 from .operator import Operator
 from .web import application
 
+_RULES = {"steps": STEPS, "settling": SETTLING}
 _SHUTDOWN_S = 6.0  # a notification under way may wait for etcd so long
 
 log = logging.getLogger(__name__)
@@ -36,7 +38,17 @@ log = logging.getLogger(__name__)
     help="Where the bearer token stands that Alertmanager has to send. Without it --listen has to "
     "be a loopback address.",
 )
-def operator(endpoints: tuple[str, ...], listen: str, token_file: Path | None) -> None:
+@click.option(
+    "--rule",
+    type=click.Choice(list(_RULES)),
+    default="steps",
+    show_default=True,
+    help="How the watermark follows the alerts. steps: it rises to what they ask for, and comes "
+    "down in steps: for a downstream that is slow for a while. settling: it looks for the pressure "
+    "at which the downstream is just not overrun: for boards that always have more than it takes. "
+    "The same for each operator of a fleet.",
+)
+def operator(endpoints: tuple[str, ...], listen: str, token_file: Path | None, rule: str) -> None:
     """Turn Alertmanager's notifications into the fleet's watermark.
 
     Takes them at POST /alerts, writes /watermark/global in etcd, and lets it decay. Several may run
@@ -48,15 +60,17 @@ def operator(endpoints: tuple[str, ...], listen: str, token_file: Path | None) -
     if token is None and not is_loopback(host):
         raise UserError(f"listen {listen}: other machines reach it, so it needs a --token-file")
     logs.start()
-    asyncio.run(_run(endpoints, host, port, token))
+    asyncio.run(_run(endpoints, host, port, token, _RULES[rule]))
 
 
-async def _run(endpoints: tuple[str, ...], host: str, port: int, token: str | None) -> None:
+async def _run(
+    endpoints: tuple[str, ...], host: str, port: int, token: str | None, rule: Rule
+) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with Etcd(endpoints) as etcd:
-        keeper = Operator(etcd)
+        keeper = Operator(etcd, rule)
         runner = await serve(application(keeper, token), host, port, _SHUTDOWN_S)
         logs.event(log, logging.INFO, "listening", host=host, port=runner.addresses[0][1])
         try:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 
 from ..etcd import Etcd, EtcdError, EtcdUnavailable
 from ..logs import event
-from ..watermark import Changing, Watermark, after, change
+from ..watermark import STEPS, Changing, Rule, Watermark, after, change
 from .notification import Alert
 
 PATIENCE_S = 5.0
@@ -24,10 +24,13 @@ class Operator:
     """Several may run at once on one etcd, as each change is a compare-and-swap.
 
     Keeps nothing that is not in etcd, so it may be killed at any time.
+
+    rule: how the watermark follows the alerts; the same for all of them.
     """
 
-    def __init__(self, etcd: Etcd) -> None:
+    def __init__(self, etcd: Etcd, rule: Rule = STEPS) -> None:
         self._etcd = etcd
+        self._rule = rule
         self._turn = asyncio.Lock()  # or notifications that come at once swap against each other
         self.mark = Watermark()
         """What stood in etcd when it last answered."""
@@ -43,7 +46,7 @@ class Operator:
         alerts = list(alerts)
 
         def rule(mark: Watermark) -> Watermark:
-            changing = Changing(mark, _wall_ms())
+            changing = Changing(mark, _wall_ms(), self._rule)
             for alert in alerts:
                 alert.apply(changing)
             return changing.mark
@@ -62,7 +65,7 @@ class Operator:
         while True:
             # `trouble` says so; the decay hangs on the time alone, so nothing is missed.
             with contextlib.suppress(EtcdError):
-                await self._change(lambda mark: after(mark, _wall_ms()))
+                await self._change(lambda mark: after(mark, _wall_ms(), self._rule))
             await asyncio.sleep(_DECAY_EVERY_S)
 
     async def _change(self, rule: Callable[[Watermark], Watermark]) -> Watermark:

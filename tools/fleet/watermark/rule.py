@@ -10,11 +10,15 @@ The same alert again changes nothing (a lag that has grown counts), so it does n
 a notification comes, nor in which order. An alert that was not repeated for FORGET_MS counts as
 resolved: its notification was lost.
 
+That is the rule STEPS. A rule says what the watermark becomes when other alerts fire, and how it
+comes down; what is kept of alerts is the same for each. The other one is in settling.py.
+
 Times are wall-clock ms, because several operators may take turns. A clock that steps back delays
 the decay; nothing else depends on it.
 """
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from heapq import nlargest
 
@@ -27,6 +31,9 @@ MOST_MS = 600_000
 HOLD_MS = 4000
 """How long each step on the way down takes, the first one, too: alerts resolve one after the other,
 one that flaps must not swing every board, and what boards make of a step has to be seen."""
+
+FINE_MOST = 6
+"""The finest that SETTLING goes."""
 
 FIRING_MOST = 2000
 """So many firing alerts are kept, as etcd takes a value of some size."""
@@ -55,19 +62,57 @@ class Watermark:
     """What stands at /watermark/global.
 
     ms: 0 (none) to MOST_MS.  at: of the last step, or since when it has been above what is asked.
-    firing: by the fingerprint that Alertmanager gives an alert.
+    firing: by the fingerprint that Alertmanager gives an alert.  fine, since: of the rule
+    SETTLING, see there; 0 by STEPS.
     """
 
     ms: int = 0
     at: int = 0
     firing: dict[str, Firing] = field(default_factory=dict)
+    fine: int = 0
+    since: int = 0
+
+    @property
+    def lag_ms(self) -> int:
+        """The largest lag that fires; 0: none."""
+        return max((each.lag_ms or 0 for each in self.firing.values()), default=0)
 
     @property
     def asked_ms(self) -> int:
-        """What the firing alerts ask for: it is never below, and comes down to that."""
-        lags = [each.lag_ms for each in self.firing.values() if each.lag_ms is not None]
-        backlogs = len(self.firing) - len(lags)
-        return min(max(lags, default=0) + RAISE_MS * backlogs, MOST_MS)
+        """What the firing alerts ask for: by STEPS it is never below, and comes down to that."""
+        backlogs = sum(each.lag_ms is None for each in self.firing.values())
+        return min(self.lag_ms + RAISE_MS * backlogs, MOST_MS)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """changed: what a watermark becomes when these alerts fire from now on in place of its own.
+    lowered: how it has come down by now; the same object if nothing has changed.
+    """
+
+    changed: Callable[[Watermark, dict[str, Firing], int], Watermark]
+    lowered: Callable[[Watermark, int], Watermark]
+
+
+def _changed(mark: Watermark, firing: dict[str, Firing], now: int) -> Watermark:
+    """It rises at once, and begins to come down later."""
+    new = Watermark(mark.ms, mark.at, firing)
+    if new.asked_ms > mark.ms:
+        return Watermark(new.asked_ms, now, firing)
+    if mark.ms <= mark.asked_ms:
+        return Watermark(mark.ms, now, firing)
+    return new
+
+
+def _lowered(mark: Watermark, now: int) -> Watermark:
+    ms, at, asked_ms = mark.ms, mark.at, mark.asked_ms
+    while ms > asked_ms and now - at >= HOLD_MS:
+        ms, at = max(asked_ms, min(ms // 2, ms - RAISE_MS)), at + HOLD_MS
+    return mark if ms == mark.ms else Watermark(ms, at, mark.firing)
+
+
+STEPS = Rule(_changed, _lowered)
+"""To what the alerts ask for, and down in steps."""
 
 
 class Changing:
@@ -76,8 +121,9 @@ class Changing:
     now: of all of them.
     """
 
-    def __init__(self, mark: Watermark, now: int) -> None:
-        self._before = after(mark, now)
+    def __init__(self, mark: Watermark, now: int, rule: Rule = STEPS) -> None:
+        self._rule = rule
+        self._before = after(mark, now, rule)
         self._now = now
         self._firing = dict(self._before.firing)
 
@@ -87,7 +133,7 @@ class Changing:
 
         Of the alerts that fire it keeps FIRING_MOST, those that ask for the most.
         """
-        return _with(self._before, self._firing, self._now)
+        return _with(self._before, self._firing, self._now, self._rule)
 
     def backlog(self, fingerprint: str) -> None:
         """A backlog alert fires, or is repeated."""
@@ -131,13 +177,13 @@ def resolved(mark: Watermark, fingerprint: str, now: int) -> Watermark:
     return changing.mark
 
 
-def after(mark: Watermark, now: int) -> Watermark:
+def after(mark: Watermark, now: int, rule: Rule = STEPS) -> Watermark:
     """The watermark as it has come down by now; the same object if nothing has changed."""
     ends = {each.seen_at + FORGET_MS for each in mark.firing.values()}
     for end in sorted(end for end in ends if end <= now):
         kept = {name: each for name, each in mark.firing.items() if each.seen_at + FORGET_MS > end}
-        mark = _with(_lowered(mark, end), kept, end)
-    return _lowered(mark, now)
+        mark = _with(rule.lowered(mark, end), kept, end, rule)
+    return rule.lowered(mark, now)
 
 
 def read(value: bytes | None) -> Watermark:
@@ -151,6 +197,8 @@ def read(value: bytes | None) -> Watermark:
                 name: Firing(None if lag is None else _number(lag, MOST_MS), _number(seen_at))
                 for name, (lag, seen_at) in fields.get("firing", {}).items()
             },
+            _number(fields.get("fine", 0), FINE_MOST),
+            _number(fields.get("since", 0)),
         )
     except (ValueError, TypeError, AttributeError, RecursionError):
         return Watermark()
@@ -160,29 +208,19 @@ def read(value: bytes | None) -> Watermark:
 def write(mark: Watermark) -> bytes:
     firing = {name: [each.lag_ms, each.seen_at] for name, each in mark.firing.items()}
     fields = {"ms": mark.ms, "at": mark.at, "firing": firing}
+    if mark.fine or mark.since:
+        fields |= {"fine": mark.fine, "since": mark.since}
     return json.dumps(fields, separators=(",", ":")).encode()
 
 
-def _lowered(mark: Watermark, now: int) -> Watermark:
-    ms, at, asked_ms = mark.ms, mark.at, mark.asked_ms
-    while ms > asked_ms and now - at >= HOLD_MS:
-        ms, at = max(asked_ms, min(ms // 2, ms - RAISE_MS)), at + HOLD_MS
-    return mark if ms == mark.ms else Watermark(ms, at, mark.firing)
-
-
-def _with(mark: Watermark, firing: dict[str, Firing], now: int) -> Watermark:
-    """With these alerts firing from now on: it rises at once, and begins to come down later."""
+def _with(mark: Watermark, firing: dict[str, Firing], now: int, rule: Rule) -> Watermark:
+    """With these alerts firing from now on."""
     if firing == mark.firing:
         return mark
     if len(firing) > FIRING_MOST:
         # Of the lags only the largest counts, of the backlogs each.
         firing = dict(nlargest(FIRING_MOST, firing.items(), key=lambda item: item[1].worth_ms))
-    new = Watermark(mark.ms, mark.at, dict(firing))
-    if new.asked_ms > mark.ms:
-        return Watermark(new.asked_ms, now, new.firing)
-    if mark.ms <= mark.asked_ms:
-        return Watermark(mark.ms, now, new.firing)
-    return new
+    return rule.changed(mark, dict(firing), now)
 
 
 def _number(value: object, most: int = 1 << 62) -> int:

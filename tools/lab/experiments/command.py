@@ -11,7 +11,7 @@ from ...itself import CHECKOUT
 from .result import Result, plain_table
 from .setup import Setup
 
-NAMES = ("capacity", "shapes", "control", "garbage", "agreement")
+NAMES = ("capacity", "shapes", "control", "garbage", "agreement", "fleet")
 """Each is a module here, with `run(setup) -> Result`."""
 
 _SEED = 2026
@@ -44,6 +44,7 @@ def experiment(
     control    a step of load and a slow sink under each of the control loops
     garbage    pauses of an allocating limiter and of this one, on MicroPython
     agreement  the simulation against the same scenario on the virtual board, in real time
+    fleet      the watermark's loop over boards, overload and delay of the alerts
     """
     if out is None:
         out = Path("experiments")

@@ -5,18 +5,22 @@ from array import array
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from rich.console import Console
 from rich.progress import track
-
-from host_sim.simulation import Simulation
 
 from ...board.feed.arrivals import read_logs
 from ...board.feed.opening import open_log
 from ...errors import UserError
 
 T = TypeVar("T")
+
+
+class Simulation(Protocol):
+    """What lets virtual time pass."""
+
+    def run(self, seconds: float) -> None: ...
 
 
 @dataclass
