@@ -36,9 +36,9 @@ STEP_MS = 10_000
 SLOPE = 1 / 32
 """By what share of it the pressure comes down in a second, at most."""
 
-DELAY_S = 20
-"""So long it may take from a lag until all boards work at what it has led to. With much more, the
-watermark swings."""
+DELAY_S = 25
+"""How late it reckons with: 5 s until an alert sees a lag that is there, and 20 s from there until
+all boards work at what it has led to. With more, the watermark swings."""
 
 QUIET = 2
 

@@ -374,9 +374,9 @@ grow to {LAG_MS:,} ms first. Then all begins again. A larger delay makes each sw
 
 **Why settling settles.** It comes down by a share of the pressure that is halved each time an alert
 fires again, until it is 1/2,048 in a second. At this slope the boards go beyond the capacity by
-some per cent until the alert is heard, and then go back by twice of that. It is made for a delay of
-up to {DELAY_S} s. With more, it goes back by less than it was beyond, falls behind, and swings like
-the steps.
+some per cent until the alert is heard, and then go back by twice of that. It reckons with
+{DELAY_S} s: a delay of 20 s, and 5 s until an alert sees the lag. With more, it goes back by less
+than it was beyond, falls behind, and swings like the steps.
 
 **What it costs.** It takes some minutes to settle. When the downstream takes all again, it takes
 some minutes more until the watermark is gone: up to {_longest(points, "settling")} s here.
@@ -389,7 +389,7 @@ than the downstream takes.
 {_table(points, ("size", "overload"))}
 
 The number of boards makes no difference, since all get the same part of their own rate. With own
-rates below the capacity the watermark stays at 0.
+rates below the capacity the watermark stays at 0. The more they are above it, the longer it takes.
 
 ## Other `watermark_half_ms`
 
@@ -398,7 +398,7 @@ rates below the capacity the watermark stays at 0.
 A larger one makes each ms count less. So steps use more of the capacity, but they do not settle: a
 watermark that rises to the lag and stays there while the alert fires is always too much in the end.
 Settling is made for 500 ms. With more its swing is smaller, but the lag is larger at first,
-and in the end the watermark is gone later. With 250 ms it swings more than wanted, or for good.
+and in the end the watermark is gone later. With 250 ms it swings more than wanted.
 
 ## 32 records in flight
 
