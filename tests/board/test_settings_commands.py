@@ -17,13 +17,13 @@ per_ms             1000
 burst              10
 limit              none
 target_ms          200
-kp                 1,4
-ki                 1,8
+kp                 0,1
+ki                 1,4
 kd                 0,1
 limit_floor        none
 calm               300,100,-125
 rush               850,300,500
-interval_ms        2000
+interval_ms        200
 rate_low           1
 rate_step          none
 rate_keep          1,2

@@ -29,7 +29,7 @@ def strict(owner):
     target=st.integers(1, FAR) | st.sampled_from([1, (1 << 17) - 1, 1 << 17, FAR]),
     gains=st.tuples(GAINS, GAINS, GAINS),
     change=st.integers(-1000, 1000),
-    steps=st.lists(st.tuples(TICKS, st.integers(0, 1000)), max_size=30),
+    steps=st.lists(st.tuples(TICKS, st.integers(0, 1000), st.booleans()), max_size=30),
 )
 def test_a_limit_stays_in_its_bounds_and_moves_no_farther_than_it_may(
     capacity, target, gains, change, steps
@@ -39,8 +39,9 @@ def test_a_limit_stays_in_its_bounds_and_moves_no_farther_than_it_may(
     limit = AdaptiveLimit(ring, target, *gains, rush=(850, 300, change))
     strict(limit)
     strict(ring)
-    for p95, load in steps:
+    for p95, load, refused in steps:
         before = ring.limit
+        ring.rejected += refused
         after = limit.update(StrictInt(p95), StrictInt(load))
         assert after == ring.limit
         assert limit.floor <= after <= capacity

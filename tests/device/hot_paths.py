@@ -398,6 +398,7 @@ def adaptive_limits():
             limit = AdaptiveLimit(ring, (1 << 29) - 1 if capacity == 1 else 200, *gains, rush=rush)
             for p95 in (-1, 0, 250, 5000, 0, 199, 201, (1 << 29) - 1, 0):
                 for load in (0, 500, 1000):
+                    ring.rejected += 1
                     hot("adaptive.AdaptiveLimit.update", lambda: limit.update(p95, load))
 
 

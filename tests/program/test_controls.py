@@ -104,16 +104,16 @@ def test_what_adapts_rests_under_a_watermark_and_goes_on_from_where_it_was(rig):
     controls.meter.turn(False)
     close(5000)
     own = limits.controller, rig.bucket.rate
-    assert own == (40, 25)
+    assert own == (16, 25)
     controls.set_watermark(500)
     for sojourn, ms in ((5000, 400), (10, 0)):  # which are the watermark's doing
         close(sojourn, ms)
         assert (limits.controller, rig.bucket.rate) == own
-        assert (rig.ring.limit, rig.bucket.part) == (20, 512)
+        assert (rig.ring.limit, rig.bucket.part) == (8, 512)
     controls.set_watermark(0)
     assert (rig.ring.limit, rig.bucket.rate) == own
     close(5000, n=1)
-    assert (limits.controller, rig.bucket.rate) == (32, 30)
+    assert (limits.controller, rig.bucket.rate) == (8, 30)
 
 
 def test_a_watermark_that_falls_is_felt_by_the_record_that_waits(rig):
@@ -131,9 +131,9 @@ def test_a_limit_that_the_user_sets_holds_below_the_controller_s(rig):
     adaptive, limits = AdaptiveLimit(rig.ring, 200), limits_of(rig.ring)
     rig.ring.set_limit(30)
     assert (rig.ring.limit, limits.controller) == (30, 64)
-    assert (adaptive.update(5000, 500), rig.ring.limit) == (56, 30)
+    assert (adaptive.update(5000, 500), rig.ring.limit) == (48, 30)
     rig.ring.set_limit(60)
-    assert rig.ring.limit == 56
+    assert rig.ring.limit == 48
 
 
 def test_the_load_is_of_the_interval(rig):

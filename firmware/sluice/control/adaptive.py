@@ -9,10 +9,13 @@ the consumer's rate does not depend on the queue. Where the loop is starved of
 CPU for a while it does, and what the queue cannot take is refused or lost; the
 rule `rush` is for that.
 
-The controller is the textbook's PID with the derivative on the measurement, an
-output with limits of value and speed, and an integral that stands still while
-the output is at one of them in the error's direction and takes over without a
-bump from a rule (Astrom and Hagglund, Advanced PID Control, 2006, chapter 3).
+The controller is a PID in its velocity form (Astrom and Hagglund, Advanced PID
+Control, 2006, chapter 3), with the derivative on the measurement: it computes
+by how much the limit changes, so nothing winds up, and a rule or new gains take
+over without a bump. The change is a share of the limit, and the error a ratio of
+wait and target. Then the loop has the same gain whatever the capacity, the rate
+and the target are, for wait / target = limit / (rate * target); a change in
+slots of the capacity would have a gain of capacity / (rate * target).
 """
 
 from micropython import const
@@ -20,8 +23,11 @@ from micropython import const
 from sluice.arguments import check_int
 from sluice.queue.limits import limits_of
 
-ONE = const(1024)  # an error as large as the target; an output of the whole capacity
-_WORST = const(-4 * 1024)  # errors beyond it count as that
+ONE = const(1024)  # a slot; an error of a wait twice the target, or half; a change of all the limit
+_MOST_ERROR = const(4)  # in ONE
+# A percentile of a histogram is up to 6% off, and the next class another 6%: within this, in
+# 1/ONE, a limit that moved would only move back.
+_BLUR = const(96)
 _MOST_CAPACITY = const((1 << 19) - 1)
 _MOST_GAIN = const((1 << 16) - 1)
 _MOST_TICKS = const((1 << 29) - 1)
@@ -52,9 +58,16 @@ def _within(low, value, high):
     return max(low, min(value, high))
 
 
-def _bounded(output):
-    # What is beyond cannot be seen in the limit, and a product with the capacity stays small.
-    return _within(-ONE, output, ONE)
+def _bounded(change):
+    return _within(-ONE, change, ONE)  # its product with the limit is a small integer
+
+
+def _ratio(more, least):
+    """more / least in 1/ONE, an error."""
+    if least == 0:
+        return _MOST_ERROR * ONE
+    ratio = _within(-_MOST_ERROR * least, more, _MOST_ERROR * least) * ONE // least
+    return ratio if ratio < -_BLUR or ratio > _BLUR else 0
 
 
 class AdaptiveLimit:
@@ -64,23 +77,31 @@ class AdaptiveLimit:
             starts: see sluice.queue.limits. While the user's or the fleet's is
             the least, it does not raise its own to no effect.
     target: ticks, 1 to 2^29 - 1; 200 ms.
-    kp, ki, kd: the gains, as (numerator, denominator), each at most 65,535. With
-            a gain of 1 an error as large as the target moves the limit by the
-            whole capacity: kp at once, ki in every interval that it lasts, kd
-            when the sojourn time has changed by that much since the interval
-            before. An error is at least -4 targets.
+    kp, ki, kd: the gains, as (numerator, denominator), each at most 65,535. The
+            error is 0 while p95 is within a tenth of the target; else it is
+            how much the larger of the two exceeds the smaller, in parts of the
+            smaller, 4 at most. With a gain of 1 an error of 1 (twice or half of
+            the target) moves the limit by all of itself: ki in every interval
+            that it lasts, kp when the error has changed by that much since the
+            interval before, kd when that change has.
     floor:  slots, 1 to the ring's capacity: the limit is never below. It should
-            hold what arrives in a round trip to whoever sends.
-    slew:   slots, 1 or more, that the limit moves at most in an interval.
-            None, for both: an eighth of the capacity, or 1.
+            hold what arrives in a round trip to whoever sends. None: an eighth
+            of the capacity, or 1.
+    slew:   slots, 1 or more, that the limit moves at most in an interval. None: a
+            quarter of the capacity, or 1.
     calm:   (load, ticks, change): while the load is below `load`, in 1/1,000,
-            and p95 below `ticks`, the limit changes by change / 1,000 of itself,
-            at least one slot, instead: a queue that nobody needs gives its room
-            back, so that the next burst meets a short one. None: never.
+            p95 below `ticks` and the queue not full, the limit changes by change /
+            1,000 of itself, at least one slot, instead: a queue that nobody needs
+            gives its room back, so that the next burst meets a short one. None:
+            never.
     rush:   (load, ticks, change): the same while both are above. It is not
             slewed. With RUSH the limit grows by half of itself, to take in what
             comes while the consumer is starved; with RUSH_DOWN it halves, to
             have less to serve late. None: never.
+
+    A queue is full that has refused or replaced something in the interval, or has
+    no more than an eighth of its limit free at the end. Only then is the limit
+    raised for a short wait: elsewhere the limit is not why the wait is short.
 
     CALM, RUSH and RUSH_DOWN are for ticks of a ms. A limit below the present
     depth drops nothing: the ring refuses (or replaces) until it fits.
@@ -95,8 +116,8 @@ class AdaptiveLimit:
         self,
         ring,
         target=200,
-        kp=(1, 4),
-        ki=(1, 8),
+        kp=(0, 1),
+        ki=(1, 4),
         kd=(0, 1),
         floor=None,
         slew=None,
@@ -106,25 +127,25 @@ class AdaptiveLimit:
         check_int("ring.capacity", ring.capacity, 1, _MOST_CAPACITY)
         self._ring = ring
         self._limits = limits_of(ring)
-        self._last = -1  # the p95 before
+        self._last = self._before = -1  # the p95 before, and the one before that
+        self._lost = 0  # what the ring had refused or replaced
         self.set_target(target)
-        eighth = max(1, ring.capacity // 8)
-        self.set_bounds(eighth if floor is None else floor, eighth if slew is None else slew)
+        self.set_bounds(
+            max(1, ring.capacity // 8) if floor is None else floor,
+            max(1, ring.capacity // 4) if slew is None else slew,
+        )
         self.set_rules(calm, rush)
-        self._integral = 0  # in 1/ONE of the capacity, with what is left of it to divide
-        self._rest = 0
-        self._set(ring.limit)
         self.set_gains(kp, ki, kd)
+        self._set(ring.limit * ONE)
 
     def set_target(self, target) -> None:
         """Change the target, while it is in use. Raises TypeError or ValueError."""
         check_int("target", target, 1, _MOST_TICKS)
         shift = 0
-        while target >> shift >= 1 << 17:  # then 4 targets times ONE are a small integer
+        while target >> shift >= 1 << 17:  # then its most errors are small integers
             shift += 1
         self.target = target
         self._shift = shift
-        self._last = -1
 
     def set_gains(self, kp, ki, kd=(0, 1)) -> None:
         """Change the gains, while it is in use; the limit does not jump.
@@ -138,7 +159,6 @@ class AdaptiveLimit:
         self._kp, self._kp_den = kp
         self._ki, self._ki_den = ki
         self._kd, self._kd_den = kd
-        self._track(self._proportional(self._last) if self._last >= 0 else 0)
 
     def set_bounds(self, floor, slew) -> None:
         """Change the floor and the slew, while it is in use. Raises TypeError or ValueError."""
@@ -164,87 +184,61 @@ class AdaptiveLimit:
         Then an empty queue counts as 0 ticks; a waiting one tells nothing, and
         the limit stays.  load: busy ticks in 1,000.
         """
-        ring = self._ring
+        full = self._is_full()
         if p95 < 0:
-            if len(ring):
-                self._last = -1
+            if len(self._ring):
+                self._last = self._before = -1
                 return self._limits.controller
             p95 = 0
-        if load < self._calm_load and p95 < self._calm_ticks:
-            self._jump(self._calm_change, self._proportional(p95))
+        if load < self._calm_load and p95 < self._calm_ticks and not full:
+            self._jump(self._calm_change)
         elif load > self._rush_load and p95 > self._rush_ticks:
-            self._jump(self._rush_change, self._proportional(p95))
-        elif p95 >= self.target or ring.limit >= self._limits.controller:
+            self._jump(self._rush_change)
+        elif p95 >= self.target or full and self._ring.limit >= self._limits.controller:
             self._control(p95)
+        self._before = self._last
         self._last = p95
         return self._limits.controller
 
-    def _set(self, limit):
-        self._limits.adapt(max(self.floor, limit))
+    def _is_full(self):
+        """Whether the queue refused or replaced something in the interval, or is about to."""
+        ring = self._ring
+        lost = ring.overwritten if ring.overflow else ring.rejected
+        before = self._lost
+        self._lost = lost
+        return lost != before or ring.free() * 8 <= ring.limit
 
     def _error(self, p95):
-        """How far below the target, in 1/ONE of it."""
+        """How far below the target, in 1/ONE; 0 when that is no more than p95 can tell."""
+        wait = p95 >> self._shift
         target = self.target >> self._shift
-        error = target - (p95 >> self._shift)
-        if error < -4 * target:
-            return _WORST
-        return error * ONE // target
+        return _ratio(target - wait, min(wait, target))
 
-    def _proportional(self, p95):
-        """The output without the integral: proportional and derivative part."""
+    def _change(self, p95):
+        """By how much to change the limit, in 1/ONE of itself."""
         error = self._error(p95)
-        output = error * self._kp // self._kp_den
+        change = _bounded(error * self._ki // self._ki_den)
         if self._last >= 0:
-            output = _bounded(output)
-            output += _bounded((error - self._error(self._last)) * self._kd // self._kd_den)
-        return _bounded(output)
+            error -= self._error(self._last)
+            change += _bounded(error * self._kp // self._kp_den)
+            if self._before >= 0:
+                error += self._error(self._before) - self._error(self._last)
+                change += _bounded(error * self._kd // self._kd_den)
+        return _bounded(change)
 
     def _control(self, p95):
-        error = self._error(p95)
-        other = self._proportional(p95)
-        wanted = self._limit_for(self._integral + other)
-        if not self._stopped(wanted, error):
-            self._integrate(error)
-            wanted = self._limit_for(self._integral + other)
-        self._move_to(wanted)
+        by = self._limits.controller * self._change(p95)
+        self._set(self._exact + _within(-self.slew * ONE, by, self.slew * ONE))
 
-    def _move_to(self, wanted):
-        limit = self._limits.controller
-        self._set(_within(limit - self.slew, wanted, limit + self.slew))
-
-    def _stopped(self, wanted, error):
-        """Whether the output is at one of its ends, or slewing, in the error's direction."""
-        limit = self._limits.controller
-        if error > 0:
-            return wanted >= self._ring.capacity or wanted > limit + self.slew
-        return wanted <= self.floor or wanted < limit - self.slew
-
-    def _integrate(self, error):
-        rest = self._rest + error * self._ki
-        step = rest // self._ki_den
-        self._rest = rest - step * self._ki_den
-        step = _bounded(step) + self._integral
-        self._integral = _within(0, step, ONE)
-
-    def _limit_for(self, output):
-        """Slots for an output, between floor and capacity."""
-        capacity = self._ring.capacity
-        if output >= ONE:
-            return capacity
-        return max(self.floor, output * capacity // ONE) if output > 0 else self.floor
-
-    def _jump(self, change, other):
+    def _jump(self, change):
         """Change the limit by a rule, and let the controller go on from there."""
         limit = self._limits.controller
         by = limit * change // 1000  # never 0 when it is negative
         if change > 0 and by == 0:
             by = 1
-        self._set(limit + by)
-        self._track(other)
+        self._set((limit + by) * ONE)
 
-    def _track(self, other):
-        """Set the integral to what gives the present limit with the other parts."""
-        capacity = self._ring.capacity
-        output = (self._limits.controller * ONE + capacity - 1) // capacity
-        self._integral = _within(0, output - other, ONE)
-        self._rest = 0
+    def _set(self, exact):
+        """Set the limit, in 1/ONE slots: what is below a slot adds up."""
+        self._exact = _within(self.floor * ONE, exact, self._ring.capacity * ONE)
+        self._limits.adapt(self._exact // ONE)

@@ -35,15 +35,15 @@ ROWS = (
     # pid, codel: p95 in the queue; rate: mean time of an attempt on the sink
     ("target_ms", 200, (1, 3600000), False, "ms", "control"),
     # pid: gains as numerator and denominator
-    ("kp", (1, 4), ((0, 65535), (1, 65535)), False, "", "control"),
-    ("ki", (1, 8), ((0, 65535), (1, 65535)), False, "", "control"),
+    ("kp", (0, 1), ((0, 65535), (1, 65535)), False, "", "control"),
+    ("ki", (1, 4), ((0, 65535), (1, 65535)), False, "", "control"),
     ("kd", (0, 1), ((0, 65535), (1, 65535)), False, "", "control"),
     ("limit_floor", None, (1, 65535), True, "records", "control"),  # pid; null: slots / 8
     # pid: below this load in 1/1000 and this p95 in ms, change by 1/1000; rush: above both
     ("calm", (300, 100, -125), ((0, 1000), (0, 3600000), (-1000, 1000)), True, "", "control"),
     ("rush", (850, 300, 500), ((0, 1000), (0, 3600000), (-1000, 1000)), True, "", "control"),
     # codel: above the target for so long before it sheds
-    ("interval_ms", 2000, (1, 3600000), False, "ms", "control"),
+    ("interval_ms", 200, (1, 3600000), False, "ms", "control"),
     ("rate_low", 1, (1, 1073741823), False, "tokens", "control"),  # rate: the least it is cut to
     # rate: raised by so much in each stats_ms; null: a twentieth of the range
     ("rate_step", None, (1, 536870911), True, "tokens", "control"),

@@ -14,6 +14,7 @@ from host_sim.workload import stepped
 from sluice.control.adaptive import RUSH, RUSH_DOWN
 
 from ... import plots
+from . import settling
 from .result import Cell, Result, table
 from .setup import Setup
 
@@ -153,13 +154,18 @@ def run(setup: Setup) -> Result:
         trail = _simulate(setup, scenario, name, values)
         trails[scenario.name].append(trail)
         rows += [_row(scenario, trail, stretch) for stretch in scenario.stretches]
+    found = settling.search(setup)
     return Result(
         "control",
         "Control loops: a step of load, a slow sink, a sink with a quota",
         _COLUMNS,
         rows,
-        {"control": _figure(trails[STEP.name]), "control-rush": _rush_figure(trails[RUSHED.name])},
-        _page(rows),
+        {
+            "control": _figure(trails[STEP.name]),
+            "control-rush": _rush_figure(trails[RUSHED.name]),
+            "control-region": settling.region_figure(found.region),
+        },
+        _page(rows, settling.page(found)),
     )
 
 
@@ -305,7 +311,7 @@ def _shade(axes: Axes) -> None:
         axes.axvspan(start, start + 3, color="#EEEEEE", linewidth=0)
 
 
-def _page(rows: list[list[Cell]]) -> str:
+def _page(rows: list[list[Cell]], settled: str) -> str:
     steps = [row[1:] for row in rows if row[0] == STEP.name]
     rushed = [[row[1], *row[3:7]] for row in rows if row[0] == RUSHED.name]
     none, rush, down = (f"{row[2]}%" for row in rushed)
@@ -343,6 +349,8 @@ acts while the loop is busy for more than 85% of the time and the p95 is above 3
 {table(["rule", "offered", "lost %", "p50 ms", "p99 ms"], rushed)}
 
 {rush} are lost with half more, {down} with half less and {none} without a rule.
+
+{settled.strip()}
 
 ## Advice
 
