@@ -132,7 +132,7 @@ def test_teleplot_of_a_sample_has_name_time_and_value_of_what_is_known():
     lines = (teleplot(Sample(AT, stats(rate="none", p50_ms=-1))) or "").splitlines()
     assert ">qps:1700000000250:498" in lines
     assert ">mean_qps:1700000000250:497.12" in lines
-    assert len(lines) == 30
+    assert len(lines) == 31
     assert not [line for line in lines if line.startswith((">rate:", ">p50_ms:"))]
 
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sluice import OVERWRITE, REJECT, RingQueue
-from sluice.queue.limits import limits_of
+from sluice.queue.limits import WHOLE, limits_of
 
 SMALL_MAX = (1 << 30) - 1
 
@@ -33,12 +33,17 @@ class Model:
 
     def __init__(self, capacity, overflow):
         self.items = deque()
-        self.limits = {"user": capacity, "controller": capacity, "fleet": capacity}
+        self.limits = {"user": capacity, "controller": capacity}
+        self.part = WHOLE
         self.overflow = overflow
         self.lost = self.rejected = self.high_water = 0
 
+    @property
+    def limit(self):
+        return max(1, min(self.limits.values()) * self.part // WHOLE)
+
     def put(self, item):
-        if len(self.items) >= min(self.limits.values()):
+        if len(self.items) >= self.limit:
             if self.overflow == REJECT:
                 self.rejected += 1
                 return False
@@ -75,7 +80,7 @@ def test_agrees_with_a_deque_across_the_wrap_of_its_indices(capacity, overflow, 
     queue = near_the_wrap(RingQueue(capacity, "i", overflow), before + 1)
     model = Model(capacity, overflow)
     named = limits_of(queue)
-    limits = {"user": queue.set_limit, "controller": named.adapt, "fleet": named.press}
+    limits = {"user": queue.set_limit, "controller": named.adapt}
     number = 0
     for operation, count in script:
         for _ in range(count if operation in ("put", "get") else 1):
@@ -91,10 +96,13 @@ def test_agrees_with_a_deque_across_the_wrap_of_its_indices(capacity, overflow, 
                 queue.clear()
                 model.items.clear()
                 model.lost = queue.overwritten
+            elif operation == "fleet":
+                model.part = WHOLE * count // 7
+                named.throttle(model.part)
             else:
                 limits[operation](min(count, capacity) if operation == "user" else count)
                 model.limits[operation] = min(count, capacity)
-            limit = min(model.limits.values())
+            limit = model.limit
             assert queue.limit == limit
             assert len(queue) == len(model.items)
             assert queue.free() == max(0, limit - len(model.items))

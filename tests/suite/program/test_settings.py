@@ -56,11 +56,11 @@ def test_lists_are_integers_with_commas():
     _, _, pairs = values(desk.ask(b"who=anna calm=250,90,-100", 8))
     assert pairs["calm"] == "250,90,-100"
     assert desk.said() == [
-        "event=changed key=kp old=1,4 new=3,8 who=anna up_s=0",
+        "event=changed key=kp old=0,1 new=3,8 who=anna up_s=0",
         "event=changed key=calm old=300,100,-125 new=none who=anna up_s=0",
         "event=changed key=calm old=none new=250,90,-100 who=anna up_s=0",
     ]
-    assert desk.entry(0)[10:] == b"event=changed key=kp old=1,4 new=3,8 who=anna up_s=0"
+    assert desk.entry(0)[10:] == b"event=changed key=kp old=0,1 new=3,8 who=anna up_s=0"
 
 
 def test_nothing_to_change_asks_for_the_values_and_is_no_entry():
