@@ -2,8 +2,6 @@
 
 import signal
 import socket
-import urllib.error
-import urllib.request
 
 import pytest
 from etcd_servers import EtcdServers, needs_etcd
@@ -11,6 +9,7 @@ from feeding import feed
 from flashed import flash
 from gateways import VALUES, Boards, GatewayProcess
 from monitoring import until
+from notifications import request
 
 from sluice_tools.fleet.demonstration.servers import board_table, etcd_table
 from sluice_tools.fleet.demonstration.simulated import SimulatedBoard
@@ -149,28 +148,19 @@ def test_a_signal_ends_it_with_status_0(tmp_path, number, mute):
         assert "Traceback" not in gateway.log()
 
 
-def asked(gateway, path):
-    """The status and the text of the answer."""
-    try:
-        answer = urllib.request.urlopen(f"http://{gateway.address}{path}", timeout=60)
-    except urllib.error.HTTPError as refusal:
-        answer = refusal
-    with answer:
-        return answer.status, answer.read().decode()
-
-
 @needs_etcd
 def test_it_is_healthy_always_and_ready_while_etcd_answers(tmp_path, mute):
     with EtcdServers(tmp_path, 1) as etcd:
         text = etcd_table(etcd.endpoints) + board_table("b1", mute)
         with GatewayProcess(tmp_path, text) as gateway:
-            until(lambda: asked(gateway, "/readyz") == (200, "ok\n"))
+            ready = f"http://{gateway.address}/readyz"
+            until(lambda: request(ready) == (200, "ok\n"))
             etcd.nodes[0].kill()
-            until(lambda: asked(gateway, "/readyz")[0] == 503)
-            assert asked(gateway, "/readyz")[1].startswith("etcd at 127.0.0.1:")
-            assert asked(gateway, "/healthz") == (200, "ok\n")
+            until(lambda: request(ready)[0] == 503)
+            assert request(ready)[1].startswith("etcd at 127.0.0.1:")
+            assert request(f"http://{gateway.address}/healthz") == (200, "ok\n")
             etcd.start(etcd.nodes[0])
-            until(lambda: asked(gateway, "/readyz") == (200, "ok\n"))
+            until(lambda: request(ready) == (200, "ok\n"))
 
 
 def test_a_port_in_use_is_one_line(tmp_path, mute):

@@ -177,6 +177,18 @@ QUICK = {
 RATE, FED_PER_S, SLOW_PER_S = 30, 15, 1
 
 
+def started(stack, folder, etcd, tables):
+    """Gateway, operator, Alertmanager and Prometheus of boards with these tables."""
+    gateway = GatewayProcess(folder, etcd_table(etcd.endpoints) + "".join(tables))
+    operator = OperatorProcess(folder, etcd.endpoints)
+    alertmanager = Alertmanager(folder, operator.address, repeat="1s")
+    addresses = (gateway.address, operator.address, alertmanager.address)
+    prometheus = Prometheus(folder, *addresses, QUICK)
+    servers = [gateway, operator, alertmanager, prometheus]
+    start(stack, servers)
+    return servers
+
+
 @needs_prometheus
 def test_operator_alertmanager_and_prometheus_are_killed_while_boards_get_slow(tmp_path, capsys):
     values = VALUES | {"rate": RATE, "slot_size": 64, "tries": 1000}
@@ -185,12 +197,7 @@ def test_operator_alertmanager_and_prometheus_are_killed_while_boards_get_slow(t
     with ExitStack() as stack:
         etcd = stack.enter_context(EtcdServers(tmp_path, 1))
         running = stack.enter_context(Boards(*boards))
-        gateway = GatewayProcess(tmp_path, etcd_table(etcd.endpoints) + "".join(tables))
-        operator = OperatorProcess(tmp_path, etcd.endpoints)
-        alertmanager = Alertmanager(tmp_path, operator.address, repeat="1s")
-        addresses = (gateway.address, operator.address, alertmanager.address)
-        prometheus = Prometheus(tmp_path, *addresses, QUICK)
-        start(stack, [gateway, operator, alertmanager, prometheus])
+        gateway, operator, alertmanager, prometheus = started(stack, tmp_path, etcd, tables)
         until(lambda: len(prometheus.query("stream_backlog_bytes")) == len(boards))
         boards[0].uart.per_s = SLOW_PER_S
         until(lambda: limits(*boards) == [limit_at(500)] * 4)
@@ -233,12 +240,7 @@ def test_the_watermark_is_back_at_0_while_every_board_stays_overloaded(tmp_path,
     with ExitStack() as stack:
         etcd = stack.enter_context(EtcdServers(tmp_path, 1))
         stack.enter_context(Boards(*boards))
-        gateway = GatewayProcess(tmp_path, etcd_table(etcd.endpoints) + "".join(tables))
-        operator = OperatorProcess(tmp_path, etcd.endpoints)
-        alertmanager = Alertmanager(tmp_path, operator.address, repeat="1s")
-        addresses = (gateway.address, operator.address, alertmanager.address)
-        prometheus = Prometheus(tmp_path, *addresses, QUICK)
-        start(stack, [gateway, operator, alertmanager, prometheus])
+        *_, prometheus = started(stack, tmp_path, etcd, tables)
         backlogs = "count(stream_backlog_bytes > 512) or vector(0)"
         until(lambda: prometheus.query(backlogs)[0]["value"][1] == "4")
         time.sleep(5)  # otherwise alerts on the queues would be there

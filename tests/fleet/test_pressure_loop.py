@@ -2,7 +2,8 @@
 alerts. When the downstream has recovered the watermark is back at 0 in time, and stays there,
 though every board gets twice what it may send.
 
-The alerts are evaluated here, second by second, and promtool says the same of the deployed file.
+The alerts are evaluated here, second by second, with the figures of `sluice experiment fleet`, and
+promtool says the same of the deployed file.
 """
 
 import itertools
@@ -16,12 +17,11 @@ from host_sim.simulation import Phase, simulated_board
 from sluice_tools.fleet.demonstration.servers import DEPLOY
 from sluice_tools.fleet.watermark import Changing, Watermark, after
 from sluice_tools.fleet.watermark.rule import HOLD_MS
+from sluice_tools.lab.experiments.closed_loop import BACKLOG, FOR_S, KEEP_S, LAG_MS, WINDOW_S
 
 RATES = (80, 60, 40)
 SLOTS = 128  # of 32 bytes
 SLOW_S, WELL_S, END_S = 40, 160, 300
-WINDOW_S, FOR_S, KEEP_S = 10, 30, 10  # of the deployed alerts
-BACKLOG, LAG_MS = 2048, 1000
 
 REFUSES = Phase(SLOW_S, 0, quota=4)  # a board's share of a downstream with no room
 SLOW = Phase(SLOW_S, 1500)

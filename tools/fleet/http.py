@@ -59,7 +59,9 @@ async def serve(app: web.Application, host: str, port: int, shutdown_s: float) -
     return runner
 
 
-HEALTH = ("/healthz", "/readyz")
+_HEALTHZ, _READYZ = "/healthz", "/readyz"
+HEALTH = (_HEALTHZ, _READYZ)
+"""The paths of `add_health`, which ask for no token."""
 
 
 def add_health(app: web.Application, trouble: Callable[[], str]) -> None:
@@ -76,8 +78,8 @@ def add_health(app: web.Application, trouble: Callable[[], str]) -> None:
         reason = trouble()
         return web.Response(status=503 if reason else 200, text=(reason or "ok") + "\n")
 
-    for path, handler in zip(HEALTH, (health, ready), strict=True):
-        app.router.add_get(path, handler)
+    app.router.add_get(_HEALTHZ, health)
+    app.router.add_get(_READYZ, ready)
 
 
 class _Runner(web.AppRunner):

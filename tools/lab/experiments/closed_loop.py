@@ -77,9 +77,7 @@ class Boards:
         self.controls = board.controls
         self._bucket = board.bucket
         self._clock = board.clock
-        self._bounded = (
-            0  # in this second: steps in which the sink, and not the bucket, was the bound
-        )
+        self._bounded = 0  # steps of this second in which the sink was the bound, not the bucket
         self._sink_bound: deque[int] = deque(maxlen=WINDOW_S)
         self._held_s = 0
         self._let_go_s = 0

@@ -4,6 +4,7 @@ import re
 from datetime import datetime, timedelta, timezone
 
 from .format import Format
+from .times import MONTHS
 
 # Host, identity, user, [time], "request", status, size, and whatever follows.
 _LINE = re.compile(
@@ -11,8 +12,6 @@ _LINE = re.compile(
     rb"\[(\d\d)/([A-Z][a-z][a-z])/(\d{4}):(\d\d):(\d\d):(\d\d) ([+-])(\d\d)(\d\d)\] "
     rb'"(?:[^"\\]|\\.)*" \d{3} (?:\d+|-)(?: |$)'
 )
-_MONTHS = (b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun")
-_MONTHS += (b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec")
 
 
 def recognise(line: bytes) -> Format | None:
@@ -25,10 +24,10 @@ def _read(line: bytes) -> tuple[float, bytes]:
     if found is None:
         raise ValueError("no request")
     day, month, year, hour, minute, second, sign, zone_h, zone_m = found.groups()
-    if month not in _MONTHS:
+    if month not in MONTHS:
         raise ValueError("no such month")
     zone = timedelta(hours=int(zone_h), minutes=int(zone_m)) * (-1 if sign == b"-" else 1)
-    month = _MONTHS.index(month) + 1
+    month = MONTHS.index(month) + 1
     try:
         moment = datetime(
             int(year), month, int(day), int(hour), int(minute), int(second), tzinfo=timezone(zone)

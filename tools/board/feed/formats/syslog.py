@@ -4,7 +4,7 @@ import re
 from datetime import UTC, datetime
 
 from .format import Format
-from .times import seconds
+from .times import MONTHS, seconds
 
 # RFC 5424, or the same time without what stands before it.
 _ISO = re.compile(
@@ -14,10 +14,8 @@ _ISO = re.compile(
 # RFC 3164; files hold it without the priority.
 _NO_YEAR = re.compile(
     rb"(?:<\d{1,3}>)?"
-    rb"(Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) ([ \d]\d) (\d\d):(\d\d):(\d\d) \S"
+    rb"(" + b"|".join(MONTHS) + rb") ([ \d]\d) (\d\d):(\d\d):(\d\d) \S"
 )
-_MONTHS = (b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun")
-_MONTHS += (b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec")
 _DAY_S = 86_400
 _LEAP_YEARS_APART = 8  # at most
 
@@ -51,7 +49,7 @@ class _WithoutYear:
         found = _NO_YEAR.match(line)
         if found is None:
             raise ValueError("no time of syslog")
-        month = _MONTHS.index(found[1]) + 1
+        month = MONTHS.index(found[1]) + 1
         self._previous = self._nearest(month, *map(int, found.groups()[1:]))
         return self._previous.timestamp(), line
 

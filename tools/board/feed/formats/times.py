@@ -1,9 +1,12 @@
-"""Times as columns of a CSV and keys of JSON hold them."""
+"""Times as logs hold them: the names of months, and columns of a CSV and keys of JSON."""
 
 from datetime import UTC, datetime
 
 TIME_NAMES = ("offset_s", "time", "timestamp", "ts", "@timestamp")
 """The names by which the time in a CSV or in JSON is found, the first of them that is there."""
+
+MONTHS = (b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun")
+MONTHS += (b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec")
 
 _MOST_S = 1e11  # seconds until the year 5138; milliseconds have had more since 1973
 _MOST = 1e20  # as nanoseconds
