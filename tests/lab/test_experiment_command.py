@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from sluice_tools.cli import main
 from sluice_tools.errors import UserError
-from sluice_tools.lab.experiments import command, control, settling, shapes
+from sluice_tools.lab.experiments import command, control, pid, shapes
 from sluice_tools.lab.experiments.result import plain_table, table
 from sluice_tools.lab.experiments.setup import Setup
 from sluice_tools.lab.runtimes import Microbit
@@ -120,19 +120,19 @@ def test_a_rush_of_half_more_loses_less(quick):
     assert lost["+50%"] < lost["no rule"] <= lost["-50%"]
 
 
-@pytest.mark.parametrize("case", [settling.Case(64, 100, 1.25), settling.Case(256, 500, 3, 0.5)])
+@pytest.mark.parametrize("case", [pid.Case(64, 100, 1.25), pid.Case(256, 500, 3, 0.5)])
 def test_the_default_gains_settle_and_hold_still(case):
-    outcome = settling.settle(Setup(2026, True), case, settling.Gains())
+    outcome = pid.settle(Setup(2026, True), case, pid.Gains())
     assert outcome.fails() == ""
     assert outcome.swing == 0
 
 
 def test_gains_that_are_too_large_swing_and_too_small_settle_late():
-    setup, case = Setup(2026, True), settling.Case(64, 200, 3)
-    busy = settling.Case(64, 100, 1.25, 0.5, 250)
-    assert settling.settle(setup, busy, settling.Gains(ki=(1, 1))).fails() == "swings"
-    assert settling.settle(setup, case, settling.Gains(ki=(1, 32))).fails() == "settles late"
-    assert settling.settle(setup, case, settling.Gains(ki=(0, 1))).fails() == "off target"
+    setup, case = Setup(2026, True), pid.Case(64, 200, 3)
+    busy = pid.Case(64, 100, 1.25, 0.5, 250)
+    assert pid.settle(setup, busy, pid.Gains(ki=(1, 1))).fails() == "swings"
+    assert pid.settle(setup, case, pid.Gains(ki=(1, 32))).fails() == "settles late"
+    assert pid.settle(setup, case, pid.Gains(ki=(0, 1))).fails() == "off target"
 
 
 @pytest.mark.parametrize(
@@ -146,7 +146,7 @@ def test_gains_that_are_too_large_swing_and_too_small_settle_late():
     ],
 )
 def test_what_is_wanted_of_a_loop(outcome, fails):
-    judged = settling.Outcome(*outcome)
+    judged = pid.Outcome(*outcome)
     assert (judged.fails(), judged.holds()) == (fails, fails == "")
 
 

@@ -14,7 +14,7 @@ from host_sim.workload import stepped
 from sluice.control.adaptive import RUSH, RUSH_DOWN
 
 from ... import plots
-from . import settling
+from . import pid
 from .result import Cell, Result, table
 from .setup import Setup
 
@@ -154,7 +154,7 @@ def run(setup: Setup) -> Result:
         trail = _simulate(setup, scenario, name, values)
         trails[scenario.name].append(trail)
         rows += [_row(scenario, trail, stretch) for stretch in scenario.stretches]
-    found = settling.search(setup)
+    found = pid.search(setup)
     return Result(
         "control",
         "Control loops: a step of load, a slow sink, a sink with a quota",
@@ -163,9 +163,9 @@ def run(setup: Setup) -> Result:
         {
             "control": _figure(trails[STEP.name]),
             "control-rush": _rush_figure(trails[RUSHED.name]),
-            "control-region": settling.region_figure(found.region),
+            "control-region": pid.region_figure(found.region),
         },
-        _page(rows, settling.page(found)),
+        _page(rows, pid.page(found)),
     )
 
 
