@@ -33,17 +33,23 @@ trial_p95_pct      50
 """
 VALUES = [line.split()[0] for line in IN_FORCE.splitlines()]
 
-# A sink that takes a record every 5 ms at most.
+# A sink that sends 60 records a second, and has room for 16: so what it refuses tells of the rate,
+# not of a machine that holds the board up for a moment.
 SLOW_MODEM = """
 
 class _SlowModem:
     def __init__(self):
-        self._taken = ticks()
+        self._waiting = 0  # thousandths of a record
+        self._seen = ticks()
 
     def write(self, record, n):
-        if time.ticks_diff(ticks(), self._taken) < 5:
+        now = ticks()
+        sent = 60 * time.ticks_diff(now, self._seen)
+        self._seen = now
+        self._waiting = max(0, self._waiting - sent)
+        if self._waiting > 15_000:
             return 0
-        self._taken = ticks()
+        self._waiting += 1_000
         return n
 
 
@@ -155,7 +161,7 @@ def test_a_refusal_is_one_line_and_changes_nothing(boot):
 
 
 def test_a_trial_goes_back_when_the_sink_cannot_follow_and_stays_when_it_can(boot, tmp_path):
-    board = boot(sink="uart", rate=50, burst=1, tries=1, stats_ms=500, trial_p95_pct=1000)
+    board = boot(sink="uart", rate=20, burst=1, tries=1, stats_ms=500, trial_p95_pct=1000)
     with Path(board.flash_dir, "board.py").open("a") as module:
         module.write(SLOW_MODEM)
     board.reset()
@@ -165,23 +171,23 @@ def test_a_trial_goes_back_when_the_sink_cannot_follow_and_stays_when_it_can(boo
         running("console", "--plain", "--port", board.url) as console,
         running("feed", str(log), "--asap", "--port", board.url),
     ):
-        lines_until(console, r" qps [1-9]\d* .*rate 50/s")
-        values, trial_s = change(board.url, "rate=100", "--trial", "1s")
-        assert (values["rate"], trial_s) == (100, 1)
-        assert "on_trial key=rate old=50 new=100" in lines_until(console, "event=on_trial")[-1]
+        lines_until(console, r" qps [1-9]\d* .*rate 20/s")
+        values, trial_s = change(board.url, "rate=40", "--trial", "1s")
+        assert (values["rate"], trial_s) == (40, 1)
+        assert "on_trial key=rate old=20 new=40" in lines_until(console, "event=on_trial")[-1]
         lines_until(console, r"event=trial result=kept errors_before_pct=0.00 errors_pct=0.00")
-        lines_until(console, r"event=kept key=rate old=50 new=100 who=anna")
+        lines_until(console, r"event=kept key=rate old=20 new=40 who=anna")
         assert change(board.url, "rate=500", "--trial", "30s") == (values | {"rate": 500}, 30)
         lines_until(console, r"event=trial result=rolled_back errors_before_pct=0.00 errors_pct=")
-        lines_until(console, r"event=rolled_back key=rate old=500 new=100 who=anna")
-        lines_until(console, r"rate 100/s")
+        lines_until(console, r"event=rolled_back key=rate old=500 new=40 who=anna")
+        lines_until(console, r"rate 40/s")
     assert change(board.url) == (values, 0)
     entries = json.loads(sluice("audit", "--port", board.url, "--json")[1])
     assert [(e["event"], e["old"], e["new"]) for e in entries] == [
-        ("on_trial", 50, 100),
-        ("kept", 50, 100),
-        ("on_trial", 100, 500),
-        ("rolled_back", 500, 100),
+        ("on_trial", 20, 40),
+        ("kept", 20, 40),
+        ("on_trial", 40, 500),
+        ("rolled_back", 500, 40),
     ]
 
 

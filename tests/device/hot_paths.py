@@ -502,6 +502,7 @@ def links():
     for byte in (13, 3, 3, 13, 65, 3):
         hot("ctrl_c.CtrlC.is_made_by", lambda: ctrl_c.is_made_by(byte))
     hot("ctrl_c.CtrlC.is_made_by_rest", ctrl_c.is_made_by_rest)
+    hot("ctrl_c.CtrlC.frame_passed", ctrl_c.frame_passed)
     hot("frames.Frames.write", lambda: frames.write(frames.sent, 20))
     sink = LinkSink(link, TokenBucket(1, 1))
     hot("sinks.LinkSink.room", sink.room)

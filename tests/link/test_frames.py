@@ -98,7 +98,7 @@ def test_further_ctrl_c_and_returns_do_not_take_one_back(keys):
         b"typed\x03",
         b"typed\r\x03",
         to_board(b"frame") + b"\x03",
-        to_board(b"frame") + b"\r\x03",
+        to_board(b"frame") + b"x\r\x03",
         to_board(b"frame")[:-1] + b"\x03" + to_board(b"next"),
         b"\0\x03",
         b"\0\r\x03",
@@ -119,8 +119,16 @@ def test_a_stall_of_the_program_is_no_rest_of_the_line():
     board.line.incoming += to_board(b"a long frame")[5:]
     assert board.receive_all() == [b"a long frame"]
     board.clock.advance(500)
-    assert not hear(board, b"\r\x03")
+    assert not hear(board, b"\x03")
     assert rest(board) is False
+
+
+@pytest.mark.parametrize("keys", [b"\r\x03", b"\r\x03\r\x01"])
+def test_mpremote_is_heard_by_a_program_that_was_held_up_since_the_last_frame(keys):
+    board = Board(to_board(b"frame"))
+    assert board.receive_all() == [b"frame"]
+    board.clock.advance(500)
+    assert hear(board, keys)
 
 
 def test_an_unfinished_frame_times_out_and_then_ctrl_c_works_again():

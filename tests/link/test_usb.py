@@ -119,6 +119,15 @@ def test_a_second_terminal_of_the_users_stays(line, port):
     assert port.second is mine
 
 
+def test_a_loop_that_was_held_up_reads_text_too(line, port, clock):
+    port.incoming += b"\0frame\0"
+    assert take_all(line) == b"\0frame\0"
+    clock.advance(50)
+    port.incoming += b"\r\x03\r\x01"
+    assert take(line, 16) == b"\r\x03"
+    assert port.incoming == b"\r\x01"
+
+
 BYTES = st.binary(max_size=20).map(lambda data: data.replace(b"\x03", b"\x04"))
 
 

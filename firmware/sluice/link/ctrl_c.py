@@ -11,13 +11,15 @@ _NOTHING = const(0)
 _A_RETURN = const(1)
 _A_CTRL_C = const(2)
 _OTHER = const(3)
+_A_FRAME = const(4)
 
 
 class CtrlC:
     """Knows a Ctrl-C from a 0x03 that noise made.
 
     It comes after a rest of the line, and follows a carriage return, or nothing
-    follows it until the next rest.
+    follows it until the next rest. Right behind a whole frame it follows a
+    carriage return: a loop that was held up has not seen the rest between them.
 
     Ownership: the main loop alone.
     """
@@ -34,12 +36,16 @@ class CtrlC:
             if since == _A_RETURN:
                 self._since_rest = _NOTHING
                 return True
-            self._since_rest = _A_CTRL_C
+            self._since_rest = _OTHER if since == _A_FRAME else _A_CTRL_C
         elif byte != _RETURN:
             self._since_rest = _OTHER
-        elif since == _NOTHING:
+        elif since != _A_CTRL_C:
             self._since_rest = _A_RETURN
         return False
+
+    def frame_passed(self) -> None:
+        """Take in that a whole frame has come. Hot."""
+        self._since_rest = _A_FRAME
 
     def is_made_by_rest(self) -> bool:
         """Take in that the line is at rest; True when a Ctrl-C is complete with it. Hot."""

@@ -79,7 +79,7 @@ class Frames:
         self._in_frame = False
         self._fill = 0
         self._at_rest = True
-        self._only_text = True  # has come since the line was last at rest
+        self._only_text = True  # has come since the line was last at rest, or the last whole frame
         self._ctrl_c = CtrlC()
         self.received = bytearray(_MOST)
         self.sent = bytearray(_MOST + 2)
@@ -196,6 +196,8 @@ class Frames:
                 n -= 2
                 if crc16(frame, 1, n) == frame[n] | frame[n + 1] << 8:
                     self._in_frame = False
+                    self._only_text = True
+                    self._ctrl_c.frame_passed()
                     return n
             self._count_bad()  # and this zero may have opened the next frame
         return 0

@@ -102,6 +102,8 @@ def over(plain, name):
                     frame = ptr8(received)
                     if int(crc16(received, 1, n)) == frame[n] | frame[n + 1] << 8:
                         self._in_frame = False
+                        self._only_text = True
+                        self._ctrl_c.frame_passed()
                         return n
                 self._count_bad()  # and this zero may have opened the next frame
             return 0

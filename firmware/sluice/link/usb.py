@@ -67,11 +67,13 @@ class UsbLine(StdioLine):
         A Ctrl-C in text is the last one: if it ends the program, what follows is
         for the REPL.
         """
+        now = _ticks_ms()
+        # Also when something is there: a loop that was held up has not seen the quiet before it.
+        if self._in_blocks and _ticks_diff(now, self._heard) >= _QUIET_MS:
+            self._in_blocks = False
         if not self._ready():
-            if self._in_blocks and _ticks_diff(_ticks_ms(), self._heard) >= _QUIET_MS:
-                self._in_blocks = False
             return 0
-        self._heard = _ticks_ms()
+        self._heard = now
         return self._read_block(buf) if self._in_blocks else self._read_text(buf)
 
     def _read_block(self, buf):

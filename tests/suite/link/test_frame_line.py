@@ -101,9 +101,15 @@ def test_ctrl_c_alone_between_rests_interrupts():
         assert rest(frames, clock)
 
 
+def test_ctrl_c_right_behind_a_whole_frame_needs_a_return():
+    frames = Frames(Line(TO_ONE + b"\r\x03"))
+    assert frames.receive() > 0
+    assert interrupted(frames)
+
+
 def test_ctrl_c_in_noise_is_noise():
     clock = Clock(LAST - 50)
-    for data in (b"\x03" + TO_ONE[1:], TO_ONE + b"\x03", b"x\r\x03", b"\0\x03"):
+    for data in (b"\x03" + TO_ONE[1:], TO_ONE + b"\x03", TO_ONE + b"x\r\x03", b"\0\x03"):
         line = Line(data)
         frames = Frames(line, clock.ticks, 100)
         assert not interrupted(frames)
