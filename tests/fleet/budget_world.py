@@ -216,14 +216,11 @@ class Gateway:
         self._world = world
         self._frozen_until = 0.0
         self._mute_until = 0.0
+        self._deaf_until = 0.0
         self._inbox: deque[Callable[[], object]] = deque()
-        self._revision = 0
-        self._watch = 0  # the number of the watch in force
-        self._watch_free = 0.0
         self.clock = Clock(world)
         self.id = f"{name}.{next(world.epochs)}"
         self.share = GatewayShare(self.id, BUDGET)
-        self._follow()
         self._poll_again()
 
     def die(self) -> None:
@@ -235,17 +232,13 @@ class Gateway:
         """The process stands still; what comes in meanwhile waits."""
         self._frozen_until = self._world.now + span_ms
 
-    def set_connected(self, connected: bool) -> None:
-        self.connected = connected
-        self._follow()
-
     def be_mute(self, span_ms: float) -> None:
-        """What it asks of etcd does not get there; it still hears."""
+        """What it asks of etcd does not get there."""
         self._mute_until = self._world.now + span_ms
 
     def be_deaf(self, span_ms: float) -> None:
-        """What etcd tells of changes comes late; what it is asked it answers."""
-        self._watch_free = max(self._watch_free, self._world.now + span_ms)
+        """What it asks of etcd is done, and the answers are lost."""
+        self._deaf_until = self._world.now + span_ms
 
     def run(self, work: Callable[[], object]) -> None:
         """Does something in the process, when it runs, in the order in which it came."""
@@ -286,7 +279,8 @@ class Gateway:
             if not world.etcd_up:
                 return
             outcome = world.transact(transaction)
-            if self.connected and (world.calm or chance.random() > 0.03):
+            hears = self.connected and world.now >= self._deaf_until
+            if hears and (world.calm or chance.random() > 0.03):
                 world.after(chance.uniform(1, 20), lambda: answer(outcome))
 
         world.after(_CALL_MS, lambda: answer(None))
@@ -295,40 +289,6 @@ class Gateway:
             late = not world.calm and chance.random() < 0.03
             # It may wait in a buffer long after the gateway has given it up.
             world.after(chance.uniform(0, 15000) if late else chance.uniform(1, 20), reach)
-
-    def _follow(self) -> None:
-        """Begins a watch anew, as Etcd.follow does."""
-        self._watch += 1
-        self._world.after(self._world.chance.uniform(50, 500), lambda n=self._watch: self._begin(n))
-
-    def _begin(self, number: int) -> None:
-        if number != self._watch or not self.alive or not self.connected:
-            return
-        if not self._world.etcd_up:
-            self._follow()
-        elif self._revision == 0 or not self._pass_on():
-            self._tell(self._world.etcd.snapshot("/budget/"))
-
-    def news(self) -> None:
-        """Something has changed in etcd."""
-        if self.alive and self.connected and self._revision and self._world.etcd_up:
-            self._pass_on()
-
-    def _pass_on(self) -> bool:
-        update = self._world.etcd.changes("/budget/", self._revision + 1)
-        if update is None:
-            return False
-        if update.events:
-            self._tell(update)
-        return True
-
-    def _tell(self, news: object) -> None:
-        self._revision = news.revision
-        stalls = not self._world.calm and self._world.chance.random() < 0.01
-        delay = self._world.chance.uniform(0, 3000) if stalls else self._world.chance.uniform(1, 20)
-        self._watch_free = max(self._watch_free, self._world.now + delay)
-        hear = lambda: self.share.saw(news, self.clock())  # noqa: E731
-        self._world.at(self._watch_free, lambda: self.run(hear))
 
 
 @dataclass
@@ -399,8 +359,6 @@ class World:
         outcome = self.etcd.transact(transaction)
         if outcome.committed:
             self._check_ledger()
-            for gateway in self.gateways:
-                gateway.news()
         return outcome
 
     def set_budget(self, rate: int) -> bool:
@@ -477,15 +435,15 @@ class World:
         reserved = self.reserved()
         spare = self.budget() - sum(reserved.values())
         on_line = sorted(
-            (board.name, board.line.gateway.id, board.demand)
+            (board.line.gateway.id, board.name, board.demand)
             for board in self.boards
             if board.line is not None
         )
-        demands = [(reserved.get(name, 0), demand) for name, _, demand in on_line]
+        demands = [(reserved.get(name, 0), demand) for _, name, demand in on_line]
         shares = extras(max(0, spare), demands)
         return {
             name: reserved.get(name, 0) + share
-            for (name, _, _), share in zip(on_line, shares, strict=True)
+            for (_, name, _), share in zip(on_line, shares, strict=True)
         }
 
     def rates(self) -> dict[str, int]:
@@ -519,11 +477,9 @@ class World:
         elif deed < 0.93:
             if living:
                 chance.choice(living).freeze(chance.choice([300, 3000, 12000]))
-        elif deed < 0.96:
+        elif deed < 0.97:
             self.etcd_up = False
             self.after(self._short_or_long(), self._start_etcd)
-        elif deed < 0.97:
-            self.etcd.compact()
         else:
             self.set_budget(chance.choice([200, 500, 1000, 1500]))
 
@@ -553,8 +509,8 @@ class World:
         elif way == 1:
             gateway.be_deaf(span)
         else:
-            gateway.set_connected(False)
-            self.after(span, lambda: gateway.set_connected(True))
+            gateway.connected = False
+            self.after(span, lambda: setattr(gateway, "connected", True))
 
     def _kill_or_start(self, living: list[Gateway]) -> None:
         if len(living) > 1 and self.chance.random() < 0.5:
@@ -566,8 +522,6 @@ class World:
 
     def _start_etcd(self) -> None:
         self.etcd_up = True
-        for gateway in self.gateways:
-            gateway.set_connected(gateway.connected)
 
     def _short_or_long(self) -> float:
         return self.chance.choice([300, 2000, LEASE_MS, 3 * LEASE_MS]) * self.chance.random()
@@ -578,8 +532,8 @@ class World:
         self.etcd_up = True
         for gateway in self.gateways:
             gateway.be_mute(0)
-        for gateway in self.gateways:
-            gateway.set_connected(True)
+            gateway.be_deaf(0)
+            gateway.connected = True
 
 
 def run_seed(seed: int, actions: int) -> World:

@@ -6,7 +6,7 @@ test_etcd_twin.py holds it against a real server.
 from bisect import bisect_left
 
 from sluice_tools.fleet.etcd import Event, KeyValue, Snapshot, Transaction, Update
-from sluice_tools.fleet.etcd.data import Compare, Is, Outcome, Write
+from sluice_tools.fleet.etcd.data import Compare, Found, Is, Outcome, Read, Write
 
 
 class EtcdTwin:
@@ -20,13 +20,13 @@ class EtcdTwin:
 
     def transact(self, transaction: Transaction) -> Outcome:
         if not all(map(self._holds, transaction.compares)):
-            return Outcome(False, self.revision)
+            return Outcome(False, self.revision, self._read_all(transaction.instead))
         writes = [w for w in transaction.writes if w.value is not None or w.key in self.kvs]
         if writes:
             self.revision += 1
         for write in writes:
             self._write(write)
-        return Outcome(True, self.revision)
+        return Outcome(True, self.revision, self._read_all(transaction.reads))
 
     def snapshot(self, prefix: str) -> Snapshot:
         found = (self.kvs[key] for key in sorted(self.kvs) if key.startswith(prefix))
@@ -45,12 +45,20 @@ class EtcdTwin:
         self._compacted = self.revision - 1
         self._history = [e for e in self._history if e.mod_revision > self._compacted]
 
+    def _read_all(self, reads: tuple[Read, ...]) -> tuple[Found, ...]:
+        return tuple(map(self._read, reads))
+
+    def _read(self, read: Read) -> Found:
+        there = self._range(read.key, read.end)
+        return Found(tuple(kv for kv in there if kv.mod_revision >= read.since), len(there))
+
+    def _range(self, key: str, end: str) -> list[KeyValue]:
+        if end:
+            return [self.kvs[each] for each in sorted(self.kvs) if key <= each < end]
+        return [kv for kv in [self.kvs.get(key)] if kv]
+
     def _holds(self, compare: Compare) -> bool:
-        if compare.end:
-            found = [kv for key, kv in self.kvs.items() if compare.key <= key < compare.end]
-        else:
-            found = [kv for kv in [self.kvs.get(compare.key)] if kv]
-        found = found or [KeyValue(compare.key, b"", 0)]
+        found = self._range(compare.key, compare.end) or [KeyValue(compare.key, b"", 0)]
         if compare.relation is Is.EQUAL:
             return all(kv.mod_revision == compare.mod_revision for kv in found)
         return all(kv.mod_revision < compare.mod_revision for kv in found)

@@ -9,7 +9,7 @@ import pytest
 from budget_world import Board, OverBudgetError
 from etcd_servers import EtcdServers, needs_etcd, put_until_it_stands
 
-from sluice_tools.fleet.budget import Driver, GatewayShare, Report, clock_ms, drive
+from sluice_tools.fleet.budget import Driver, GatewayShare, clock_ms, drive
 from sluice_tools.fleet.budget.terms import EXPIRED_MS
 from sluice_tools.fleet.etcd import Etcd
 
@@ -163,19 +163,17 @@ async def test_a_wake_up_while_a_driver_works_is_not_lost(turns, monkeypatch):
             await asyncio.gather(task, return_exceptions=True)
 
 
-async def test_what_etcd_says_wakes_the_driver(endpoints, monkeypatch):
+async def test_what_etcd_answers_wakes_the_driver(endpoints, monkeypatch):
     monkeypatch.setattr(drive, "POLL_MS", 3_600_000)
-    share = GatewayShare("g0", "woken")
-    share.join("b", 0)
-    share.connected("b", Report(1, 0, 0, 0), clock_ms())
-    share.ask("b", RATE)
-    granted = asyncio.Queue()
+    share = Polled()
     async with Etcd(endpoints) as etcd:
-        await put_until_it_stands(etcd, "/budget/woken", b"%d" % RATE)
-        task = asyncio.create_task(Driver(share, etcd, granted.put_nowait).run())
+        await put_until_it_stands(etcd, "/budget/qps", b"%d" % RATE)
+        task = asyncio.create_task(Driver(share, etcd, lambda grant: None).run())
         try:
             async with asyncio.timeout(60):
-                assert (await granted.get()).extra == RATE
+                while share.polls < 2:  # the first has asked
+                    await share.polled.wait()
+                    share.polled.clear()
         finally:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)

@@ -1,40 +1,41 @@
 """A gateway's share in a large fleet: what the others write costs it little, and is heeded."""
 
 import pytest
+from etcd_twin import EtcdTwin
 
 from sluice_tools.fleet.budget import GatewayShare
+from sluice_tools.fleet.budget import ledger as ledger_module
 from sluice_tools.fleet.budget.board import Grant, Report
-from sluice_tools.fleet.budget.keys import Asked, GatewayEntry, write_entry
-from sluice_tools.fleet.etcd.data import Event, KeyValue, Outcome, Snapshot, Transaction, Update
+from sluice_tools.fleet.budget.keys import GatewayEntry, write_entry
+from sluice_tools.fleet.budget.terms import RENEW_MS
+from sluice_tools.fleet.etcd import Transaction, Write
 
 PEERS = 20
 
 
 def entry(peer, turn, demand):
-    boards = {f"{peer}.{i}": Asked(0, demand) for i in range(100)}
-    return f"/budget/q/gateway/{peer}", write_entry(GatewayEntry(turn, boards))
+    return Write(f"/budget/q/gateway/{peer}", write_entry(GatewayEntry(turn, (demand,) * 100)))
 
 
 class Etcd:
-    """Makes what the share asks for at once, and tells it."""
+    """Answers what the share asks for at once."""
 
     def __init__(self, share):
-        self.revision = 1
         self.share = share
-        share.saw(Snapshot(1, (KeyValue("/budget/q", b"20010", 1, 0),)), 0)
+        self.asked = []
+        self._twin = EtcdTwin()
+        self.write(Write("/budget/q", b"20010"))
 
-    def write(self, now, *writes):
-        self.revision += 1
-        events = tuple(Event(key, value, self.revision, 0) for key, value in writes)
-        return self.share.saw(Update(self.revision, events), now)
+    def write(self, *writes):
+        self._twin.transact(Transaction((), writes))
 
     def poll(self, now):
         """The grants, each of which its board confirms."""
         grants = {}
         for todo in list(self.share.poll(now)):
             if isinstance(todo, Transaction):
-                self.share.answered(Outcome(True, self.revision + 1), now)
-                assert self.write(now, *((write.key, write.value) for write in todo.writes))
+                self.asked.append(todo)
+                self.share.answered(self._twin.transact(todo), now)
             else:
                 grants[todo.board] = todo.extra
                 report = Report(1, todo.number, todo.guaranteed, now)
@@ -50,29 +51,44 @@ def etcd():
     share.join("b", 0)
     share.connected("b", Report(1, 0, 0, 0), 0)
     share.ask("b", 500)
-    for peer in range(PEERS):
-        assert not etcd.write(0, entry(f"p{peer}", 1, 1))  # nothing that has to be done at once
+    etcd.write(*(entry(f"p{peer}", 1, 1) for peer in range(PEERS)))
     return etcd
 
 
-def test_its_fair_shares_follow_the_others_within_a_time_that_grows_with_the_fleet(etcd):
-    assert [etcd.poll(now) for now in (100, 200)][-1] == {"b": 500}
-    for peer in range(PEERS):
-        etcd.write(210, entry(f"p{peer}", 2, 400))  # 2001 boards want more than there is: 9 each
+def settled(etcd):
+    return [etcd.poll(now) for now in (50, 100, 200)][-1]
+
+
+def test_its_fair_shares_follow_the_others(etcd):
+    assert settled(etcd) == {"b": 500}
+    etcd.write(*(entry(f"p{peer}", 2, 400) for peer in range(PEERS)))
     late = next(now for now in range(220, 5000, 20) if etcd.poll(now))
-    assert 100 + (PEERS * 100) // 5 <= late <= 600
+    assert late <= 200 + 20 * (PEERS + 1) + 20
+    assert etcd.poll(late + 50) == {}
+    board = etcd.share._boards["b"]
+    assert board.extra == 10, "2,001 boards share 20,010"
 
 
-def test_an_entry_is_read_when_it_is_needed_and_not_before(etcd, monkeypatch):
+def test_however_much_the_others_write_it_reads_their_last_word_now_and_then(etcd, monkeypatch):
     read = []
-    monkeypatch.setattr("sluice_tools.fleet.budget.gateway_share.read_entry", read.append)
-    for turn in range(2, 50):
-        etcd.write(turn, entry("p0", turn, 1))
-    assert read == []
+    original = ledger_module.read_entry
+    monkeypatch.setattr(
+        ledger_module, "read_entry", lambda value: read.append(value) or original(value)
+    )
+    settled(etcd)
+    etcd.asked.clear()
+    read.clear()
+    for turn in range(200):
+        etcd.write(*(entry(f"p{peer}", 2 + turn, 1 + turn % 3) for peer in range(PEERS)))
+        for now in (0, 50):
+            etcd.poll(300 + 100 * turn + now)
+    looks, renewals = 20000 / (20 * (PEERS + 1)), 20000 / RENEW_MS
+    assert len(etcd.asked) <= looks + renewals + 1
+    assert len(read) <= (PEERS + 1) * len(etcd.asked)
 
 
 def test_a_board_that_has_begun_a_new_epoch_is_granted_its_rate_at_once(etcd):
-    assert [etcd.poll(now) for now in (100, 200)][-1] == {"b": 500}
+    assert settled(etcd) == {"b": 500}
     etcd.share.disconnected("b")
     etcd.share.connected("b", Report(2, 0, 0, 210), 210)
     grants = [todo for todo in etcd.share.poll(220) if isinstance(todo, Grant)]
@@ -80,7 +96,7 @@ def test_a_board_that_has_begun_a_new_epoch_is_granted_its_rate_at_once(etcd):
 
 
 def test_a_report_that_is_older_than_the_last_is_ignored(etcd):
-    assert [etcd.poll(now) for now in (100, 200)][-1] == {"b": 500}
+    assert settled(etcd) == {"b": 500}
     assert not etcd.share.reported("b", Report(1, 0, 100, 150), 210)
     assert not etcd.share.reported("b", Report(1, 1, 0, 220), 220)
 
@@ -94,7 +110,7 @@ def test_a_report_of_an_epoch_that_has_ended_confirms_nothing(ended):
         share.join(board, 0)
         share.connected(board, Report(1, 0, 0, 0), 0)
     share.ask("a", 20010)
-    assert [etcd.poll(now) for now in (100, 200)][-1] == {"a": 20010}
+    assert settled(etcd) == {"a": 20010}
     share.disconnected("a")
     if ended == "by another":
         share.connected("a", Report(2, 0, 0, 300), 300)

@@ -5,8 +5,8 @@ from budget_world import DRIFT, World
 
 from sluice_tools.fleet.budget.terms import EXPIRED_MS, LEASE_MS, on_board
 
-HEARD_MS = 500
-"""For two transactions, what they lead to at a board, and the answers."""
+HEARD_MS = 1000
+"""For two looks at etcd of each of two gateways, and what they lead to at a board."""
 
 
 def shared(guaranteed=0, seed=1, demand=1000):
@@ -75,13 +75,13 @@ def test_the_share_of_a_gateway_that_dies_returns_within_a_lease(seed, guarantee
 def test_a_gateway_that_is_cut_off_lets_its_boards_fall_back_before_others_rise(seed):
     world = shared(30, seed)
     first, second = world.boards
-    world.gateways[0].set_connected(False)
+    world.gateways[0].connected = False
     fell = time_until(world, lambda: first.rate == 30, LEASE_MS / (1 - DRIFT))
     assert second.rate == 500
     rose = time_until(world, lambda: second.rate == 970, EXPIRED_MS)
     assert fell + rose < EXPIRED_MS / (1 - DRIFT) + HEARD_MS
-    world.gateways[0].set_connected(True)
-    world.run_for(2000)
+    world.gateways[0].connected = True
+    world.run_for(4000)
     assert [first.rate, second.rate] == [500, 500]
 
 
@@ -138,8 +138,6 @@ def test_a_budget_that_makes_no_sense_is_none(value):
 
     world = shared(30)
     world.etcd.transact(Transaction((), (Write(KEYS.rate, value),)))
-    for gateway in world.gateways:
-        gateway.news()
     for _ in range(50):
         world.run_for(20)
         rates = [board.rate for board in world.boards]

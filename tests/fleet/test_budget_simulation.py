@@ -17,6 +17,7 @@ import sluice.program.share as firmware
 from sluice_tools.fleet.budget import gateway_share as share_module
 from sluice_tools.fleet.budget.board import BoardShare
 from sluice_tools.fleet.budget.gateway_share import GatewayShare
+from sluice_tools.fleet.budget.ledger import Ledger
 from sluice_tools.fleet.budget.terms import LEASE_MS
 
 ACTIONS = 1000
@@ -98,14 +99,39 @@ def give_back_a_guarantee_that_the_board_has_not_confirmed(patch):
 
 
 def measure_the_lease_from_when_it_is_known(patch):
-    def restart(self, _, news, now):
-        if self._lease is not None and any(
-            kv == f"{self._keys.gateways}{self._me}"
-            for kv in [event.key for event in getattr(news, "events", ())]
-        ):
+    original = GatewayShare.answered
+
+    def answered(self, outcome, now):
+        lease = self._lease
+        original(self, outcome, now)
+        if self._lease not in (None, lease):
             self._lease = dataclasses.replace(self._lease, asked_at=now)
 
-    _after(patch, GatewayShare, "saw", restart)
+    patch.setattr(GatewayShare, "answered", answered)
+
+
+def count_a_turn_when_it_is_asked(patch):
+    def count(self, transaction, *_):
+        self._lease = self._turns[self._turn]
+        return transaction
+
+    _after(patch, GatewayShare, "_renewal", count)
+
+
+def read_not_all_that_was_written(patch):
+    def later(self, reads):
+        return tuple(
+            dataclasses.replace(read, since=read.since and read.since + 1) for read in reads
+        )
+
+    _after(patch, Ledger, "news", later)
+
+
+def trust_a_guarantee_that_was_deleted(patch):
+    def only_news(self, transaction, *_):
+        return dataclasses.replace(transaction, reads=self._ledger.news())
+
+    _after(patch, GatewayShare, "_renewal", only_news)
 
 
 def let_grants_outlive_the_lease(patch):
@@ -130,11 +156,11 @@ def take_back_without_comparing(patch):
 
 
 def raise_without_comparing(patch):
-    patch.setattr(GatewayShare, "_nobody_else_took", lambda self: [])
+    patch.setattr(Ledger, "nobody_else_took", lambda self, gateway: ())
 
 
 def compare_only_the_claims(patch):
-    _after(patch, GatewayShare, "_nobody_else_took", lambda self, compares: compares[2:])
+    _after(patch, Ledger, "nobody_else_took", lambda self, compares, gateway: compares[2:])
 
 
 def write_without_comparing_the_own_entry(patch):
@@ -150,7 +176,7 @@ def write_without_comparing_the_own_entry(patch):
 
 def trust_a_claim_that_is_being_lowered(patch):
     def only_the_mirror(self, limit, now):
-        claim = min(self._claims.get(self._me, 0), self._fits()) if limit[1] > now else 0
+        claim = min(self._ledger.claims.get(self._me, 0), self._fits()) if limit[1] > now else 0
         return claim, limit[1]
 
     _after(patch, GatewayShare, "_limit", only_the_mirror)
@@ -160,7 +186,7 @@ def trust_a_guarantee_that_is_being_lowered(patch):
     patch.setattr(
         GatewayShare,
         "_guaranteed_share",
-        lambda self, board: min(board.wanted, self._guaranteed_by_ledger(board.name)),
+        lambda self, board: min(board.wanted, self._ledger.guaranteed(board.name)),
     )
 
 
@@ -204,6 +230,9 @@ DEFECTS = {
     raise_before_the_lowering_is_confirmed: 0,
     give_back_a_guarantee_that_the_board_has_not_confirmed: 0,
     measure_the_lease_from_when_it_is_known: 0,
+    count_a_turn_when_it_is_asked: 0,
+    read_not_all_that_was_written: 0,
+    trust_a_guarantee_that_was_deleted: 0,
     let_grants_outlive_the_lease: 0,
     clocks_off_by_more_than_is_allowed_for: 0,
     take_back_before_the_lease_has_ended: 0,

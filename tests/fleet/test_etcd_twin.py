@@ -7,7 +7,7 @@ from etcd_servers import EtcdServers, needs_etcd, read_until_answered
 from etcd_twin import EtcdTwin
 
 from sluice_tools.fleet.etcd import Compare, Etcd, Transaction, Update, Write, prefix_end
-from sluice_tools.fleet.etcd.data import Is
+from sluice_tools.fleet.etcd.data import Is, Read
 
 pytestmark = [pytest.mark.asyncio, needs_etcd]
 
@@ -25,7 +25,16 @@ def some_transaction(chance, revision):
         Write(key, chance.choice([None, b"%d" % chance.randrange(100)]))
         for key in chance.sample(keys, chance.randint(1, 3))
     ]
-    return Transaction(tuple(compares), tuple(writes))
+    reads = [some_read(chance, keys, revision) for _ in range(chance.randrange(3))]
+    instead = [some_read(chance, keys, revision) for _ in range(chance.randrange(3))]
+    if chance.random() < 0.1:
+        writes = []
+    return Transaction(tuple(compares), tuple(writes), tuple(reads), tuple(instead))
+
+
+def some_read(chance, keys, revision):
+    since = chance.choice([0, max(0, revision + chance.randint(-6, 2))])
+    return Read(chance.choice(keys), chance.choice(["", prefix_end("/t/")]), since)
 
 
 async def test_the_same_transactions_have_the_same_outcomes(tmp_path):

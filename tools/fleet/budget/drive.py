@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable
-from contextlib import aclosing, suppress
+from contextlib import suppress
 
 from ..etcd import Etcd, EtcdUnavailable, Transaction
 from .board import Grant
@@ -41,7 +41,6 @@ class Driver:
         While etcd cannot be reached it goes on trying, and the boards fall back by themselves.
         """
         async with asyncio.TaskGroup() as tasks:
-            follower = tasks.create_task(self._follow())
             while not self._share.stopped:
                 self._news.clear()
                 for todo in self._share.poll(clock_ms()):
@@ -54,13 +53,6 @@ class Driver:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(POLL_MS / 1000):
                         await self._news.wait()
-            follower.cancel()
-
-    async def _follow(self) -> None:
-        async with aclosing(self._etcd.follow("/budget/")) as stream:
-            async for news in stream:
-                if self._share.saw(news, clock_ms()):
-                    self.wake()
 
     async def _ask(self, transaction: Transaction) -> None:
         try:

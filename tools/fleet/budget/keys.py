@@ -11,7 +11,9 @@ it counts as 0.
 
 import json
 import re
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from typing import Any
 
 from ...errors import UserError
 
@@ -20,22 +22,18 @@ _NAME = re.compile(r"[A-Za-z0-9_.:-]{1,100}")
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """What a gateway says of one of its boards.
+class GatewayEntry:
+    """A gateway's own entry. All others read it, so it has no name of a board without need.
 
-    guaranteed: the share that it shall have at any time.  demand: the rate that it could use.
+    demands:    what the boards ask for, of those that ask for more than is guaranteed, in order.
+    guaranteed: the guaranteed shares of these above 0, in order.
+    waiting:    the boards that shall have more guaranteed than they have, and how much.
     """
 
-    guaranteed: int
-    demand: int
-
-
-@dataclass(frozen=True, slots=True)
-class GatewayEntry:
-    """A gateway's own entry."""
-
     turn: int
-    boards: dict[str, Asked]
+    demands: tuple[int, ...] = ()
+    guaranteed: tuple[int, ...] = ()
+    waiting: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,22 +99,27 @@ def write_reservation(reservation: Reservation) -> bytes:
 
 
 def read_entry(value: bytes) -> GatewayEntry:
-    """Boards that make no sense are left out: they only steer what is asked for."""
+    """One that makes no sense asks for nothing: it only steers what is asked for."""
     try:
         fields = json.loads(value)
-        boards = {board: Asked(*asked) for board, asked in fields["boards"].items()}
-        if isinstance(fields["turn"], int) and all(
-            _is_rate(b.guaranteed) and _is_rate(b.demand) for b in boards.values()
-        ):
-            return GatewayEntry(fields["turn"], boards)
+        turn, waiting = fields["turn"], dict(fields["waiting"])
+        demands, guaranteed = fields["demands"], fields["guaranteed"]
+        if isinstance(turn, int) and all(map(_are_rates, (demands, guaranteed, waiting.values()))):
+            return GatewayEntry(turn, tuple(demands), tuple(guaranteed), waiting)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         pass
-    return GatewayEntry(0, {})
+    return GatewayEntry(0)
 
 
 def write_entry(entry: GatewayEntry) -> bytes:
-    boards = {name: [asked.guaranteed, asked.demand] for name, asked in entry.boards.items()}
-    return _json({"turn": entry.turn, "boards": boards})
+    return _json(
+        {
+            "turn": entry.turn,
+            "demands": entry.demands,
+            "guaranteed": entry.guaranteed,
+            "waiting": entry.waiting,
+        }
+    )
 
 
 def _integer(value: bytes | None) -> int | None:
@@ -128,6 +131,12 @@ def _integer(value: bytes | None) -> int | None:
 
 def _is_rate(value: object) -> bool:
     return isinstance(value, int) and 0 <= value <= RATE_MAX
+
+
+def _are_rates(values: Collection[Any]) -> bool:
+    """The same of many at once: every gateway asks it of every other's boards."""
+    integers = {*map(type, values)} <= {int}
+    return integers and (not values or 0 <= min(values) <= max(values) <= RATE_MAX)
 
 
 def _json(fields: dict[str, object]) -> bytes:

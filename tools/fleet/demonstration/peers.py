@@ -1,6 +1,6 @@
 """A model of a large fleet's other gateways: what they write to etcd, and no more.
 
-One gateway cannot tell them from real ones: it follows what stands under /budget/, and they take
+One gateway cannot tell them from real ones: it reads what stands under /budget/, and they take
 turns there, each with what its boards ask for.
 """
 
@@ -8,7 +8,7 @@ import asyncio
 import random
 from contextlib import suppress
 
-from ..budget.keys import Asked, GatewayEntry, Keys, write_count, write_entry
+from ..budget.keys import GatewayEntry, Keys, write_count, write_entry
 from ..etcd import Etcd, EtcdUnavailable, Transaction, Write
 
 BOARDS = 100
@@ -29,17 +29,15 @@ async def take_turns(etcd: Etcd, budget: str, gateways: int) -> None:
 
 async def _gateway(etcd: Etcd, keys: Keys, me: str) -> None:
     chance = random.Random(me)
-    names = [f"{me}.board-{i}" for i in range(BOARDS)]
-    boards = {name: Asked(0, chance.randint(1, 40)) for name in names}
+    demands = [chance.randint(1, 40) for _ in range(BOARDS)]
     await asyncio.sleep(TURN_S * chance.random())
     turn = 0
     while True:
         turn += 1
-        boards[chance.choice(names)] = Asked(0, chance.randint(1, 40))
-        claim = sum(asked.demand for asked in boards.values())
+        demands[chance.randrange(BOARDS)] = chance.randint(1, 40)
         writes = (
-            Write(keys.gateways + me, write_entry(GatewayEntry(turn, boards))),
-            Write(keys.claims + me, write_count(claim)),
+            Write(keys.gateways + me, write_entry(GatewayEntry(turn, tuple(sorted(demands))))),
+            Write(keys.claims + me, write_count(sum(demands))),
         )
         with suppress(EtcdUnavailable):  # the next turn writes all of it again
             await etcd.transact(Transaction((), writes))

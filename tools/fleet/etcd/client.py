@@ -15,9 +15,11 @@ from . import rpc_pb2 as rpc
 from .data import (
     Compare,
     Event,
+    Found,
     Is,
     KeyValue,
     Outcome,
+    Read,
     Snapshot,
     Transaction,
     Update,
@@ -122,13 +124,21 @@ class Etcd:
         return (await self.transact(Transaction((compare,), writes))).committed
 
     async def transact(self, transaction: Transaction) -> Outcome:
-        """Makes all the writes if all the conditions hold. At most 128 of each."""
+        """Makes all the writes if all the conditions hold. At most 128 conditions, and as many
+        writes and reads together."""
         request = rpc.TxnRequest(
             compare=[_compare(compare) for compare in transaction.compares],
-            success=[_operation(write) for write in transaction.writes],
+            success=[*map(_operation, transaction.writes), *map(_read, transaction.reads)],
+            failure=map(_read, transaction.instead),
         )
         answer = await self._ask(self._kv.Txn, request)
-        return Outcome(answer.succeeded, answer.header.revision)
+        reads = transaction.reads if answer.succeeded else transaction.instead
+        answers = answer.responses[-len(reads) :] if reads else ()
+        return Outcome(
+            answer.succeeded,
+            answer.header.revision,
+            tuple(_found(each.response_range) for each in answers),
+        )
 
     async def grant(self, ttl_s: int) -> int:
         """Grants a lease that ends `ttl_s` seconds (1 or more) after it was last kept alive."""
@@ -281,6 +291,20 @@ def _operation(write: Write) -> rpc.RequestOp:
     if write.value is None:
         return rpc.RequestOp(request_delete_range=rpc.DeleteRangeRequest(key=key))
     return rpc.RequestOp(request_put=rpc.PutRequest(key=key, value=write.value, lease=write.lease))
+
+
+def _read(read: Read) -> rpc.RequestOp:
+    return rpc.RequestOp(
+        request_range=rpc.RangeRequest(
+            key=read.key.encode(errors="surrogateescape"),
+            range_end=read.end.encode(errors="surrogateescape"),
+            min_mod_revision=read.since,
+        )
+    )
+
+
+def _found(answer: rpc.RangeResponse) -> Found:
+    return Found(tuple(map(_key_value, answer.kvs)), answer.count)
 
 
 def _key_value(kv: rpc.KeyValue) -> KeyValue:

@@ -78,19 +78,50 @@ class Write:
 
 
 @dataclass(frozen=True, slots=True)
+class Read:
+    """Reads the key, or every key in [key, end), of those that were last written at the revision
+    `since` or later.
+    """
+
+    key: str
+    end: str = ""
+    since: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a Read has found, in the order of the names.
+
+    count: how many keys there are in its range, those with it that were last written before.
+    """
+
+    kvs: tuple[KeyValue, ...]
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class Transaction:
-    """All the writes at one revision, if every condition holds then; otherwise none."""
+    """All the writes at one revision, if every condition holds then; otherwise none.
+
+    reads:  made at the revision of the writes, after them.
+    instead: the reads that are made when a condition does not hold.
+    """
 
     compares: tuple[Compare, ...]
     writes: tuple[Write, ...]
+    reads: tuple[Read, ...] = ()
+    instead: tuple[Read, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Whether a transaction's writes were made, and the store's revision after it."""
+    """Whether a transaction's writes were made, the store's revision after it, and what it has
+    read, in the order of its reads.
+    """
 
     committed: bool
     revision: int
+    found: tuple[Found, ...] = ()
 
 
 def prefix_end(prefix: str) -> str:
