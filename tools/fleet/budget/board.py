@@ -82,10 +82,19 @@ class BoardShare:
         self._receive(report, now)
         return (report.number, report.guaranteed) != (before.number, before.guaranteed)
 
-    def expire(self, now: int) -> None:
-        """Forgets the grants that are over. Called before the figures are used."""
-        if self._sent and self._sent[0].ends_at <= now:
+    def expire(self, now: int) -> bool:
+        """Forgets the grants that are over; whether there were any. Called before the figures are
+        used.
+        """
+        over = bool(self._sent) and self._sent[0].ends_at <= now
+        if over:
             self._keep([sent for sent in self._sent if sent.ends_at > now])
+        return over
+
+    @property
+    def unconfirmed(self) -> bool:
+        """Whether the board has not reported the last grant."""
+        return bool(self._sent) and self._sent[-1].grant.number > self._reported.number
 
     def grant(self, guaranteed: int, extra: int, ends_at: int, now: int) -> Grant | None:
         """Returns the next grant, which ends before `ends_at`, by the gateway's clock.
@@ -115,7 +124,7 @@ class BoardShare:
             return True
         if last.grant.epoch != self.epoch or (extra and last.ends_at + RENEW_MS <= ends_at):
             return True
-        return last.grant.number > self._reported.number and now - last.at >= again_ms
+        return self.unconfirmed and now - last.at >= again_ms
 
     def _receive(self, report: Report, now: int) -> None:
         self._reported, self._reported_at = report, now

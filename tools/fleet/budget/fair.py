@@ -7,7 +7,8 @@ counted in. Whoever knows what all ask for, without their names, knows the level
 
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
-from itertools import accumulate, chain
+from functools import cached_property
+from itertools import accumulate
 
 _Board = tuple[int, int]
 """Its guaranteed share, and its demand."""
@@ -27,14 +28,6 @@ class Demands:
     def of(cls, boards: Iterable[_Board]) -> "Demands":
         asking = [board for board in boards if board[0] < board[1]]
         return cls((demand for _, demand in asking), (least for least, _ in asking if least))
-
-    @classmethod
-    def sum(cls, parts: Iterable["Demands"]) -> "Demands":
-        parts = list(parts)
-        return cls(
-            chain.from_iterable(part.demands for part in parts),
-            chain.from_iterable(part.guaranteed for part in parts),
-        )
 
     @property
     def demands(self) -> list[int]:
@@ -62,7 +55,10 @@ class _Heights:
 
     def __init__(self, heights: Iterable[int]) -> None:
         self.heights = sorted(heights)
-        self._sums = [0, *accumulate(self.heights)]
+
+    @cached_property
+    def _sums(self) -> list[int]:
+        return [0, *accumulate(self.heights)]
 
     def up_to(self, level: int) -> int:
         """The sum, where each counts as the level at most."""

@@ -7,6 +7,7 @@ protocol, and why the rates in force never exceed the budget, is docs/fleet.md.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from itertools import chain
 
 from ...errors import UserError
 from ..etcd.data import Outcome, Transaction, Write
@@ -72,7 +73,7 @@ class GatewayShare:
         self._boards: dict[str, BoardShare] = {}
         self._leaving: set[str] = set()
         self._turn = 0
-        self._turns: dict[int, _Turn] = {}  # those that may be made on what the mirror shows
+        self._turns: dict[int, _Turn] = {}  # those that may be made on what the ledger shows
         self._lease: _Turn | None = None  # the last that was made
         self._asking: Transaction | None = None
         self._asked_at: int | None = None
@@ -80,7 +81,10 @@ class GatewayShare:
         self._refused = False
         self._targets: dict[str, int] = {}  # each own board's fair share above what is guaranteed
         self._targets_stale = True  # what they hang on has changed
-        self._others = Demands((), ())  # what the boards of all other gateways ask for
+        self._changed = True  # something has, since it was last seen whether a turn is due
+        self._others: dict[str, GatewayEntry] = {}  # what other gateways say, and what
+        self._others_ask = Demands((), ())  # their boards ask for together,
+        self._others_at: int | None = None  # when it was last read
         self._admitted: dict[str, int] = {}  # boards and the larger guaranteed share that has room
         self._stopping = False
 
@@ -96,42 +100,44 @@ class GatewayShare:
             raise UserError(f"board {board}: guaranteed {guaranteed}: expected 0 to {RATE_MAX}")
         self._boards.setdefault(board, BoardShare(board)).wanted = guaranteed
         self._leaving.discard(board)
-        self._targets_stale = True
+        self._changed = self._targets_stale = True
 
     def leave(self, board: str) -> None:
         """Ends the board's part. Its guaranteed share stays reserved until it confirms 0."""
         self._boards[board].wanted = self._boards[board].demand = 0
         self._leaving.add(board)
-        self._targets_stale = True
+        self._changed = self._targets_stale = True
 
     def ask(self, board: str, demand: int) -> None:
         """Notes the rate that the board could use, 0 or more; above RATE_MAX it counts as that."""
         demand = min(demand, RATE_MAX)
         if board not in self._leaving and self._boards[board].demand != demand:
             self._boards[board].demand = demand
-            self._targets_stale = True
+            self._changed = self._targets_stale = True
 
     def connected(self, board: str, report: Report, now: int) -> None:
         """Notes the report with which the board has answered this connection's hello."""
         self._boards[board].connect(report, now)
-        self._targets_stale = True
+        self._changed = self._targets_stale = True
 
     def reported(self, board: str, report: Report, now: int) -> bool:
         """Notes what a board reports, in its order. A report of another epoch is ignored.
 
         Whether that gives `poll` anything new to do.
         """
-        return self._boards[board].hear(report, now)
+        is_news = self._boards[board].hear(report, now)
+        self._changed |= is_news
+        return is_news
 
     def disconnected(self, board: str) -> None:
         """Notes that the board cannot be reached. By itself it falls back to what is guaranteed."""
         self._boards[board].epoch = None
-        self._targets_stale = True
+        self._changed = self._targets_stale = True
 
     def stop(self) -> None:
         """Begins to give back all that is not guaranteed; then the gateway leaves."""
         self._stopping = True
-        self._targets_stale = True
+        self._changed = self._targets_stale = True
 
     @property
     def stopped(self) -> bool:
@@ -160,17 +166,16 @@ class GatewayShare:
         self._ledger.take_in(reads, outcome, now)
         if self._ledger.gateways.get(self._me) is not mine:
             self._own_entry_changed()
-        self._others = Demands.sum(
-            peer.demands for name, peer in self._ledger.gateways.items() if name != self._me
-        )
-        self._targets_stale = True
+        self._read_others(now)
+        self._changed = self._targets_stale = True
 
     # What is to be done.
 
     def poll(self, now: int) -> Iterator[Transaction | Grant]:
         """Returns what has to be asked of etcd, and told to boards, now."""
         for board in self._boards.values():
-            board.expire(now)
+            self._changed |= board.expire(now)
+        changed = self._changed
         for name in sorted(self._leaving):
             self._forget(self._boards[name])
         transaction = self._next_transaction(now)
@@ -178,7 +183,22 @@ class GatewayShare:
             self._asking = transaction
             self._asked_at = now
             yield transaction
-        yield from self._grants(now)
+        if changed or any(board.unconfirmed for board in self._boards.values()):
+            yield from self._grants(now)
+
+    def _read_others(self, now: int) -> None:
+        """Reads what the others say, where that was not done just now."""
+        peers = {name: peer for name, peer in self._ledger.gateways.items() if name != self._me}
+        known = self._others_at is not None and now - self._others_at < self._look_every()
+        if known and peers.keys() == self._others.keys():
+            return
+        self._others_at = now
+        self._others = {name: peer.entry for name, peer in peers.items()}
+        entries = self._others.values()
+        self._others_ask = Demands(
+            chain.from_iterable(entry.demands for entry in entries),
+            chain.from_iterable(entry.guaranteed for entry in entries),
+        )
 
     def _own_entry_changed(self) -> None:
         # Each turn asked for so far was to be made on the entry as it was: all but this are void.
@@ -193,13 +213,15 @@ class GatewayShare:
             return None
         if self._ledger.revision == 0:
             return self._look()
-        return self._own_turn(now) or self._clear_away(now) or self._due_look(now)
+        due = self._lease is None or now - self._lease.asked_at >= RENEW_MS
+        changed, self._changed = self._changed, False
+        turn = self._own_turn(due, now) if due or changed else None
+        return turn or self._clear_away(now) or self._due_look(now)
 
-    def _own_turn(self, now: int) -> Transaction | None:
+    def _own_turn(self, due: bool, now: int) -> Transaction | None:
         peer = self._ledger.gateways.get(self._me)
         if self._stopping and self._exposed() == 0:
             return self._removal(self._me) if peer else None
-        due = self._lease is None or now - self._lease.asked_at >= RENEW_MS
         plan = self._plan(now, may_raise=not (self._refused and due))
         same = plan.claim == self._ledger.claims.get(self._me, 0) and not plan.boards
         entry = self._entry()
@@ -208,20 +230,26 @@ class GatewayShare:
         return self._renewal(plan, entry, now)
 
     def _due_look(self, now: int) -> Transaction | None:
-        """Reads what the others have written, the less often the more there are; sooner, and then
-        later and later, while they have to make room.
+        """Reads what the others have written; sooner, and then later and later, while they have to
+        make room.
         """
         assert self._asked_at is not None
-        gateways = len(self._ledger.gateways | {self._me: None})
-        every = max(_LOOK_MS, _LOOK_MS_EACH * gateways) if gateways > 1 else RENEW_MS
+        every = self._look_every()
         if sum(self._fair_targets().values()) > self._ledger.claims.get(self._me, 0):
             every = min(every, self._again_ms)
         else:
             self._again_ms = _PACE_MS
-        if self._ledger.complete and now - self._asked_at < min(RENEW_MS, every):
+        if self._ledger.complete and now - self._asked_at < every:
             return None
         self._again_ms *= 2
         return self._look()
+
+    def _look_every(self) -> int:
+        """Returns after how many ms it reads what the others say: the more they are, the later."""
+        gateways = len(self._ledger.gateways | {self._me: None})
+        if gateways == 1:
+            return RENEW_MS
+        return min(RENEW_MS, max(_LOOK_MS, _LOOK_MS_EACH * gateways))
 
     def _look(self) -> Transaction:
         ledger = self._ledger
@@ -348,17 +376,16 @@ class GatewayShare:
         left = self._admit()
         names = sorted(name for name, board in self._boards.items() if board.epoch is not None)
         boards = [(self._due_guarantee(name), self._boards[name].demand) for name in names]
-        level, rest = water_level(max(0, left), [self._others, Demands.of(boards)])
+        level, rest = water_level(max(0, left), [self._others_ask, Demands.of(boards)])
         # What is less than a unit for each board goes to the first gateways, by their names.
-        for name, peer in self._ledger.gateways.items() if rest else ():
+        for name, entry in self._others.items() if rest else ():
             if name < self._me:
-                rest -= peer.demands.asking(level)
+                rest -= Demands(entry.demands, entry.guaranteed).asking(level)
         return dict(zip(names, shares(boards, level, rest), strict=True))
 
     def _admit(self) -> int:
         """Notes which larger guaranteed shares have room; returns the rate that is spare then."""
-        entries = {name: peer.entry for name, peer in self._ledger.gateways.items()}
-        entries[self._me] = self._entry()
+        entries = self._others | {self._me: self._entry()}
         guaranteed: dict[str, int] = {}
         left = self._ledger.spare
         for name, _, wanted in sorted(

@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from typing import Any, Generic, TypeVar
 
 from ..etcd.data import Compare, Found, Is, KeyValue, Outcome, Read, prefix_end
-from .fair import Demands
 from .keys import (
     GatewayEntry,
     Keys,
@@ -30,19 +29,12 @@ class Peer:
         """When it was last tried to take back what this gateway holds."""
         self._value = value
         self._entry: GatewayEntry | None = None
-        self._demands: Demands | None = None
 
     @property
     def entry(self) -> GatewayEntry:
         if self._entry is None:
             self._entry = read_entry(self._value)
         return self._entry
-
-    @property
-    def demands(self) -> Demands:
-        if self._demands is None:
-            self._demands = Demands(self.entry.demands, self.entry.guaranteed)
-        return self._demands
 
 
 class Ledger:
