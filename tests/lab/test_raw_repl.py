@@ -8,13 +8,13 @@ import threading
 import pytest
 
 from sluice_tools.lab.runtimes import raw_repl
-from sluice_tools.lab.runtimes.raw_repl import RawRepl
+from sluice_tools.lab.runtimes.raw_repl import ProgramError, RawRepl
 
 
 class DeafBoard:
     """Answers like a raw REPL, but does not hear the first `deaf` ends of programs.
 
-    run: a function of a program that returns what it prints.
+    run: a function of a program that returns what it prints, and raises what that raises.
     """
 
     def __init__(self, deaf, run=lambda program: "done\n"):
@@ -37,7 +37,13 @@ class DeafBoard:
             else:
                 self.ran.append(line.decode())
                 line = b""
-                os.write(self._fd, b"OK" + self._run(self.ran[-1]).encode() + b"\x04\x04>")
+                printed = raised = ""
+                try:
+                    printed = self._run(self.ran[-1])
+                except Exception as error:
+                    raised = f"{type(error).__name__}: {error}"
+                answer = f"OK{printed}\x04{raised}\x04>"
+                os.write(self._fd, answer.encode())
 
 
 @pytest.fixture(autouse=True)
@@ -71,8 +77,20 @@ class Kept(io.BytesIO):
         pass
 
 
-@pytest.mark.parametrize("lost", [0, 1, 2, 3])
-def test_a_file_that_a_byte_was_lost_of_is_written_whole_or_not_at_all(lost):
+@pytest.mark.parametrize(
+    ("lost", "of", "error", "reason"),
+    [
+        (0, "", None, ""),
+        (1, "limit", None, ""),
+        (2, "limit", None, ""),
+        (3, "limit", TimeoutError, "did not arrive whole in 3 attempts"),
+        (2, "if sum", None, ""),
+        (3, "if sum", ProgramError, "SyntaxError"),
+        (2, "f.write", None, ""),
+        (3, "f.write", ProgramError, "NameError"),
+    ],
+)
+def test_a_file_that_a_byte_was_lost_of_is_written_whole_or_not_at_all(lost, of, error, reason):
     content = b"self.limit = capacity\n" * 20
     file = Kept()
     left = lost
@@ -82,15 +100,15 @@ def test_a_file_that_a_byte_was_lost_of_is_written_whole_or_not_at_all(lost):
         nonlocal left
         if left and "limit" in program:
             left -= 1
-            program = program.replace("limit", "limt", 1)
+            program = program.replace(of, of[:1] + of[2:], 1)
         printed = []
         names["print"] = printed.append
         exec(program, names)
         return "".join(printed)
 
     repl = RawRepl(DeafBoard(0, run).name)
-    if lost == 3:
-        with pytest.raises(TimeoutError, match="did not arrive whole in 3 attempts"):
+    if error:
+        with pytest.raises(error, match=reason):
             repl.write_file("ring.1", content)
         assert file.getvalue() == b""
     else:

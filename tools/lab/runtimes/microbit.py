@@ -23,7 +23,6 @@ _IDLE_S = 20  # a board that reads is idle before, also on a busy machine
 _BOOT_S = 20
 _TRIES = 4
 _NO_ROOM = "parser could not allocate enough memory"
-_DAMAGED = "SyntaxError: "  # what is sent has none: a byte of it was lost, and nothing has run
 _LIBRARY = sources(FIRMWARE)
 
 
@@ -64,7 +63,7 @@ class Microbit(Runtime):
             try:
                 return self._run(program, timeout_s)
             except ProgramError as error:
-                if _NO_ROOM not in str(error) and _DAMAGED not in str(error):
+                if _NO_ROOM not in str(error) and not error.damaged:
                     raise
         return self._run(program, timeout_s)
 

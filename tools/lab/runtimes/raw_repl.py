@@ -14,6 +14,7 @@ _END = b"\x04"
 _BEGIN_S = 20
 _TRIES = 3
 _PROMPT = b"raw REPL; CTRL-B to exit\r\n>"
+_DAMAGED = "SyntaxError: "  # what is sent has none: a byte of it was lost, and nothing has run
 
 
 class ProgramError(Exception):
@@ -21,6 +22,8 @@ class ProgramError(Exception):
 
     def __init__(self, traceback: str, program: str) -> None:
         super().__init__(_with_source(traceback, program))
+        self.damaged = _DAMAGED in traceback
+        """Whether the program did not arrive whole."""
 
 
 class RawRepl:
@@ -96,9 +99,13 @@ class RawRepl:
         program = (
             f"d = {piece!r}\nif sum(d) == {sum(piece)}:\n f.write(d)\nelse:\n print('damaged')\n"
         )
-        for _ in range(_TRIES):
-            if not self.run(program):
-                return
+        for tries_left in reversed(range(_TRIES)):
+            try:
+                if not self.run(program):
+                    return
+            except ProgramError:  # without a byte of it, it is another program, or none
+                if not tries_left:
+                    raise
         raise TimeoutError(f"a piece of a file did not arrive whole in {_TRIES} attempts")
 
     def close(self) -> None:
