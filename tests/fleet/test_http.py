@@ -83,3 +83,28 @@ async def test_a_process_without_descriptors_says_so_once_a_minute(caplog):
         logging.getLogger("asyncio").error("socket.accept() out of system resource\nsocket: x")
     assert "out of system resource" not in caplog.text
     assert len(caplog.records) <= 1
+
+
+async def test_a_body_that_comes_late_and_broken_is_no_error_of_the_service(address, caplog):
+    reader, writer = await asyncio.open_connection(*address)
+    writer.write(
+        b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\nContent-Encoding: gzip\r\n\r\n"
+    )
+    assert (await reader.readuntil(b"ok")).startswith(b"HTTP/1.1 200")
+    writer.write(b"x" * 100)
+    await ended(reader)
+    writer.close()
+    assert await get(address) == "ok"
+    assert [record.message for record in caplog.records if record.exc_info] == []
+
+
+async def test_an_error_of_the_service_is_logged(caplog):
+    async def fail(_):
+        raise ValueError("a defect")
+
+    app = web.Application()
+    app.router.add_get("/", fail)
+    runner = await http.serve(app, "127.0.0.1", 0, 1.0)
+    assert await get(runner.addresses[0])
+    await runner.cleanup()
+    assert [str(record.exc_info[1]) for record in caplog.records if record.exc_info] == ["a defect"]

@@ -42,6 +42,16 @@ def _once_a_minute(record: logging.LogRecord) -> bool:
 logging.getLogger("asyncio").addFilter(_once_a_minute)
 
 
+def _is_the_services(record: logging.LogRecord) -> bool:
+    """aiohttp reads what is left of a request's body after the answer, and logs a traceback when
+    that breaks off or cannot be decoded. It closes the connection then.
+    """
+    return not (record.exc_info and isinstance(record.exc_info[1], web.RequestPayloadError))
+
+
+logging.getLogger("aiohttp.server").addFilter(_is_the_services)
+
+
 async def serve(app: web.Application, host: str, port: int, shutdown_s: float) -> web.AppRunner:
     """Serves the application from now on; the caller cleans the runner up, which takes shutdown_s
     at most. UserError: it cannot listen there.
