@@ -4,9 +4,13 @@ from collections.abc import Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, start_http_server
 
-from sluice_tools.fleet.gateway.metrics import BoardMetrics
+from sluice_tools.fleet.gateway.metrics import FAMILIES
 
-_KINDS = {family.name: family.type for family in BoardMetrics(()).collect()}
+_KINDS = {
+    **{family.name: family.kind for family in FAMILIES},
+    "sluice_link_up": "gauge",
+    "sluice_sojourn_ms": "histogram",
+}
 _SHOWN = (
     *("stream_backlog_bytes", "processing_lag_ms", "sluice_queue_depth", "sluice_queue_limit"),
     *("sluice_tokens", "sluice_rate", "sluice_link_up", "sluice_admitted", "sluice_denied"),

@@ -85,13 +85,14 @@ async def _serve(
     trouble: Callable[[], str],
 ) -> None:
     registry = CollectorRegistry()
-    registry.register(BoardMetrics(boards))
     ProcessCollector(registry=registry)
+    board_metrics = BoardMetrics(boards)
 
     async def metrics(_: web.Request) -> web.Response:
         # Always as text: OpenMetrics says the same, and takes a third longer to write.
         headers = {"Content-Type": CONTENT_TYPE_PLAIN_0_0_4}
-        return web.Response(body=generate_latest(registry), headers=headers)
+        page = board_metrics.page().encode() + generate_latest(registry)
+        return web.Response(body=page, headers=headers)
 
     app = web.Application()
     app.router.add_get("/metrics", metrics)

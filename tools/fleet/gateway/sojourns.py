@@ -1,5 +1,7 @@
 """How long records have waited on a board: its counts, which wrap, as a histogram that does not."""
 
+from itertools import accumulate
+
 _WRAP = 1 << 30
 
 BOUNDS_MS = tuple((4 << octave) - 1 for octave in range(13))
@@ -26,10 +28,6 @@ class Sojourns:
         self.classes = [a + b for a, b in zip(self.classes, grown, strict=True)]
         self.sum_ms += grown_ms
 
-    def cumulative(self) -> list[tuple[str, float]]:
-        """Bound and count of each class and all below, as Prometheus has them."""
-        buckets, total = [], 0
-        for bound, count in zip((*map(str, BOUNDS_MS), "+Inf"), self.classes, strict=True):
-            total += count
-            buckets.append((bound, float(total)))
-        return buckets
+    def cumulative(self) -> list[int]:
+        """The count of each class and all below, as Prometheus has them."""
+        return [*accumulate(self.classes)]
