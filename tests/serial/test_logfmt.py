@@ -6,9 +6,9 @@ from dataclasses import asdict
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from stats_lines import stats, stats_line
+from stats_lines import VALUES, stats, stats_line
 
-from sluice_tools.serial.logfmt import parse, read_stats, write
+from sluice_tools.serial.logfmt import StatsReader, parse, read_stats, write
 
 PAIRS = [
     ("event=stop", {"event": "stop"}),
@@ -179,6 +179,38 @@ DAMAGED = [
 def test_damaged_line_is_an_error_that_names_the_key(changes, message):
     with pytest.raises(ValueError, match=message):
         read_stats(stats_line(**changes))
+
+
+@pytest.mark.parametrize(("changes", "message"), DAMAGED)
+def test_a_reader_that_knows_the_line_before_finds_the_same_damage(changes, message):
+    reader = StatsReader()
+    assert reader.read(stats_line()) == stats()
+    with pytest.raises(ValueError, match=message):
+        reader.read(stats_line(**changes))
+    assert reader.read(stats_line()) == stats()
+
+
+VALUE = st.sampled_from(
+    ["0", "00", "1", "7" * 15, "7" * 16, "none", "-1", "0.5", '"1"', "1 2", "x"]
+)
+
+
+@given(st.lists(st.dictionaries(st.sampled_from([*VALUES, "event", "new"]), VALUE, max_size=3)))
+def test_a_reader_reads_every_line_as_if_it_were_the_first(lines):
+    reader = StatsReader()
+    for changes in [{}, *lines]:
+        line = stats_line(**changes)
+        try:
+            expected = read_stats(line)
+        except ValueError as error:
+            with pytest.raises(ValueError) as raised:
+                reader.read(line)
+            assert str(raised.value) == str(error)
+        else:
+            assert reader.read(line) == expected
+    assert [reader.read(line) for line in ("event=start", "", stats_line(), "a=1")] == [
+        *(None, None, stats(), None)
+    ]
 
 
 def test_line_cut_off_anywhere_is_damaged_or_no_sample():

@@ -15,6 +15,7 @@ REPORT = 0x98
 
 _PERIOD = 1 << 30  # of a board's ticks
 _GRANT = struct.Struct("<IIII")
+_REPORT = struct.Struct("<x3s3sIII3sB3sH")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,25 +63,24 @@ def watermark(ms: int) -> bytes:
 
 def read_report(content: bytes) -> Report | None:
     """The report in a frame's content; None: it is none."""
-    if len(content) != 28 or content[0] != REPORT:
+    if len(content) != _REPORT.size or content[0] != REPORT:
         return None
-
-    def number(start: int, size: int) -> int:
-        return int.from_bytes(content[start : start + size], "little")
-
-    per_s = number(19, 3)
-    if per_s == 0:
+    hello, count, number, guaranteed, tick, per_s, in_budget, watermark_ms, limit = _REPORT.unpack(
+        content
+    )
+    ticks_per_s = int.from_bytes(per_s, "little")
+    if ticks_per_s == 0:
         return None
     return Report(
-        hello=number(1, 3),
-        epoch=number(1, 6),
-        number=number(7, 4),
-        guaranteed=number(11, 4),
-        tick=number(15, 4),
-        ticks_per_s=per_s,
-        in_budget=content[22] == 1,
-        watermark_ms=number(23, 3),
-        limit=number(26, 2),
+        hello=int.from_bytes(hello, "little"),
+        epoch=int.from_bytes(hello + count, "little"),
+        number=number,
+        guaranteed=guaranteed,
+        tick=tick,
+        ticks_per_s=ticks_per_s,
+        in_budget=in_budget == 1,
+        watermark_ms=int.from_bytes(watermark_ms, "little"),
+        limit=limit,
     )
 
 

@@ -156,6 +156,7 @@ class _Program:
         self.on_data = on_data
         self.writes = _Writes()
         self._on_state = on_state
+        self.wait = _Wait()
         self._state: State | None = None
         self._line: Line | None = None
         self._trouble = ""  # what the system has refused last
@@ -272,7 +273,9 @@ class _Guest:
         What was not sent by then is left for the next role.
         """
         owner = self._owner
-        _wait([owner, self._program.writes], [owner] if owner.pending else [], timeout_s)
+        self._program.wait(
+            [owner, self._program.writes], [owner] if owner.pending else [], timeout_s
+        )
         try:
             for kind, data in owner.receive():
                 self._hear(kind, data)
@@ -287,7 +290,7 @@ class _Guest:
         deadline = time.monotonic() + _LEAVE_S
         self._send()
         while self._owner.pending and time.monotonic() < deadline:
-            _wait([], [self._owner], _LEAVE_S)
+            self._program.wait([], [self._owner], _LEAVE_S)
             self._send()
         self._owner.close()
 
@@ -384,7 +387,7 @@ class _Owner:
             readers.append(line)
         if line is not None and self._outgoing:
             writers.append(line)
-        readable = _wait(readers, writers, timeout_s)
+        readable = self._program.wait(readers, writers, timeout_s)
         if writes in readable:
             self._outgoing += writes.get()
         for guest in readable:
@@ -493,23 +496,40 @@ class _Owner:
         self._program.line_lost(reason, owner=True)
 
 
-def _wait(
-    readers: "Sequence[_Source]", writers: Sequence[Peer | Line], timeout_s: float | None
-) -> "list[_Source]":
-    """Waits until one can be read or written; those that can be read, or have ended.
+class _Wait:
+    """Waits until one of some lines and sockets can be read or written."""
 
-    By `select` on Windows alone: it cannot wait for the descriptors that a process with hundreds of
-    ports has.
-    """
-    timeout_s = None if timeout_s is None else max(0, timeout_s)
-    if not hasattr(select, "poll"):
-        return select.select(readers, writers, [], timeout_s)[0]
-    poll = select.poll()
-    events = {each.fileno(): select.POLLIN for each in readers}
-    for each in writers:
-        events[each.fileno()] = events.get(each.fileno(), 0) | select.POLLOUT
-    for descriptor, wanted in events.items():
-        poll.register(descriptor, wanted)
-    ready = dict(poll.poll(None if timeout_s is None else math.ceil(timeout_s * 1000)))
-    ended = select.POLLIN | select.POLLHUP | select.POLLERR
-    return [each for each in readers if ready.get(each.fileno(), 0) & ended]
+    def __init__(self) -> None:
+        self._poll = select.poll() if hasattr(select, "poll") else None
+        self._registered: dict[int, int] = {}
+
+    def __call__(
+        self,
+        readers: "Sequence[_Source]",
+        writers: Sequence[Peer | Line],
+        timeout_s: float | None,
+    ) -> "list[_Source]":
+        """Those that can be read, or have ended.
+
+        By `select` on Windows alone: it cannot wait for the descriptors that a process with
+        hundreds of ports has.
+        """
+        timeout_s = None if timeout_s is None else max(0, timeout_s)
+        if self._poll is None:
+            return select.select(readers, writers, [], timeout_s)[0]
+        events = {each.fileno(): select.POLLIN for each in readers}
+        for each in writers:
+            events[each.fileno()] = events.get(each.fileno(), 0) | select.POLLOUT
+        if events != self._registered:
+            self._register(events)
+        ready = dict(self._poll.poll(None if timeout_s is None else math.ceil(timeout_s * 1000)))
+        ended = select.POLLIN | select.POLLHUP | select.POLLERR
+        return [each for each in readers if ready.get(each.fileno(), 0) & ended]
+
+    def _register(self, events: dict[int, int]) -> None:
+        assert self._poll is not None
+        for descriptor in self._registered.keys() - events.keys():
+            self._poll.unregister(descriptor)
+        for descriptor, wanted in events.items():
+            self._poll.register(descriptor, wanted)
+        self._registered = events

@@ -11,8 +11,10 @@ DRIFT_PERCENT = 1
 LEASE_MS = 6000
 """A gateway may use its claim for so long after it began to ask for its last renewal."""
 
-RENEW_MS = 2000
-"""How often a gateway renews: two of them may fail."""
+RENEW_MS = 3000
+"""How often a gateway renews, and so its boards' grants: one renewal may fail, or a gateway stand
+still for as long.
+"""
 
 EXPIRED_MS = LEASE_MS + LEASE_MS * 3 * DRIFT_PERCENT // 100
 """Another gateway waits for so long after it first saw the last renewal.

@@ -12,7 +12,7 @@ from typing import Protocol
 from ...board.console.events import printable
 from ...serial import member
 from ...serial.frames import FRAME_SILENCE_S, Frame, LineReader, Text, encode
-from ...serial.logfmt import Stats, parse, stats_of
+from ...serial.logfmt import Stats, StatsReader, parse
 from ...serial.member import BoardClock, Report
 from ..budget.board import Grant
 from ..logs import Ration, event
@@ -81,6 +81,7 @@ class Board:
         self._says = Ration(log, _SAYS_MOST, 1.0, clock)
         self._open = False
         self._reader = LineReader()
+        self._stats = StatsReader()
         self._heard_at = self._reported_at = self._met_at = 0.0
         self._hello = 0
         self._greet_at = 0.0
@@ -184,9 +185,8 @@ class Board:
         self._send_watermark()
 
     def _hear_line(self, line: str) -> None:
-        pairs = parse(line)
         try:
-            stats = stats_of(pairs)
+            stats = self._stats.read(line)
         except ValueError as error:
             self._says.event(logging.WARNING, "stats_damaged", board=self.name, reason=error)
             return
@@ -196,7 +196,7 @@ class Board:
             self.sojourns.add(stats.sojourns, reset=before is None)
             self._listener.measured(self, before, stats)
             return
-        what = pairs.get("event")
+        what = parse(line).get("event")
         if what == "start":
             self.stats = None
             if self.stream is not None:

@@ -13,7 +13,7 @@ export const ENTRY = 0x96;
 const WHOLE = { pattern: /^(?:\d{1,15})$/, as: "number" };
 const DECIMAL = { pattern: /^(?:\d{1,15}(?:\.\d{1,6})?)$/, as: "number" };
 const RATE = { pattern: /^(?:\d{1,15})$/, as: "number", none: "none" };
-const POSITIVE = { pattern: /^(?:(?!0+$)\d{1,15})$/, as: "number" };
+const POSITIVE = { pattern: /^(?:(?=\d{1,15}\b)0*[1-9]\d*)$/, as: "number" };
 const COST = { pattern: /^(?:record|bytes)$/, as: "text" };
 const PERCENTILE = { pattern: /^(?:\d{1,15})$/, as: "number", none: "-1" };
 const SOJOURNS = { pattern: /^(?:\d{1,10}(?:,\d{1,10}){14})$/, as: "numbers" };
