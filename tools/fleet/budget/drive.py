@@ -43,21 +43,27 @@ class Driver:
         async with asyncio.TaskGroup() as tasks:
             while not self._share.stopped:
                 self._news.clear()
-                for todo in self._share.poll(clock_ms()):
-                    if isinstance(todo, Grant):
-                        self._on_grant(todo)
-                    else:
-                        tasks.create_task(self._ask(todo))
+                self._do(tasks)
                 await asyncio.sleep(_GATHER_S)
                 # Not wait_for: on Python 3.11 a cancellation is lost that comes with the news.
                 with suppress(TimeoutError):
                     async with asyncio.timeout(POLL_MS / 1000):
                         await self._news.wait()
 
-    async def _ask(self, transaction: Transaction) -> None:
+    def _do(self, tasks: asyncio.TaskGroup) -> None:
+        for todo in self._share.poll(clock_ms()):
+            if isinstance(todo, Grant):
+                self._on_grant(todo)
+            else:
+                tasks.create_task(self._ask(todo, tasks))
+
+    async def _ask(self, transaction: Transaction, tasks: asyncio.TaskGroup) -> None:
         try:
             outcome = await self._etcd.transact(transaction)
         except EtcdUnavailable:
             outcome = None
         self._share.answered(outcome, clock_ms())
-        self.wake()
+        if outcome is None or outcome.committed:
+            self.wake()
+        else:  # at once, before others write again
+            self._do(tasks)

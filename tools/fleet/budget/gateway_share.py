@@ -12,6 +12,7 @@ from itertools import chain
 from ...errors import UserError
 from ..etcd.data import Outcome, Transaction, Write
 from .board import BoardShare, Grant, Report
+from .claim import next_claim
 from .fair import Demands, extras, shares, water_level
 from .keys import (
     RATE_MAX,
@@ -30,6 +31,7 @@ POLL_MS = 100
 """`poll` is called at least so often."""
 
 _PACE_MS = 50  # between two transactions
+_AT_ONCE = 3  # refusals after which the next one is asked without a pause
 _AGAIN_MS = 300  # until a grant that was not confirmed is sent again
 _BOARDS_AT_ONCE = 40  # etcd takes 128 operations in a transaction
 _LOOK_MS = 200  # how often it looks at what the others do, where there are others
@@ -78,7 +80,7 @@ class GatewayShare:
         self._asking: Transaction | None = None
         self._asked_at: int | None = None
         self._again_ms = _PACE_MS  # when to look again for room
-        self._refused = False
+        self._refusals = 0  # of the last transactions, those in a row that etcd refused
         self._targets: dict[str, int] = {}  # each own board's fair share above what is guaranteed
         self._targets_stale = True  # what they hang on has changed
         self._changed = True  # something has, since it was last seen whether a turn is due
@@ -160,7 +162,7 @@ class GatewayShare:
         asked, self._asking = self._asking, None
         if asked is None or outcome is None:
             return
-        self._refused = not outcome.committed
+        self._refusals = 0 if outcome.committed else self._refusals + 1
         mine = self._ledger.gateways.get(self._me)
         reads = asked.reads if outcome.committed else asked.instead
         self._ledger.take_in(reads, outcome, now)
@@ -209,7 +211,10 @@ class GatewayShare:
     def _next_transaction(self, now: int) -> Transaction | None:
         if self._asking is not None:
             return None
-        if self._asked_at is not None and now - self._asked_at < _PACE_MS:
+        # What was refused has a chance at once, when it is known what stands: later the others have
+        # written again.
+        pace = 0 if 0 < self._refusals <= _AT_ONCE else _PACE_MS
+        if self._asked_at is not None and now - self._asked_at < pace:
             return None
         if self._ledger.revision == 0:
             return self._look()
@@ -222,7 +227,7 @@ class GatewayShare:
         peer = self._ledger.gateways.get(self._me)
         if self._stopping and self._exposed() == 0:
             return self._removal(self._me) if peer else None
-        plan = self._plan(now, may_raise=not (self._refused and due))
+        plan = self._plan(now, may_raise=not (self._refusals and due))
         same = plan.claim == self._ledger.claims.get(self._me, 0) and not plan.boards
         entry = self._entry()
         if peer and not due and same and replace(entry, turn=peer.entry.turn) == peer.entry:
@@ -280,7 +285,7 @@ class GatewayShare:
             if share != held or not self._is_adopted(board):
                 kept = Reservation(share, self._me, board.epoch) if share else None
                 plan.boards[board.name] = kept
-        wanted = min(sum(targets.values()), claim + max(0, spare))
+        wanted = next_claim(claim, sum(targets.values()), self._ledger.spare, spare)
         plan.claim = max(self._exposed(), wanted)
         plan.raises |= plan.claim > claim
         return plan

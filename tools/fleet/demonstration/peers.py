@@ -8,6 +8,7 @@ import asyncio
 import random
 from contextlib import suppress
 
+from ..budget.claim import next_claim
 from ..budget.keys import GatewayEntry, Keys, write_count, write_entry
 from ..etcd import Etcd, EtcdUnavailable, Transaction, Write
 
@@ -31,14 +32,16 @@ async def _gateway(etcd: Etcd, keys: Keys, me: str) -> None:
     chance = random.Random(me)
     demands = [chance.randint(1, 40) for _ in range(BOARDS)]
     await asyncio.sleep(TURN_S * chance.random())
-    turn = 0
+    turn = claim = 0
     while True:
         turn += 1
         demands[chance.randrange(BOARDS)] = chance.randint(1, 40)
-        writes = (
-            Write(keys.gateways + me, write_entry(GatewayEntry(turn, tuple(sorted(demands))))),
-            Write(keys.claims + me, write_count(sum(demands))),
-        )
-        with suppress(EtcdUnavailable):  # the next turn writes all of it again
-            await etcd.transact(Transaction((), writes))
+        entry = GatewayEntry(turn, tuple(sorted(demands)))
+        writes = [Write(keys.gateways + me, write_entry(entry))]
+        plenty = 10 * sum(demands)
+        if (claims := next_claim(claim, sum(demands), plenty, plenty)) != claim:
+            writes.append(Write(keys.claims + me, write_count(claims)))
+        with suppress(EtcdUnavailable):  # the next turn writes it again
+            await etcd.transact(Transaction((), tuple(writes)))
+            claim = claims
         await asyncio.sleep(TURN_S)
