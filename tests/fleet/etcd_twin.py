@@ -1,11 +1,9 @@
-"""etcd's keys, transactions, history and compaction, without servers or time.
+"""etcd's keys and transactions, without servers or time.
 
 test_etcd_twin.py holds it against a real server.
 """
 
-from bisect import bisect_left
-
-from sluice_tools.fleet.etcd import Event, KeyValue, Snapshot, Transaction, Update
+from sluice_tools.fleet.etcd import KeyValue, Snapshot, Transaction
 from sluice_tools.fleet.etcd.data import Compare, Found, Is, Outcome, Read, Write
 
 
@@ -15,8 +13,6 @@ class EtcdTwin:
     def __init__(self) -> None:
         self.revision = 1
         self.kvs: dict[str, KeyValue] = {}
-        self._history: list[Event] = []
-        self._compacted = 0
 
     def transact(self, transaction: Transaction) -> Outcome:
         if not all(map(self._holds, transaction.compares)):
@@ -31,19 +27,6 @@ class EtcdTwin:
     def snapshot(self, prefix: str) -> Snapshot:
         found = (self.kvs[key] for key in sorted(self.kvs) if key.startswith(prefix))
         return Snapshot(self.revision, tuple(found))
-
-    def changes(self, prefix: str, from_revision: int) -> Update | None:
-        """The changes from this revision on; None: some are forgotten."""
-        if from_revision <= self._compacted:
-            return None
-        first = bisect_left(self._history, from_revision, key=lambda event: event.mod_revision)
-        events = tuple(e for e in self._history[first:] if e.key.startswith(prefix))
-        return Update(events[-1].mod_revision if events else from_revision - 1, events)
-
-    def compact(self) -> None:
-        """Forgets everything that was before the last revision."""
-        self._compacted = self.revision - 1
-        self._history = [e for e in self._history if e.mod_revision > self._compacted]
 
     def _read_all(self, reads: tuple[Read, ...]) -> tuple[Found, ...]:
         return tuple(map(self._read, reads))
@@ -68,4 +51,3 @@ class EtcdTwin:
             del self.kvs[write.key]
         else:
             self.kvs[write.key] = KeyValue(write.key, write.value, self.revision)
-        self._history.append(Event(write.key, write.value, self.revision))

@@ -6,7 +6,7 @@ import pytest
 from etcd_servers import EtcdServers, needs_etcd, read_until_answered
 from etcd_twin import EtcdTwin
 
-from sluice_tools.fleet.etcd import Compare, Etcd, Transaction, Update, Write, prefix_end
+from sluice_tools.fleet.etcd import Compare, Etcd, Transaction, Write, prefix_end
 from sluice_tools.fleet.etcd.data import Is, Read
 
 pytestmark = [pytest.mark.asyncio, needs_etcd]
@@ -50,11 +50,4 @@ async def test_the_same_transactions_have_the_same_outcomes(tmp_path):
                 assert await etcd.transact(transaction) == expected, transaction
                 committed += expected.committed
             assert await etcd.range("/t/") == twin.snapshot("/t/")
-            updates, last = [], 1
-            async for news in etcd._changes("/t/", 2):
-                updates += news
-                last = news[-1].mod_revision
-                if last == twin.revision:
-                    break
-            assert Update(last, tuple(updates)) == twin.changes("/t/", 2)
     assert 100 < committed < 350
