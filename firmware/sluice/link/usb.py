@@ -67,11 +67,14 @@ class UsbLine(StdioLine):
         A Ctrl-C in text is the last one: if it ends the program, what follows is
         for the REPL.
         """
+        ready = self._ready()
+        if not ready and not self._in_blocks:
+            return 0
         now = _ticks_ms()
         # Also when something is there: a loop that was held up has not seen the quiet before it.
         if self._in_blocks and _ticks_diff(now, self._heard) >= _QUIET_MS:
             self._in_blocks = False
-        if not self._ready():
+        if not ready:
             return 0
         self._heard = now
         return self._read_block(buf) if self._in_blocks else self._read_text(buf)
