@@ -87,6 +87,16 @@ def test_however_much_the_others_write_it_reads_their_last_word_now_and_then(etc
     assert len(read) <= (PEERS + 1) * len(etcd.asked)
 
 
+def test_what_got_no_answer_is_asked_again_at_once(etcd):
+    settled(etcd)
+    etcd.share.ask("b", 600)
+    lost, *_ = etcd.share.poll(300)
+    assert b"[600]" in lost.writes[0].value
+    etcd.share.answered(None, 310)
+    again, *_ = etcd.share.poll(360)
+    assert again.compares == lost.compares and b"[600]" in again.writes[0].value
+
+
 def test_a_board_that_has_begun_a_new_epoch_is_granted_its_rate_at_once(etcd):
     assert settled(etcd) == {"b": 500}
     etcd.share.disconnected("b")

@@ -1,5 +1,7 @@
 """What a board no longer uses, another one has soon: within one lease, whatever has happened."""
 
+import copy
+
 import pytest
 from budget_world import DRIFT, World
 
@@ -151,3 +153,16 @@ def test_the_terms_hold_on_the_worst_clocks(drift):
     assert LEASE_MS / slow <= EXPIRED_MS / fast
     for span in (1, 100, 999, LEASE_MS, 10 * LEASE_MS):
         assert on_board(span) / slow <= span / fast
+
+
+@pytest.mark.parametrize("ahead", [0, 10_000])
+def test_an_etcd_that_was_restored_from_a_backup_is_read_anew(ahead):
+    """Also when its revision has passed the one that the gateways know."""
+    world = shared(30)
+    backup = copy.deepcopy(world.etcd)
+    world.run_for(5000)
+    backup.revision += ahead
+    world.etcd = backup
+    world.set_budget(600)
+    world.run_for(3 * EXPIRED_MS)
+    assert [board.rate for board in world.boards] == [300, 300]

@@ -24,7 +24,7 @@ from .keys import (
     write_entry,
     write_reservation,
 )
-from .ledger import Ledger
+from .ledger import Ledger, Peer
 from .terms import EXPIRED_MS, LEASE_MS, RENEW_MS
 
 POLL_MS = 100
@@ -84,9 +84,9 @@ class GatewayShare:
         self._targets: dict[str, int] = {}  # each own board's fair share above what is guaranteed
         self._targets_stale = True  # what they hang on has changed
         self._changed = True  # something has, since it was last seen whether a turn is due
-        self._others: dict[str, GatewayEntry] = {}  # what other gateways say, and what
-        self._others_ask = Demands((), ())  # their boards ask for together,
-        self._others_at: int | None = None  # when it was last read
+        self._others: dict[str, Peer] = {}  # the other gateways, as they were when they were
+        self._others_at: int | None = None  # last read, and
+        self._others_ask = Demands((), ())  # what their boards ask for together
         self._admitted: dict[str, int] = {}  # boards and the larger guaranteed share that has room
         self._stopping = False
 
@@ -149,18 +149,17 @@ class GatewayShare:
     @property
     def waiting(self) -> set[str]:
         """The connected boards whose guaranteed share the budget has no room for, or not yet."""
-        return {
-            board.name
-            for board in self._boards.values()
-            if board.epoch is not None and board.wanted > self._ledger.guaranteed(board.name)
-        }
+        return {*self._waiting()}
 
     # What etcd says.
 
     def answered(self, outcome: Outcome | None, now: int) -> None:
         """Receives the outcome of the last transaction; None: unknown, it may still be made."""
         asked, self._asking = self._asking, None
-        if asked is None or outcome is None:
+        if asked is None:
+            return
+        if outcome is None:
+            self._changed = True  # what was asked is still to be done
             return
         self._refusals = 0 if outcome.committed else self._refusals + 1
         mine = self._ledger.gateways.get(self._me)
@@ -168,8 +167,8 @@ class GatewayShare:
         self._ledger.take_in(reads, outcome, now)
         if self._ledger.gateways.get(self._me) is not mine:
             self._own_entry_changed()
-        self._read_others(now)
-        self._changed = self._targets_stale = True
+        if self._read_others(now) or any(found.kvs for found in outcome.found):
+            self._changed = self._targets_stale = True
 
     # What is to be done.
 
@@ -188,19 +187,21 @@ class GatewayShare:
         if changed or any(board.unconfirmed for board in self._boards.values()):
             yield from self._grants(now)
 
-    def _read_others(self, now: int) -> None:
-        """Reads what the others say, where that was not done just now."""
+    def _read_others(self, now: int) -> bool:
+        """Reads what the others say, where it is something new and that was not done just now;
+        whether it did.
+        """
         peers = {name: peer for name, peer in self._ledger.gateways.items() if name != self._me}
-        known = self._others_at is not None and now - self._others_at < self._look_every()
-        if known and peers.keys() == self._others.keys():
-            return
+        just_now = self._others_at is not None and now - self._others_at < self._look_every()
+        if peers == self._others or (just_now and peers.keys() == self._others.keys()):
+            return False
         self._others_at = now
-        self._others = {name: peer.entry for name, peer in peers.items()}
-        entries = self._others.values()
+        self._others = peers
         self._others_ask = Demands(
-            chain.from_iterable(entry.demands for entry in entries),
-            chain.from_iterable(entry.guaranteed for entry in entries),
+            chain.from_iterable(peer.entry.demands for peer in peers.values()),
+            chain.from_iterable(peer.entry.guaranteed for peer in peers.values()),
         )
+        return True
 
     def _own_entry_changed(self) -> None:
         # Each turn asked for so far was to be made on the entry as it was: all but this are void.
@@ -251,10 +252,10 @@ class GatewayShare:
 
     def _look_every(self) -> int:
         """Returns after how many ms it reads what the others say: the more they are, the later."""
-        gateways = len(self._ledger.gateways | {self._me: None})
-        if gateways == 1:
+        others = len(self._ledger.gateways) - (self._me in self._ledger.gateways)
+        if not others:
             return RENEW_MS
-        return min(RENEW_MS, max(_LOOK_MS, _LOOK_MS_EACH * gateways))
+        return min(RENEW_MS, max(_LOOK_MS, _LOOK_MS_EACH * (others + 1)))
 
     def _look(self) -> Transaction:
         ledger = self._ledger
@@ -383,20 +384,21 @@ class GatewayShare:
         boards = [(self._due_guarantee(name), self._boards[name].demand) for name in names]
         level, rest = water_level(max(0, left), [self._others_ask, Demands.of(boards)])
         # What is less than a unit for each board goes to the first gateways, by their names.
-        for name, entry in self._others.items() if rest else ():
+        for name, peer in self._others.items() if rest else ():
             if name < self._me:
-                rest -= Demands(entry.demands, entry.guaranteed).asking(level)
+                rest -= Demands(peer.entry.demands, peer.entry.guaranteed).asking(level)
         return dict(zip(names, shares(boards, level, rest), strict=True))
 
     def _admit(self) -> int:
         """Notes which larger guaranteed shares have room; returns the rate that is spare then."""
-        entries = self._others | {self._me: self._entry()}
+        waiting = {name: peer.entry.waiting for name, peer in self._others.items()}
+        waiting[self._me] = {} if self._stopping else self._waiting()
         guaranteed: dict[str, int] = {}
         left = self._ledger.spare
         for name, _, wanted in sorted(
             (board, gateway, wanted)
-            for gateway, entry in entries.items()
-            for board, wanted in entry.waiting.items()
+            for gateway, boards in waiting.items()
+            for board, wanted in boards.items()
         ):
             more = wanted - guaranteed.get(name, self._ledger.guaranteed(name))
             if 0 < more <= left:
@@ -410,16 +412,23 @@ class GatewayShare:
 
     def _entry(self) -> GatewayEntry:
         """Returns what the next turn is to say."""
-        boards = {
-            name: (self._ledger.guaranteed(name), board)
+        if self._stopping:
+            return GatewayEntry(self._turn + 1)
+        asked = Demands.of(
+            (self._ledger.guaranteed(name), board.demand)
             for name, board in self._boards.items()
-            if board.epoch is not None and not self._stopping
+            if board.epoch is not None
+        )
+        demands, guaranteed = tuple(asked.demands), tuple(asked.guaranteed)
+        return GatewayEntry(self._turn + 1, demands, guaranteed, self._waiting())
+
+    def _waiting(self) -> dict[str, int]:
+        """Returns the boards that shall have more guaranteed than they have, and how much."""
+        return {
+            name: board.wanted
+            for name, board in self._boards.items()
+            if board.epoch is not None and board.wanted > self._ledger.guaranteed(name)
         }
-        asked = Demands.of((held, board.demand) for held, board in boards.values())
-        waiting = {
-            name: board.wanted for name, (held, board) in boards.items() if board.wanted > held
-        }
-        return GatewayEntry(self._turn + 1, tuple(asked.demands), tuple(asked.guaranteed), waiting)
 
     def _is_adopted(self, board: BoardShare) -> bool:
         kept = self._ledger.reserved.get(board.name)
