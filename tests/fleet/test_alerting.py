@@ -148,6 +148,8 @@ def test_a_lag_that_was_above_the_limit_for_one_scrape_raises_it_to_the_largest(
 def test_a_backlog_that_waits_for_tokens_raises_nothing(fleet):
     """That of a board which is throttled, or is given more than its own rate."""
     fleet.gateway.set("sluice_tokens", 0)
+    none_for_a_while = 'max_over_time(sluice_tokens{topic="t"}[2s]) == 0'
+    until(lambda: fleet.prometheus.query(none_for_a_while))
     fleet.gateway.set(BACKLOG, 5000)
     fleet.gateway.set(BACKLOG, 5000, topic="u")
     fleet.until_ms(500)

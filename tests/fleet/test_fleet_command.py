@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 from etcd_servers import needs_etcd
@@ -90,6 +91,27 @@ def test_a_kill_leaves_nothing_running(temporary):
     with subprocess.Popen(command, stderr=subprocess.DEVNULL, env=env) as process:
         until(lambda: len(processes(temporary)) == 7)
         process.kill()
+    until(lambda: processes(temporary) == [])
+
+
+@pytest.mark.skipif(shutil.which("setpriv") is None, reason="no setpriv here: util-linux has it")
+def test_a_kill_before_a_server_asks_to_end_with_its_parent_leaves_nothing_running(temporary):
+    slow = temporary / "setpriv"
+    slow.write_text(f"""#!/bin/sh
+        while kill -0 "$PPID"; do sleep 0.01; done
+        exec {shutil.which("setpriv")} "$@"
+    """)
+    slow.chmod(0o755)
+    program = f"""
+        import os, signal
+        from pathlib import Path
+        from sluice_tools.fleet.demonstration.process import ServerProcess
+        ServerProcess("server", Path("{temporary}"), 1, ["sleep", "600"]).launch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    """
+    path = f"{temporary}{os.pathsep}{os.environ['PATH']}"
+    env = os.environ | {"TMPDIR": str(temporary), "PATH": path}
+    subprocess.run([sys.executable, "-c", dedent(program)], env=env, check=False)
     until(lambda: processes(temporary) == [])
 
 

@@ -1,5 +1,6 @@
 """A server on loopback, started, awaited and ended."""
 
+import os
 import shutil
 import signal
 import socket
@@ -13,8 +14,17 @@ from pathlib import Path
 from ...errors import UserError
 
 _START_S = 120.0
-# Linux kills what this has started when whoever started it ends, also when that is killed.
-_WITH_ITS_PARENT = ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
+
+
+def _with_its_parent() -> list[str]:
+    """What goes before a command so that Linux kills it when this process ends, also by a kill.
+
+    If this process ended before the kernel was asked, the command is not begun.
+    """
+    if shutil.which("setpriv") is None:
+        return []
+    asked = 'test "$PPID" = "$0" && exec "$@"'
+    return ["setpriv", "--pdeathsig", "KILL", "sh", "-c", asked, str(os.getpid())]
 
 
 class ServerProcess:
@@ -35,7 +45,10 @@ class ServerProcess:
         """Starts it, and does not wait."""
         with self._log.open("ab") as log, _uninterrupted():
             self.process = subprocess.Popen(
-                [*_WITH_ITS_PARENT, *self._command], stdout=log, stderr=log, start_new_session=True
+                [*_with_its_parent(), *self._command],
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
             )
 
     def wait(self) -> None:
