@@ -16,7 +16,7 @@ _SHOWN = (
     *("sluice_tokens", "sluice_rate", "sluice_link_up", "sluice_admitted", "sluice_denied"),
     *("sluice_rejected", "sluice_retransmitted", "sluice_overwritten", "sluice_failed"),
     *("sluice_shed", "sluice_sojourn_ms", "sluice_oldest_record_ms", "sluice_part"),
-    *("sluice_retried", "sluice_board_watermark_ms"),
+    *("sluice_retried", "sluice_board_watermark_ms", "sluice_load", "sluice_longest_turn_us"),
 )
 _GAUGES, _COUNTERS, _HISTOGRAMS = (
     [name for name in _SHOWN if _KINDS[name] == kind] for kind in ("gauge", "counter", "histogram")

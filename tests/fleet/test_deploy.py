@@ -9,6 +9,7 @@ import pytest
 from exporter import Exporter
 from monitoring import PROJECT, Prometheus, needs_prometheus, until
 
+from sluice_tools.fleet.demonstration.dashboard import filled_in
 from sluice_tools.fleet.demonstration.servers import DEPLOY, replaced
 
 DASHBOARD = json.loads((DEPLOY / "grafana.json").read_text())
@@ -61,15 +62,8 @@ def queries_with_titles():
 
 
 def as_grafana_asks(query):
-    """With the variables as they are when all boards and topics are chosen.
-
-    And without the 0 that is shown when there is nothing: a wrong name shall not hide behind it.
-    """
-    query = query.removesuffix(" or vector(0)")
-    for variable, value in (("$__rate_interval", "1m"), ("$board", ".*"), ("$topic", ".*")):
-        query = query.replace(variable, value)
-    assert "$" not in query
-    return query
+    """Without the 0 that is shown when there is nothing: a wrong name shall not hide behind it."""
+    return filled_in(query.removesuffix(" or vector(0)"), "1m")
 
 
 @pytest.fixture(scope="module")

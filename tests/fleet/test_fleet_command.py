@@ -15,7 +15,7 @@ from etcd_servers import needs_etcd
 from monitoring import needs_prometheus, until
 
 from sluice_tools.errors import UserError
-from sluice_tools.fleet.demonstration import observer, rules
+from sluice_tools.fleet.demonstration import observer, overrun, rules
 from sluice_tools.fleet.demonstration.pressure import TEXTS
 from sluice_tools.fleet.demonstration.process import ServerProcess
 from sluice_tools.fleet.demonstration.servers import DEPLOY
@@ -61,7 +61,8 @@ def test_the_watermark_rises_the_boards_follow_and_recover(tmp_path, temporary):
     assert times == sorted(times), values["steps"]
     assert times[0] == 0
     for end in ("svg", "png"):
-        assert (tmp_path / "out" / f"fleet.{end}").stat().st_size > 10_000
+        for name in ("fleet", "fleet-dashboard"):
+            assert (tmp_path / "out" / f"{name}.{end}").stat().st_size > 10_000
     assert processes(temporary) == []
     assert list(temporary.glob("sluice-fleet-*")) == []
 
@@ -184,3 +185,35 @@ async def test_what_does_not_happen_in_time_is_one_error():
         with pytest.raises(UserError, match="^not within 0 s: a board$"):
             async with looks.thresholds(), looks.pressure(["127.0.0.1:1"], "127.0.0.1:1"):
                 await observer.until(lambda: False, "a board", 0)
+
+
+@needs_etcd
+@needs_prometheus
+@pytest.mark.timeout(600)
+def test_a_downstream_that_is_overrun_raises_the_watermark_and_every_board_slows_down(
+    tmp_path, temporary
+):
+    small = ("--boards", "5", "--gateways", "2", "--json", "--out", str(tmp_path))
+    env = os.environ | {"TMPDIR": str(temporary)}
+    done = subprocess.run(
+        sluice("fleet", "--overrun", "20", *small),
+        capture_output=True,
+        text=True,
+        env=env,
+        timeout=580,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    values = json.loads(done.stdout)
+    assert (values["own"], values["capacity"]) == (120, 80)
+    steps = [each["step"] for each in values["steps"]]
+    assert steps == list(overrun.TEXTS)
+    times = [each["at_s"] for each in values["steps"]]
+    assert times == sorted(times)
+    assert 0 < values["records"]["taken"] <= values["records"]["sent"]
+
+    assert max(values["lag_ms"]) >= 1000 and values["watermark_ms"][-1] > 0
+    for end in ("svg", "png"):
+        assert (tmp_path / f"fleet-overrun.{end}").stat().st_size > 10_000
+    assert processes(temporary) == []
+    assert "Traceback" not in done.stderr

@@ -3,9 +3,10 @@ experiment says of the two rules, on a small scale."""
 
 import pytest
 
+from sluice_tools.fleet.steady import SWING, means, settling
 from sluice_tools.fleet.watermark import SETTLING, STEPS
 from sluice_tools.lab.experiments.closed_loop import RATES, Fleet, Loop
-from sluice_tools.lab.experiments.fleet import FAIR, SWING, USED, _means, _settling
+from sluice_tools.lab.experiments.fleet import FAIR, USED
 
 BOARDS = 5  # one of each rate
 
@@ -22,7 +23,7 @@ def steady(loop, seconds=1600):
     before = [each.sent for each in fleet.boards]
     fleet.run(seconds // 2)
     taken, sent = (
-        values[seconds // 2 :] for values in (fleet.course.taken, _means(fleet.course.sent))
+        values[seconds // 2 :] for values in (fleet.course.taken, means(fleet.course.sent))
     )
     used, swing = 100 * sum(taken) / len(taken), 100 * (max(sent) - min(sent))
     return used, swing, fleet.fairness(before)
@@ -93,7 +94,7 @@ def test_settling_leaves_a_fleet_alone_that_is_not_too_much():
 
 
 def test_means_and_settling_time():
-    assert _means([0] * 10 + [10] * 10)[::5] == [0, 5, 10]
-    assert _settling([1.5] * 20 + [1.05, 0.95] * 40) == 20
-    assert _settling([1.5] * 100) is None
-    assert _settling([1.0] * 99 + [1.5]) is None
+    assert means([0] * 10 + [10] * 10)[::5] == [0, 5, 10]
+    assert settling([1.5] * 20 + [1.05, 0.95] * 40) == 20
+    assert settling([1.5] * 100) is None
+    assert settling([1.0] * 99 + [1.5]) is None

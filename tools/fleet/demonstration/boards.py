@@ -8,6 +8,7 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from ...errors import UserError
+from .downstream import DownstreamSink
 from .simulated import SimulatedBoard, serve
 
 _START_S = 120.0
@@ -16,12 +17,14 @@ _END_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A board to simulate. The fields but the name are SimulatedBoard's."""
+    """A board to simulate. The other fields are SimulatedBoard's, but for `downstream`: the port of
+    the Downstream that its sink is; None: its sink is what its configuration says."""
 
     name: str
     values: dict[str, Any]
     put_per_s: float
     record: bytes
+    downstream: int | None = None
 
 
 class BoardsProcess:
@@ -38,7 +41,11 @@ class BoardsProcess:
 
     def pace(self, board: str, per_s: float | None) -> None:
         """Lets a board's sink take so many records a second; None: all."""
-        self._orders.send((board, per_s))
+        self._orders.send(("pace", board, per_s))
+
+    def feed(self, board: str, per_s: float) -> None:
+        """Lets so many records come to a board each second."""
+        self._orders.send(("feed", board, per_s))
 
     def __enter__(self) -> "BoardsProcess":
         self._process.start()
@@ -65,15 +72,24 @@ class BoardsProcess:
 def _run(plans: Sequence[Plan], orders: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the end of the orders is the end
     boards = {
-        plan.name: SimulatedBoard(plan.values, plan.put_per_s, record=plan.record) for plan in plans
+        plan.name: SimulatedBoard(
+            plan.values,
+            plan.put_per_s,
+            record=plan.record,
+            sink=None if plan.downstream is None else DownstreamSink(plan.name, plan.downstream),
+        )
+        for plan in plans
     }
     orders.send([board.line.url for board in boards.values()])
 
     def goes_on() -> bool:
         try:
             while orders.poll():
-                name, per_s = orders.recv()
-                boards[name].uart.per_s = per_s
+                order, name, per_s = orders.recv()
+                if order == "pace":
+                    boards[name].uart.per_s = per_s
+                else:
+                    boards[name].feed(per_s)
         except (EOFError, OSError):
             return False
         return True

@@ -14,9 +14,13 @@ from rich.console import Console
 from rich.table import Table
 
 from ...errors import UserError
-from . import cost, latency, pressure
+from ..steady import SWING
+from . import cost, latency, overrun, pressure
 from .cost import SCRAPED_EVERY_S, Cost
+from .dashboard_picture import draw_dashboard
 from .latency import Latency
+from .overrun import Overrun
+from .overrun_picture import draw_overrun
 from .picture import draw
 from .pressure import Pressure
 from .process import check_installed
@@ -31,7 +35,7 @@ from .servers import PACKAGES
     type=click.Path(file_okay=False, path_type=Path),
     default=Path("build/fleet"),
     show_default=True,
-    help="The folder for fleet.png and fleet.svg.",
+    help="The folder for the pictures, as .png and .svg.",
 )
 @click.option(
     "--writes",
@@ -55,6 +59,14 @@ from .servers import PACKAGES
     help="With --cost: the boards share a budget, with N more gateways of 100 boards, of which "
     "there is only what they write to etcd.",
 )
+@click.option(
+    "--overrun",
+    "overrun_s",
+    type=click.IntRange(10, 86_400),
+    metavar="SECONDS",
+    help="Show instead, for so long, a downstream that all boards share and that gets 1.5 times "
+    "what it takes: within some 600 the fleet settles.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print what was measured as JSON.")
 def fleet(
     boards: int,
@@ -63,6 +75,7 @@ def fleet(
     writes: int | None,
     counts: tuple[int, ...],
     peers: int | None,
+    overrun_s: int | None,
     as_json: bool,
 ) -> None:
     """Show a whole fleet under pressure, on this machine.
@@ -71,12 +84,13 @@ def fleet(
     firmware's own program, on free ports of loopback and in a temporary folder. Then it slows down
     the sinks of two boards, one after the other, and mends them: each alert raises the fleet's
     watermark, every board lowers its rate and its queue's limit, and all recover, in steps. Prints
-    when what happened, and draws it. All that it started ends with it, also on Ctrl-C.
+    when what happened, and draws it. With --overrun all boards feed one server, which takes less
+    than they may send together. All that it started ends with it, also on Ctrl-C.
     """
     if gateways > boards:
         raise click.UsageError("--gateways must not be above --boards.")
-    if counts and writes:
-        raise click.UsageError("either --writes or --cost.")
+    if sum(map(bool, (counts, writes, overrun_s))) > 1:
+        raise click.UsageError("only one of --writes, --cost and --overrun.")
     if peers is not None and not counts:
         raise click.UsageError("--peers is for --cost.")
     check_installed({"etcd": PACKAGES["etcd"]} if writes or counts else PACKAGES)
@@ -91,7 +105,7 @@ def fleet(
 
         def tell(text: str) -> None:
             status.update(text)
-            if not console.is_terminal and not text.startswith("write "):
+            if not console.is_terminal and not text.startswith(("write ", "second ")):
                 console.print(text, markup=False)
 
         pictures: list[Path] = []
@@ -101,9 +115,14 @@ def fleet(
         elif writes:
             measured = latency.measure(Path(name), boards, gateways, writes, tell)
             values, table = _latency_values(measured), _latency_table(measured)
+        elif overrun_s:
+            settled = overrun.show(Path(name), boards, gateways, overrun_s, tell)
+            pictures = draw_overrun(settled, out / "fleet-overrun")
+            values, table = _overrun_values(settled, pictures), _overrun_table(settled)
         else:
             shown = pressure.show(Path(name), boards, gateways, tell)
             pictures = draw(shown, out / "fleet")
+            pictures += draw_dashboard(shown.dashboard, out / "fleet-dashboard")
             values, table = _pressure_values(shown, pictures), _pressure_table(shown)
     if as_json:
         click.echo(json.dumps(values))
@@ -151,6 +170,46 @@ def _pressure_table(shown: Pressure) -> Table:
     for _, text, at in shown.steps():
         table.add_row(f"{at:.2f}", f"{at - before:+.2f}", text)
         before = at
+    return table
+
+
+def _overrun_values(shown: Overrun, pictures: list[Path]) -> dict[str, Any]:
+    course = shown.course
+    return {
+        "boards": shown.boards,
+        "gateways": shown.gateways,
+        "capacity": shown.capacity,
+        "own": shown.own,
+        "records": {"sent": shown.sent, "taken": shown.taken},
+        "steps": [{"step": mark, "at_s": round(at, 3)} for mark, _, at in shown.steps()],
+        "used_percent": round(shown.used_percent, 1),
+        "swing_percent": round(shown.swing_percent, 1),
+        "settling_s": shown.settling_s,
+        "fairness": round(shown.fairness, 4),
+        "sent": [round(value, 3) for value in course.sent],
+        "taken": [round(value, 3) for value in course.taken],
+        "lag_ms": [round(value) for value in course.lag_ms],
+        "watermark_ms": course.watermark_ms,
+        "pictures": [str(path) for path in pictures],
+    }
+
+
+def _overrun_table(shown: Overrun) -> Table:
+    table = Table(box=None, pad_edge=False)
+    table.add_column("s", justify="right")
+    table.add_column("what")
+    for _, text, at in shown.steps():
+        table.add_row(f"{at:.2f}", text)
+    settled = shown.settling_s
+    if settled is None:
+        table.add_row("-", f"not within {SWING} % of the capacity from then on: not settled yet")
+    else:
+        table.add_row(str(settled), f"from here on within {SWING} % of the capacity")
+    table.add_row(
+        f"{shown.steady_s}-",
+        f"{shown.used_percent:.1f} % of the capacity used, {shown.swing_percent:.1f} % swing, "
+        f"fairness {shown.fairness:.3f}",
+    )
     return table
 
 

@@ -10,7 +10,7 @@ from host_sim.percentile import percentile
 
 from ..etcd import Etcd
 from ..watermark import KEY, Watermark, write
-from .local import LocalFleet
+from .local import LocalFleet, plans
 from .observer import Observer, until
 
 _STEP_S = 60.0
@@ -38,7 +38,7 @@ def measure(
     tell: given what is done at present. UserError: a server fails, or a board does not confirm.
     """
     tell(f"starting etcd, {boards} boards and {gateways} gateways")
-    with LocalFleet(folder, boards, gateways) as fleet:
+    with LocalFleet(folder, plans(boards), gateways) as fleet:
         return Latency(boards, gateways, sorted(asyncio.run(_measure(fleet, writes, tell))))
 
 

@@ -43,9 +43,9 @@ class LocalFleet:
     Each gateway has its share of the boards, in a process of their own.
     """
 
-    def __init__(self, folder: Path, boards: int, gateways: int) -> None:
+    def __init__(self, folder: Path, plans: Sequence[Plan], gateways: int) -> None:
         self._folder = folder
-        self.plans = plans(boards)
+        self.plans = plans
         self._shares = [self.plans[i::gateways] for i in range(gateways)]
         self._processes: list[BoardsProcess] = []
         self.etcd = EtcdNode("etcd", folder)
@@ -71,9 +71,16 @@ class LocalFleet:
 
     def pace(self, board: str, per_s: float | None) -> None:
         """Lets a board's sink take so many records a second; None: all."""
-        for process in self._processes:
-            if board in (plan.name for plan in process.plans):
-                process.pace(board, per_s)
+        self._process(board).pace(board, per_s)
+
+    def feed(self, board: str, per_s: float) -> None:
+        """Lets so many records come to a board each second."""
+        self._process(board).feed(board, per_s)
+
+    def _process(self, board: str) -> BoardsProcess:
+        return next(
+            process for process in self._processes if board in (plan.name for plan in process.plans)
+        )
 
 
 def start(stack: ExitStack, servers: Sequence[ServerProcess]) -> None:

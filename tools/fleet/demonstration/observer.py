@@ -19,7 +19,6 @@ from ..watermark import follow
 from .timeline import Threshold, Timeline
 
 BACKLOG = "stream_backlog_bytes"
-ALERT = "SluiceBacklog"
 
 _EVERY_S = 0.2
 
@@ -41,12 +40,12 @@ class Observer:
 
     @asynccontextmanager
     async def pressure(
-        self, gateways: Sequence[str], alertmanager: str
+        self, gateways: Sequence[str], alertmanager: str, alert: str
     ) -> AsyncGenerator[None, None]:
-        """Asks the gateways for their backlogs, and Alertmanager for the alerts that fire."""
+        """Asks the gateways for their backlogs, and Alertmanager for this alert."""
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(5)) as session:
             asks = [self._ask_gateway(session, address) for address in gateways]
-            async with meanwhile(*asks, self._ask_alertmanager(session, alertmanager)):
+            async with meanwhile(*asks, self._ask_alertmanager(session, alertmanager, alert)):
                 yield
 
     async def _follow_watermark(self) -> None:
@@ -79,12 +78,14 @@ class Observer:
                     series.append((now, sample.value))
             await asyncio.sleep(_EVERY_S)
 
-    async def _ask_alertmanager(self, session: aiohttp.ClientSession, address: str) -> None:
+    async def _ask_alertmanager(
+        self, session: aiohttp.ClientSession, address: str, alert: str
+    ) -> None:
         while True:
             with suppress(aiohttp.ClientError, TimeoutError):
                 async with session.get(f"http://{address}/api/v2/alerts") as answer:
                     found = await answer.json()
-                begun = [each["startsAt"] for each in found if each["labels"]["alertname"] == ALERT]
+                begun = [each["startsAt"] for each in found if each["labels"]["alertname"] == alert]
                 if bool(begun) != self.seen.fires:
                     at = _monotonic(min(begun)) if begun else time.monotonic()
                     self.seen.alert.append((at, bool(begun)))

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..etcd import Etcd
-from . import rules
-from .local import SLOTS, LocalFleet, start
+from . import dashboard, rules
+from .local import SLOTS, LocalFleet, plans, start
 from .observer import BACKLOG, Observer, until
 from .servers import DEPLOY, Alertmanager, OperatorProcess, Prometheus
 from .timeline import Threshold, Timeline
@@ -17,6 +17,7 @@ from .timeline import Threshold, Timeline
 SLOW_PER_S = 4
 """What the slow sink takes, records a second."""
 
+_ALERT = "SluiceBacklog"
 _START_S = 60.0
 _STEP_S = 60.0
 _CALM_S = 3.0
@@ -46,7 +47,7 @@ TEXTS = {
 @dataclass(frozen=True, slots=True)
 class Pressure:
     """What was seen. `board` is the one whose sink was slow first, `second` the other one; the
-    same, if there is no other."""
+    same, if there is no other. `dashboard`: what the deployed one shows of it."""
 
     board: str
     second: str
@@ -54,6 +55,7 @@ class Pressure:
     gateways: int
     rules: rules.Rules
     seen: Timeline
+    dashboard: list[dashboard.Panel]
 
     def steps(self) -> list[tuple[str, str, float]]:
         """Each mark, what it says, and the seconds since the sink slowed down."""
@@ -74,7 +76,7 @@ def show(folder: Path, boards: int, gateways: int, tell: Callable[[str], None]) 
     """
     quick = rules.quick((DEPLOY / "rules.yml").read_text())
     tell(f"starting etcd, {boards} boards and {gateways} gateways")
-    with LocalFleet(folder, boards, gateways) as fleet, ExitStack() as stack:
+    with LocalFleet(folder, plans(boards), gateways) as fleet, ExitStack() as stack:
         tell("starting Prometheus, Alertmanager and the operator")
         operator = OperatorProcess(folder, [fleet.etcd.address])
         alertmanager = Alertmanager(folder, operator.address)
@@ -87,8 +89,12 @@ def show(folder: Path, boards: int, gateways: int, tell: Callable[[str], None]) 
         )
         start(stack, [operator, alertmanager, prometheus])
         seen = asyncio.run(_watch(fleet, prometheus, alertmanager.address, quick, tell))
+        tell("asking Prometheus what the dashboard shows")
+        now = time.time()
+        begun = now - (time.monotonic() - seen.marks[SLOW]) - _CALM_S
+        shown = dashboard.read(prometheus, begun, now)
     slow = _slow(fleet)
-    return Pressure(slow[0], slow[-1], boards, gateways, quick, seen)
+    return Pressure(slow[0], slow[-1], boards, gateways, quick, seen, shown)
 
 
 def _slow(fleet: LocalFleet) -> list[str]:
@@ -107,7 +113,7 @@ async def _watch(
     addresses = [gateway.address for gateway in fleet.gateways]
     async with Etcd([fleet.etcd.address], timeout_s=_STEP_S) as etcd:
         observer = Observer(etcd)
-        async with observer.thresholds(), observer.pressure(addresses, alertmanager):
+        async with observer.thresholds(), observer.pressure(addresses, alertmanager, _ALERT):
             await _all_there(fleet, prometheus, observer.seen, tell)
             await asyncio.sleep(_CALM_S)
             await until(lambda: _calm(observer.seen, quick), "calm before the slow sink", _START_S)

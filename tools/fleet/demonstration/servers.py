@@ -92,14 +92,23 @@ class Prometheus(ServerProcess):
 
         ValueError: it is not an expression.
         """
-        asked = urllib.parse.urlencode({"query": expression})
+        return self._ask("query", query=expression)
+
+    def query_range(
+        self, expression: str, since: float, until: float, step_s: float
+    ) -> list[dict[str, Any]]:
+        """The series of an expression between two times of the wall clock; see `query`."""
+        return self._ask("query_range", query=expression, start=since, end=until, step=step_s)
+
+    def _ask(self, what: str, **parameters: str | float) -> list[dict[str, Any]]:
+        asked = urllib.parse.urlencode(parameters)
         try:
-            with urllib.request.urlopen(f"http://{self.address}/api/v1/query?{asked}") as answer:
+            with urllib.request.urlopen(f"http://{self.address}/api/v1/{what}?{asked}") as answer:
                 return json.load(answer)["data"]["result"]
         except urllib.error.HTTPError as error:
             if error.code == 503:
                 return []
-            raise ValueError(f"{expression}: {error.read().decode()}")
+            raise ValueError(f"{parameters['query']}: {error.read().decode()}")
 
 
 class Alertmanager(ServerProcess):

@@ -82,15 +82,19 @@ class PacedUart:
 
 
 class _Board:
-    """What the program is given as its board: a UART, a flash, no LED, and a pin without pulses."""
+    """What the program is given as its board: a UART, a flash, no LED, and a pin without pulses.
+
+    sink: None, or what the records go to.
+    """
 
     NAME = "simulated"
     TICKS_PER_S = 1000
     SLEEPS_WITH = ()
     ticks = staticmethod(ticks_ms)
 
-    def __init__(self, flash: str, uart: PacedUart) -> None:
+    def __init__(self, flash: str, uart: PacedUart, sink: Any) -> None:
         self.FLASH = flash
+        self.sink = sink
         self._uart = uart
 
     def open_uart(self) -> PacedUart:
@@ -103,11 +107,19 @@ class _Board:
         """Its records are put by the simulation, since they have a content."""
 
 
+class _Program(Program):
+    """The firmware's, with the sink that its board has, if it has one."""
+
+    def open_sink(self) -> Any:
+        return super().open_sink() if self._board.sink is None else self._board.sink
+
+
 class SimulatedBoard:
     """The firmware's program with a configuration, on a board whose sink `uart` can be slowed down.
 
     put_per_s: records that come to it each second, as from a pin; 0 with the source `link`.
     record:    each of these.
+    sink:      in place of the configuration's; None: that one.
     Its flash outlives `reset`, and ends with `close`.
     """
 
@@ -117,20 +129,27 @@ class SimulatedBoard:
         put_per_s: float = 0,
         port: int = 0,
         record: bytes = b"simulated",
+        sink: Any = None,
     ) -> None:
         self.line = SocketLine(port)
         self.uart = PacedUart()
         self.put_per_s = put_per_s
         self._record = record
+        self._sink = sink
         self._values = values
         self._flash = tempfile.TemporaryDirectory(prefix="simulated-board-")
         self.reset()
 
     def reset(self) -> None:
         """All but the flash is gone."""
-        board = _Board(self._flash.name, self.uart)
-        self.program = Program(check(self._values, board.TICKS_PER_S), board, self.line)
+        board = _Board(self._flash.name, self.uart, self._sink)
+        self.program = _Program(check(self._values, board.TICKS_PER_S), board, self.line)
         self.program.start()
+        self._put_at = time.monotonic()
+
+    def feed(self, put_per_s: float) -> None:
+        """Lets so many records come to it each second from now on."""
+        self.put_per_s = put_per_s
         self._put_at = time.monotonic()
 
     def close(self) -> None:

@@ -7,12 +7,13 @@ The alerts are those of tools/fleet/deploy/rules.yml, evaluated here.
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from host_sim.simulation import simulated_board
 
 from ...fleet.budget.fair import extras
 from ...fleet.operator.notification import Alert
+from ...fleet.steady import Course, jain
 from ...fleet.watermark import Changing, Rule, Watermark, after
 
 RATES = (8, 20, 50, 12, 30)
@@ -45,17 +46,6 @@ class Loop:
     half_ms: int = 500
     in_flight: int | None = None
     budget: float | None = None
-
-
-@dataclass
-class Course:
-    """What happened, second by second; rates as shares of the capacity."""
-
-    sent: list[float] = field(default_factory=list)
-    taken: list[float] = field(default_factory=list)
-    lag_ms: list[float] = field(default_factory=list)
-    """How long the downstream took, of what it took in this second; else of what it took last."""
-    watermark_ms: list[int] = field(default_factory=list)
 
 
 class Boards:
@@ -170,13 +160,10 @@ class Fleet:
 
     def fairness(self, sent: Sequence[int]) -> float:
         """Jain's index over what each board has sent beyond these, of its own rate."""
-        shares = [
+        return jain(
             (each.number, (each.sent - before) / each.rate)
             for each, before in zip(self.boards, sent, strict=True)
-        ]
-        total = sum(number * share for number, share in shares)
-        squares = sum(number * share * share for number, share in shares)
-        return total * total / (self.loop.boards * squares)
+        )
 
     def _pass_step(self, now_s: float) -> None:
         for place, each in enumerate(self.boards):

@@ -7,9 +7,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ... import plots
+from ...fleet.steady import MEAN_S, SWING, Course, means, settling
 from ...fleet.watermark import SETTLING, STEPS, Rule, Watermark
 from ...fleet.watermark.settling import DELAY_S
-from .closed_loop import LAG_MS, RATES, STEP_S, Course, Fleet, Loop
+from .closed_loop import LAG_MS, RATES, STEP_S, Fleet, Loop
 from .result import Cell, Result, table
 from .setup import Setup
 
@@ -23,10 +24,9 @@ SMALL_PERCENT, SMALL_MS = 3, 10_000
 
 SECONDS = 3600  # the second half of it counts as the steady state
 BACK_S = 1800  # after that the downstream takes all, for so long at most
-_MEAN_S = 10  # throughput is looked at as the mean of so many seconds
 
-USED, SWING, FAIR = 90, 10, 0.95
-"""What is wanted in the steady state: %, % and Jain's index."""
+USED, FAIR = 90, 0.95
+"""What is wanted in the steady state: % and Jain's index."""
 WANTED_DELAY_S = 15
 
 _COLUMNS = [
@@ -183,13 +183,13 @@ def _measure(setup: Setup, series: str, name: str, loop: Loop) -> Point:
     before = [each.sent for each in fleet.boards]
     setup.run(fleet, seconds - steady)
     fairness = fleet.fairness(before)
-    sent = _means(course.sent)  # without what follows here
+    sent = means(course.sent)  # without what follows here
     back_s = None
     if any(course.watermark_ms[steady:]):
         fleet.downstream.capacity = 2 * fleet.own
         setup.run(fleet, 1)
         while course.watermark_ms[-1] and len(course.sent) < seconds + BACK_S:
-            setup.run(fleet, _MEAN_S)
+            setup.run(fleet, MEAN_S)
         if course.watermark_ms[-1] == 0:
             back_s = course.watermark_ms.index(0, seconds) - seconds
     return Point(
@@ -199,32 +199,12 @@ def _measure(setup: Setup, series: str, name: str, loop: Loop) -> Point:
         course,
         used=100 * sum(course.taken[steady:seconds]) / (seconds - steady),
         swing=100 * (max(sent[steady:]) - min(sent[steady:])),
-        settling_s=_settling(sent),
+        settling_s=settling(sent),
         overshoot_s=max(course.lag_ms[:seconds]) / 1000,
         lag_s=max(course.lag_ms[steady:seconds]) / 1000,
         fairness=fairness,
         back_s=back_s,
     )
-
-
-def _means(values: Sequence[float]) -> list[float]:
-    """Of each _MEAN_S values that follow each other."""
-    total = sum(values[:_MEAN_S])
-    means = [total / _MEAN_S]
-    for gone, new in zip(values, values[_MEAN_S:], strict=False):
-        total += new - gone
-        means.append(total / _MEAN_S)
-    return means
-
-
-def _settling(sent: Sequence[float]) -> int | None:
-    """From when on the boards send what the downstream takes, within SWING %; None: never.
-
-    Never: not in the last quarter, either.
-    """
-    outside = [at for at, value in enumerate(sent) if abs(value - 1) > SWING / 100]
-    settled = outside[-1] + 1 if outside else 0
-    return settled if settled < 0.75 * len(sent) else None
 
 
 def _find(points: Sequence[Point], series: str, overload: float, delay_s: float) -> Point:
@@ -248,7 +228,7 @@ def _figure(points: Sequence[Point]) -> Figure:
             delay_s = 1 if name == "none" else WANTED_DELAY_S
             course = _find(points, name, overload, delay_s).course
             width = 1.6 if name == "settling" else 1.1
-            sent.plot(_means(course.sent), color=color, label=name, linewidth=width)
+            sent.plot(means(course.sent), color=color, label=name, linewidth=width)
             lag.plot([ms / 1000 for ms in course.lag_ms], color=color, linewidth=width)
             if name != "none":
                 mark.plot(course.watermark_ms, color=color, linewidth=width)
@@ -339,7 +319,7 @@ Virtual time, {seconds:,} s, in steps of {STEP_S:g} s. The second half is the st
   are not modelled.
 
 `used`: what the downstream took, of its capacity. `swing`: between the most and the least that the
-boards sent, as the mean of {_MEAN_S} s, of the capacity. `settling_s`: until that stays within
+boards sent, as the mean of {MEAN_S} s, of the capacity. `settling_s`: until that stays within
 {SWING} % of the capacity. `overshoot_s`: the largest lag. `lag_s`: the largest in the steady state.
 `fairness`: Jain's index over what each board sent, of its own rate. `back_s`: in the end the
 downstream takes all; how long until there is no watermark. Wanted: at least {USED} % used, at most
