@@ -559,6 +559,11 @@ def keyed_buckets():
                         lambda: buckets.try_acquire(key),
                         lambda: buckets.try_acquire(key, n),
                     )
+                    hot(
+                        "keyed.KeyedBuckets.wait_ticks",
+                        lambda: buckets.wait_ticks(key),
+                        lambda: buckets.wait_ticks(key, n),
+                    )
                 hot("keyed.KeyedBuckets.refill", buckets.refill)
                 clock.now = clock.now + 700 & SMALL_MAX
         if rate is not None:

@@ -101,7 +101,8 @@ def keyed_buckets():
     clock = Clock()
     keyed = KeyedBuckets(2, 500, 3, 1000, clock.ticks)
     ask = calls(keyed, "try_acquire", range(5), range(1, 4))
-    drive("keyed", [passing(clock), ask, ask, ask], keyed_state, keyed)
+    wait = calls(keyed, "wait_ticks", range(5), range(1, 5))
+    drive("keyed", [passing(clock), ask, ask, ask, wait], keyed_state, keyed)
 
 
 def crossings(ring, crossed):

@@ -1,5 +1,6 @@
 """Buckets by key against models and at their edges; case by case in tests/suite."""
 
+import copy
 from collections import OrderedDict
 from fractions import Fraction
 
@@ -33,6 +34,24 @@ def test_it_does_not_search_again_before_a_key_can_have_a_token():
     clock.advance(1)
     assert buckets.try_acquire(99)
     assert buckets.refused == 2
+
+
+def test_a_question_does_not_search_again_either():
+    readings = []
+    clock = TickClock(7, strict=True)
+    buckets = KeyedBuckets(50, 1, 1, 1000, lambda: readings.append(0) or clock.ticks())
+    for key in range(50):
+        assert buckets.try_acquire(key)
+        clock.advance(2)
+    assert buckets.wait_ticks(99) == 900
+    clock.advance(300)
+    readings.clear()
+    assert (buckets.wait_ticks(99), buckets.refused) == (600, 0)
+    assert not buckets.try_acquire(99)
+    assert len(readings) <= 4
+    clock.advance(600)
+    assert buckets.wait_ticks(99) == 0
+    assert buckets.try_acquire(99)
 
 
 def test_the_counters_stop_at_the_largest_small_integer():
@@ -124,15 +143,12 @@ class Oracle:
         assert debt <= self.burst, f"{key} was granted {debt - self.burst} too much"
 
 
-requests = st.lists(
-    st.tuples(
-        st.one_of(st.just(0), st.integers(0, 30), st.integers(0, 5000)),  # ticks before it
-        st.integers(0, 7),  # key
-        st.integers(1, 5),  # n
-    ),
-    min_size=100,
-    max_size=200,
+request = st.tuples(
+    st.one_of(st.just(0), st.integers(0, 30), st.integers(0, 5000)),  # ticks before it
+    st.integers(0, 7),  # key
+    st.integers(1, 5),  # n
 )
+requests = st.lists(request, min_size=100, max_size=200)
 
 
 @settings(max_examples=150, derandomize=True)
@@ -161,6 +177,45 @@ def test_decides_as_the_model_and_never_above_an_unbounded_table(
         if slots >= 8:
             bucket = alone.setdefault(key, TokenBucket(rate, burst, per, clock.ticks))
             assert granted == bucket.try_acquire(n)
+
+
+@settings(max_examples=100, derandomize=True)
+@given(
+    st.integers(1, 4),
+    st.integers(0, 20),
+    st.integers(1, 8),
+    st.integers(1, 5000),
+    st.sampled_from([0, WRAP - 1, WRAP - 300, WRAP // 2]),
+    st.lists(request, min_size=20, max_size=40),
+)
+def test_the_wait_is_that_until_it_is_granted_and_a_question_changes_nothing(
+    slots, rate, burst, per, start, script
+):
+    clock, buckets = table(slots, rate, burst, per, start)
+    never_asked = copy.deepcopy((clock, buckets))
+    for step, key, n in script:
+        for each_clock, each in ((clock, buckets), never_asked):
+            each_clock.advance(step)
+            before = each.evicted, each.refused
+            if each is buckets:
+                wait = each.wait_ticks(key, StrictInt(n))
+                assert (each.evicted, each.refused) == before
+        assert granted_after(wait, clock, buckets, key, n)
+        if wait != 0:
+            earlier = wait - 1 if wait > 0 else (1 << 29) - 1
+            assert not granted_after(earlier, clock, buckets, key, n)
+        assert buckets.try_acquire(key, n) == never_asked[1].try_acquire(key, n) == (wait == 0)
+        counts = buckets.evicted, buckets.refused
+        assert counts == (never_asked[1].evicted, never_asked[1].refused)
+
+
+def granted_after(ticks, clock, buckets, key, n):
+    """Whether they would be, if nothing else happened; ticks < 0: never, so it is as said."""
+    if ticks < 0:
+        return n > buckets._buckets.burst or buckets._buckets.rate == 0
+    clock, buckets = copy.deepcopy((clock, buckets))
+    clock.advance(int(ticks))
+    return buckets.try_acquire(key, n)
 
 
 class StrictArray(list):
@@ -193,5 +248,8 @@ def test_stays_within_31_bits_for_all_terms_that_a_bucket_accepts(rate, burst, p
     for step, key, n in script:
         now += step
         clock.set((WRAP - 1 + now) % WRAP)
+        wait = buckets.wait_ticks(StrictInt(key), StrictInt(n))
+        assert -1 <= wait < 1 << 29
         if buckets.try_acquire(StrictInt(key), StrictInt(n)):
+            assert wait == 0
             oracle.grant(key, n, now)

@@ -571,7 +571,8 @@ def test_buckets_by_key(variants):
     pairs = zip(variants("keyed"), clocks, strict=True)
     buckets = [module.KeyedBuckets(2, 500, 3, 1000, clock.ticks) for module, clock in pairs]
     ask = lambda random_: ("try_acquire", (random_.randrange(5), random_.randrange(1, 4)))  # noqa: E731
-    drive(buckets, clocks, [ticks_to_pass, ask, ask, ask], seed=3)
+    wait = lambda random_: ("wait_ticks", (random_.randrange(5), random_.randrange(1, 5)))  # noqa: E731
+    drive(buckets, clocks, [ticks_to_pass, ask, ask, ask, wait], seed=3)
 
 
 class Sink:

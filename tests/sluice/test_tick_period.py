@@ -34,7 +34,9 @@ class Keyed:
         self.buckets = KeyedBuckets(20, 1, 2, 50_000, clock.ticks)
 
     def call(self, numbers):
-        return self.buckets.try_acquire(numbers.randrange(60), numbers.randrange(1, 3))
+        asked, n = numbers.randrange(60), numbers.randrange(1, 3)
+        wait = self.buckets.wait_ticks(asked, n)
+        return wait, self.buckets.try_acquire(numbers.randrange(60), n)
 
     def keep(self):
         self.buckets.refill()

@@ -106,6 +106,33 @@ class KeyedBuckets:
             self._end_full(buckets.settled)
         return granted
 
+    def wait_ticks(self, key, n: int = 1) -> int:
+        """Ticks until `try_acquire(key, n)` grants, if nobody else asks for tokens before. Hot.
+
+        0: now. k: in k ticks at the earliest, below 2^29. -1: never, because
+        n > burst or because rate is 0. For a key outside the table that is also
+        until the debt which it would begin with is paid far enough, and until
+        there is a slot for it.
+
+        Takes nothing, counts nothing, and is no use of the key: it does not
+        keep its slot by being asked for. Takes as long as `try_acquire`.
+        """
+        buckets = self._buckets
+        if n <= 0 or n > buckets.burst or buckets.rate is None:
+            return buckets.wait_ticks(n)
+        slot = self._find(key)
+        outside = slot < 0
+        if outside:
+            slot = self.slots
+        buckets.load(slot)
+        wait = buckets.wait_ticks(n)
+        buckets.store(slot)
+        if outside and wait >= 0:
+            wait = self._wait_for_slot(wait)
+        if self._full_for:
+            self._end_full(buckets.settled)
+        return wait
+
     def refill(self) -> None:
         """Bring 16 keys up to date with the clock, at each call the next ones. Hot.
 
@@ -154,13 +181,25 @@ class KeyedBuckets:
         self._rename(slot, key)
         return slot
 
+    def _wait_for_slot(self, wait):
+        """`wait`, or the ticks until a slot can be reused, if they are more; -1: never."""
+        slot = self._victim()
+        if slot >= 0:
+            return wait
+        if self._buckets.rate == 0:
+            return -1
+        return -slot if -slot > wait else wait
+
     def _victim(self):
-        """The least recently used slot whose key has a token, or -1."""
+        """The least recently used slot whose key has a token; else ticks until there is one, < 0.
+
+        At rate 0 there is never one, and the ticks mean nothing.
+        """
         now = self._ticks()
         if self._full_for:
             self._end_full(now)
             if self._full_for:
-                return -1
+                return _ticks_diff(now, self._full_from) - self._full_for
         buckets = self._buckets
         soonest = _FAR
         slot = self._newer[self.slots]
@@ -175,7 +214,7 @@ class KeyedBuckets:
             slot = self._newer[slot]
         self._full_from = now
         self._full_for = soonest
-        return -1
+        return -soonest
 
     def _rename(self, slot, key):
         following = self._next

@@ -203,3 +203,57 @@ def test_the_counters_stop_at_the_largest_small_integer():
     buckets.try_acquire("c")
     buckets.try_acquire("d")
     assert (buckets.evicted, buckets.refused) == (LAST, LAST)
+
+
+def test_the_wait_is_for_the_tokens_of_a_key_that_has_a_slot():
+    clock = Clock(LAST - 14)
+    buckets = KeyedBuckets(2, 1, 2, 10, clock.ticks)
+    assert buckets.try_acquire("a", 2)
+    assert [buckets.wait_ticks("a", n) for n in (3, 2, 1, 0, -1)] == [-1, 20, 10, 0, 0]
+    clock.advance(7)
+    assert [buckets.wait_ticks("a", n) for n in (3, 2, 1)] == [-1, 13, 3]
+    assert [buckets.wait_ticks("b", n) for n in (3, 2, 1)] == [-1, 0, 0]
+    assert not buckets.try_acquire("a")
+    clock.advance(3)
+    assert buckets.wait_ticks("a") == 0 and buckets.try_acquire("a")
+
+
+def test_a_key_without_a_slot_waits_for_one_and_for_the_debt_outside():
+    clock = Clock(LAST - 14)
+    buckets = KeyedBuckets(2, 1, 2, 10, clock.ticks)
+    assert buckets.try_acquire("a", 2)
+    clock.advance(4)
+    assert buckets.try_acquire("b", 2)
+    assert [buckets.wait_ticks("c", n) for n in (2, 1)] == [6, 6]  # then a has a token
+    assert not buckets.try_acquire("c")
+    clock.advance(5)
+    assert [buckets.wait_ticks("c", n) for n in (2, 1)] == [1, 1]
+    clock.advance(1)
+    assert buckets.wait_ticks("c") == 0
+    assert buckets.try_acquire("c", 2)  # a is out, and owes one
+    assert [buckets.wait_ticks("d", n) for n in (2, 1)] == [10, 4]  # the debt; b's slot
+    assert buckets.refused == 1
+    clock.advance(4)
+    assert [buckets.wait_ticks("d", n) for n in (2, 1)] == [6, 0]
+
+
+def test_a_question_is_no_use_of_the_key():
+    buckets = KeyedBuckets(2, 1, 2, 10, Clock(7).ticks)
+    assert buckets.try_acquire("a") and buckets.try_acquire("b")
+    for _ in range(3):
+        assert buckets.wait_ticks("a", 2) == 10
+    assert buckets.try_acquire("c")  # takes the slot of a all the same
+    assert buckets.wait_ticks("b") == 0 and buckets.try_acquire("b")
+    assert buckets.evicted == 1
+
+
+def test_what_never_comes_is_told_and_an_unlimited_table_waits_for_nobody():
+    buckets = KeyedBuckets(1, 0, 2, 10, Clock(7).ticks)
+    assert (buckets.wait_ticks("a", 2), buckets.wait_ticks("a", 3)) == (0, -1)
+    assert buckets.try_acquire("a")
+    assert (buckets.wait_ticks("a"), buckets.wait_ticks("a", 2)) == (0, -1)
+    assert (buckets.wait_ticks("b"), buckets.wait_ticks("b", 2)) == (0, 0)
+    assert buckets.try_acquire("a")
+    assert (buckets.wait_ticks("a"), buckets.wait_ticks("b")) == (-1, -1)  # nor is a slot free
+    unlimited = KeyedBuckets(1, None, 1, 10, Clock(7).ticks)
+    assert unlimited.wait_ticks("a", LAST) == 0
