@@ -3,6 +3,9 @@
 from collections.abc import Callable
 
 from host_sim import clock
+from host_sim.interrupts import disable_irq, enable_irq
+
+__all__ = ["Timer", "disable_irq", "enable_irq", "idle"]
 
 
 class Timer:
@@ -44,12 +47,3 @@ class Timer:
 def idle() -> None:
     """Let a millisecond pass."""
     clock.sleep_ms(1)
-
-
-def disable_irq() -> int:
-    """Interrupts run only while time passes, so there is nothing to hold off here."""
-    return 1
-
-
-def enable_irq(state: int) -> None:
-    """See disable_irq."""

@@ -9,12 +9,13 @@ from dataclasses import replace
 import machine
 import pytest
 
+from host_sim.interrupts import Interrupt
 from sluice.flow.pipeline import BYTES, Pipeline
 from sluice.guard import IrqGuard
 from sluice.queue.records import RecordRing
 from sluice.queue.ring import OVERWRITE, REJECT, RingQueue
 from sluice_tools.lab.explore import run
-from sluice_tools.lab.explore.explorer import Interrupt, Scenario, explore, interruptible
+from sluice_tools.lab.explore.explorer import Scenario, explore, interruptible
 from sluice_tools.lab.explore.history import Operation, linearizable
 from sluice_tools.lab.explore.models import LOST, Queue
 from sluice_tools.lab.explore.scenarios import (
@@ -139,9 +140,8 @@ def test_an_exception_is_a_violation():
 
 
 def test_interrupts_are_on_again_after_an_exploration():
-    usual = machine.disable_irq
-    explore(toy(opcodes_of_main), (Interrupt(note),))
-    assert machine.disable_irq is usual
+    explore(toy(lambda world: machine.disable_irq()), (Interrupt(note),))
+    assert [machine.disable_irq(), machine.disable_irq()] == [1, 1]
 
 
 # The judge.

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 import sluice.queue.store
 from host_sim import TickClock
+from host_sim.interrupts import Interrupt
 from sluice import (
     OVERWRITE,
     REJECT,
@@ -18,7 +19,7 @@ from sluice import (
     TieredQueue,
     TokenBucket,
 )
-from sluice_tools.lab.explore.explorer import Interrupt, Scenario, explore
+from sluice_tools.lab.explore.explorer import Scenario, explore
 from sluice_tools.lab.explore.history import History
 from sluice_tools.lab.simulate.flash import EIO, ENOSPC, Flash, PowerCut
 

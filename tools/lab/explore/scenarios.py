@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from host_sim import TickClock
+from host_sim.interrupts import Interrupt, Script
 from sluice.flow.pipeline import BYTES, RECORD, Pipeline
 from sluice.flow.pulses import SIZE, Pulses
 from sluice.flow.stats import Stats
@@ -13,7 +14,7 @@ from sluice.limit.bucket import TokenBucket
 from sluice.queue.records import RecordRing
 from sluice.queue.ring import OVERWRITE, REJECT, RingQueue
 
-from .explorer import Interrupt, Scenario, Script, interruptible
+from .explorer import Scenario, interruptible
 from .history import History
 from .models import LOST, Bucket, Queue
 
