@@ -7,8 +7,10 @@ names (TIME_FUNCTIONS); it follows the clock in force.
 import heapq
 import itertools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
+from host_sim import interrupts
 from host_sim.strict import StrictInt
 
 TIME_FUNCTIONS = (
@@ -59,7 +61,14 @@ class Alarms:
             alarm = heapq.heappop(self._due)[2]
             if alarm.period_us is not None:
                 self.add(due + alarm.period_us, alarm)
-            alarm.callback()
+            interrupts.handle(alarm.callback)
+
+    def copy(self) -> "Alarms":
+        """The same alarms, of which each then fires on its own account."""
+        other = Alarms()
+        other._due = self._due.copy()
+        other._order = self._order
+        return other
 
 
 class Clock:
@@ -145,6 +154,16 @@ class TickClock(Clock):
             raise ValueError(f"t must be a tick from 0 to {PERIOD - 1}, not {t}")
         self._offset = t - self._us // 1000
 
+    @contextmanager
+    def rewound(self) -> Iterator[None]:
+        """At the end the clock is as it was: its tick, and which timers are set on it."""
+        us, offset, alarms = self._us, self._offset, self.alarms
+        self.alarms = alarms.copy()
+        try:
+            yield
+        finally:
+            self._us, self._offset, self.alarms = us, offset, alarms
+
     def passed_us(self) -> int:
         return self._us
 
@@ -167,6 +186,11 @@ class TickClock(Clock):
 
 
 _clock: Clock = HostClock()
+
+
+def in_force() -> Clock:
+    """The clock that `time` reads, and that timers are set on."""
+    return _clock
 
 
 def set_alarm(after_us: int, callback: Callback, periodic: bool) -> Alarm:

@@ -15,7 +15,8 @@ from typing import Any
 
 Script = Callable[[Any], object]
 
-ON, OFF = 1, 0
+_ON, _OFF = 1, 0
+_USUAL = 1  # priority
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class Interrupt:
     """A handler and its priority: it interrupts the main side (0) and lower priorities."""
 
     handler: Script
-    priority: int = 1
+    priority: int = _USUAL
 
 
 @dataclass(frozen=True)
@@ -70,13 +71,13 @@ class Core:
         self._world: Any = None
 
     def disable_irq(self) -> int:
-        before = OFF if self.masked else ON
+        before = _OFF if self.masked else _ON
         self.masked = True
         self._counting = False
         return before
 
     def enable_irq(self, state: int) -> None:
-        self.masked = state == OFF
+        self.masked = state == _OFF
         self._count()
 
     def run(self, script: Script, world: Any) -> None:
@@ -92,10 +93,22 @@ class Core:
         finally:
             _core = outer
 
+    def handle(self, handler: Callable[[], object]) -> None:
+        """Call the handler of an interrupt that is not one of this core's own."""
+        below, self._priority = self._priority, max(self._priority, _USUAL)
+        self._count()
+        try:
+            handler()
+        finally:
+            self._priority = below
+            self._count()
+
     def _count(self) -> None:
-        self._counting = (
-            bool(self._due) and not self.masked and self._due[0].priority > self._priority
-        )
+        self._counting = not self.masked and self._ranks()
+
+    def _ranks(self) -> bool:
+        """Whether the next interrupt could come now if interrupts are on."""
+        return bool(self._due) and self._due[0].priority > self._priority
 
     def _traced(self, script: Script) -> None:
         outer = sys.gettrace()
@@ -106,9 +119,7 @@ class Core:
             sys.settrace(outer)
 
     def _called(self, frame: FrameType, event: str, _: Any) -> Any:
-        if not self._counting:  # nor will it before the call ends: a guard holds to its end
-            return None
-        if not self._is_place(frame.f_code):
+        if not self._ranks() or not self._is_place(frame.f_code):
             return None
         frame.f_trace_lines = False
         frame.f_trace_opcodes = True
@@ -170,10 +181,18 @@ _core: Core | None = None
 def disable_irq() -> int:
     """As `machine.disable_irq`; without a core that runs there is nothing to hold off: interrupts
     come only while time passes."""
-    return _core.disable_irq() if _core else ON
+    return _core.disable_irq() if _core else _ON
 
 
 def enable_irq(state: int) -> None:
     """See disable_irq."""
     if _core:
         _core.enable_irq(state)
+
+
+def handle(handler: Callable[[], object]) -> None:
+    """Call a handler as the hardware does: no interrupt of the usual priority comes within it."""
+    if _core:
+        _core.handle(handler)
+    else:
+        handler()

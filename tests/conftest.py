@@ -7,9 +7,9 @@ import clock
 import pytest
 from flashed import flash
 from hypothesis import HealthCheck, settings
-from remote import mpremote
 
 from host_sim import TickClock
+from sluice_tools.testing.board import mpremote
 from sluice_tools.vboard import VirtualBoard
 
 clock.Clock = partial(TickClock, strict=True)

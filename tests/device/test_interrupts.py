@@ -19,15 +19,15 @@ pytestmark = [
 
 
 @pytest.fixture
-def interrupts(long):
+def how_many(long):
     """How many of them for each test."""
     return 12_500 if long else 200
 
 
 @pytest.fixture
-def count(running, interrupts):
+def count(running, how_many):
     """count(call): the interrupts that the program's function returns."""
-    seconds = 60 + interrupts // 2  # the emulator takes 30 ms for one on an idle machine
+    seconds = 60 + how_many // 2  # the emulator takes 30 ms for one on an idle machine
 
     def run(call):
         checked = f"try:\n    print({call})\nfinally:\n    stop_all()"
@@ -50,15 +50,15 @@ def count(running, interrupts):
         "bucket_shared_with_interrupts(%d, IrqGuard())",
     ],
 )
-def test_nothing_is_lost(count, interrupts, call):
-    assert count(call % interrupts) >= interrupts
+def test_nothing_is_lost(count, how_many, call):
+    assert count(call % how_many) >= how_many
 
 
 @pytest.mark.parametrize(
     ("call", "check"),
     [("queue_filled_by_three", "check_next"), ("bucket_shared_with_interrupts", "check_exact")],
 )
-def test_without_the_guard_the_check_finds_what_is_lost(count, interrupts, call, check):
+def test_without_the_guard_the_check_finds_what_is_lost(count, how_many, call, check):
     with pytest.raises(ProgramError, match=f"(?s){check}.*AssertionError"):
         for _ in range(TRIES):
-            count(f"{call}({interrupts}, None)")
+            count(f"{call}({how_many}, None)")

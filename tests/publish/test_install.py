@@ -8,11 +8,11 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from remote import mpremote
 
 from host_sim import FIRMWARE
 from sluice_tools.board.flash.release import library
 from sluice_tools.publish.mip.packages import SOURCE, WHOLE, files
+from sluice_tools.testing.board import mpremote
 from sluice_tools.vboard import VirtualBoard
 
 ALL = sorted(

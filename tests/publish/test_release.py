@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 from installed import install
-from remote import mpremote
 
 import sluice
+from sluice_tools.testing.board import mpremote
 from sluice_tools.vboard import VirtualBoard
 
 ON_THE_BOARD = """

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 from installed import Run, install
-from remote import mpremote
 
 from sluice_tools.cli import _EXTRAS
 from sluice_tools.publish.web.build import build
+from sluice_tools.testing.board import mpremote
 from sluice_tools.vboard import VirtualBoard
 
 PROJECT = Path(__file__).parents[2]
@@ -25,11 +25,12 @@ PLACES = {  # where the wheel has each room
     "host_sim": "host_sim",
     "tools": "sluice_tools",
 }
-EXTRAS = {  # that the commands of a room need; cli.py names them
+EXTRAS = {  # that a room needs; cli.py names those of commands
     "tools/fleet": ("fleet",),
     "tools/fleet/demonstration": ("fleet", "lab"),
     "tools/lab": ("fleet", "lab"),
     "tools/plots.py": ("lab",),
+    "tools/testing": ("test",),
 }
 ROOMS = ["tools", *EXTRAS]
 CHECKOUT_ALONE = {"README.md", "stubs.in", "stubs.txt"}  # what only a checkout has a use for

@@ -11,7 +11,7 @@ from sluice.guard import IrqGuard, LockGuard
 
 
 @pytest.fixture
-def interrupts(monkeypatch):
+def switched(monkeypatch):
     """The state of the interrupts: what was done to them, and whether they are on."""
     log = []
     monkeypatch.setattr(machine, "disable_irq", lambda: log.append("off") or len(log))
@@ -54,11 +54,11 @@ def guarded_objects(guard):
     )
 
 
-def test_each_method_runs_with_interrupts_off_once(interrupts):
+def test_each_method_runs_with_interrupts_off_once(switched):
     for name, method, arguments, expected in calls_of(*guarded_objects(IrqGuard())):
-        interrupts.clear()
+        switched.clear()
         assert method(*arguments) == expected, (name, method, arguments)
-        assert interrupts == ["off", ("on", 1)]
+        assert switched == ["off", ("on", 1)]
 
 
 def test_methods_do_not_lock_twice():
@@ -84,22 +84,22 @@ def test_methods_do_not_lock_twice():
         ("try_get", (1, 2)),
     ],
 )
-def test_a_wrong_argument_leaves_the_interrupts_on(interrupts, method, arguments):
+def test_a_wrong_argument_leaves_the_interrupts_on(switched, method, arguments):
     objects = guarded_objects(IrqGuard())
     target = next(each for each in reversed(objects) if hasattr(each, method))
     if method == "put":
         target = objects[2]
     with pytest.raises((TypeError, ValueError, OverflowError, IndexError)):
         getattr(target, method)(*arguments)
-    assert interrupts.count("off") == len(interrupts) - interrupts.count("off")
-    interrupts.clear()
+    assert switched.count("off") == len(switched) - switched.count("off")
+    switched.clear()
     assert objects[0].try_acquire() and objects[1].try_put(1) and len(objects[1]) == 1
 
 
-def test_amounts_that_need_nothing_do_not_touch_the_interrupts(interrupts):
+def test_amounts_that_need_nothing_do_not_touch_the_interrupts(switched):
     bucket, _, _ = guarded_objects(IrqGuard())
     assert bucket.try_acquire(0) and bucket.wait_ticks(-1) == 0
-    assert interrupts == []
+    assert switched == []
 
 
 def test_a_guarded_object_ring_lets_go_of_what_was_taken():

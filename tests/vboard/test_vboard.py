@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 from mpremote.transport import TransportExecError
 from mpremote.transport_serial import SerialTransport
-from remote import mpremote
 
 from sluice_tools.errors import UserError
+from sluice_tools.testing.board import mpremote
 from sluice_tools.vboard import VirtualBoard, board
 
 _DEADLINE_S = 120

@@ -4,9 +4,8 @@ import gzip
 import subprocess
 from collections.abc import Callable
 
-from remote import mpremote
-
 from sluice_tools import itself
+from sluice_tools.testing.board import mpremote
 from sluice_tools.vboard import VirtualBoard
 
 

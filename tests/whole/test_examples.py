@@ -16,9 +16,9 @@ from types import ModuleType
 
 import microdot
 import pytest
-from remote import mpremote
 
 from host_sim import FIRMWARE, TickClock, aio
+from sluice_tools.testing.board import mpremote
 from sluice_tools.vboard import VirtualBoard
 
 EXAMPLES = FIRMWARE / "examples"

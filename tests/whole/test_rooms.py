@@ -13,7 +13,7 @@ import host_sim
 ROOMS = """
 sluice_tools.__main__
 sluice_tools.cli
-sluice_tools.demo
+sluice_tools.demo | sluice_tools.testing
 sluice_tools.lab : sluice_tools.publish
 sluice_tools.fleet
 sluice_tools.board | sluice_tools.vboard

@@ -9,7 +9,7 @@ import tty
 from pathlib import Path
 
 from ..errors import UserError
-from .node import NodeProcess, install
+from .node import NodeProcess, find_node, install
 
 _HERE = Path(__file__).resolve().parent
 MICROPYTHON = _HERE / "node_modules" / "@micropython" / "micropython-webassembly-pyscript"
@@ -25,7 +25,11 @@ def install_micropython() -> None:
 
 
 def why_no_micropython() -> str | None:
-    """What to do about a MicroPython that is not there; None when it is."""
+    """What to do about a MicroPython, or its Node, that is not there; None when they are."""
+    try:
+        find_node()
+    except UserError as error:
+        return error.message
     if MICROPYTHON.is_dir():
         return None
     return f"{MICROPYTHON.name} is not installed; `sluice vboard --install` fetches it, once"
