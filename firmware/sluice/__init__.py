@@ -33,6 +33,8 @@ _HOMES = {
     "LoadMeter": "flow.load",
     "TunableBucket": "limit.tunable",
     "Pacer": "limit.pacer",
+    "Throttle": "limit.throttle",
+    "Debounce": "limit.debounce",
     "RateTuner": "control.tuning",
 }
 

@@ -11,8 +11,10 @@ from sluice.flow.stats import Stats as Stats
 from sluice.guard import IrqGuard as IrqGuard
 from sluice.guard import LockGuard as LockGuard
 from sluice.limit.bucket import TokenBucket as TokenBucket
+from sluice.limit.debounce import Debounce as Debounce
 from sluice.limit.keyed import KeyedBuckets as KeyedBuckets
 from sluice.limit.pacer import Pacer as Pacer
+from sluice.limit.throttle import Throttle as Throttle
 from sluice.limit.tunable import TunableBucket as TunableBucket
 from sluice.queue.channel import WAIT as WAIT
 from sluice.queue.channel import Channel as Channel

@@ -23,8 +23,10 @@ from sluice.flow.pipeline import HELD
 from sluice.flow.pulses import Pulses
 from sluice.flow.router import Router, Topic
 from sluice.flow.sinks import LinkSink, NullSink, UartSink
+from sluice.limit.debounce import Debounce
 from sluice.limit.keyed import KeyedBuckets
 from sluice.limit.pacer import Pacer
+from sluice.limit.throttle import Throttle
 from sluice.limit.tunable import TunableBucket
 from sluice.link.cobs import decode, encode, unstuff
 from sluice.link.ctrl_c import CtrlC
@@ -571,6 +573,20 @@ def keyed_buckets():
         buckets.refused = buckets.evicted = SMALL_MAX - 1
 
 
+def gaps():
+    throttle = Throttle(10, clock.ticks)
+    debounce = Debounce(10, clock.ticks)
+    throttle._went = throttle._over = debounce._edges = debounce._told = (1 << 29) - 2
+    throttle.refused = SMALL_MAX - 1
+    for step in (0, 3, 3, 10, 5, 1 << 29, SMALL_MAX):
+        clock.now = clock.now + step & SMALL_MAX
+        hot("throttle.Throttle.refill", throttle.refill)
+        hot("throttle.Throttle.try_acquire", throttle.try_acquire, throttle.try_acquire)
+        hot("debounce.Debounce.poll", debounce.poll, debounce.poll)
+        hot("debounce.Debounce.edge", debounce.edge, lambda: debounce.edge(None))
+    assert throttle.refused == SMALL_MAX
+
+
 def routers():
     sink = Sink()
     topics = {}
@@ -721,6 +737,7 @@ for part in (
     shares,
     channels,
     keyed_buckets,
+    gaps,
     routers,
     tiered_queues,
     waits,

@@ -12,6 +12,8 @@ import pytest
 from host_sim.interrupts import Interrupt
 from sluice.flow.pipeline import BYTES, Pipeline
 from sluice.guard import IrqGuard
+from sluice.limit.debounce import Debounce
+from sluice.limit.throttle import Throttle
 from sluice.queue.records import RecordRing
 from sluice.queue.ring import OVERWRITE, REJECT, RingQueue
 from sluice_tools.lab.explore import run
@@ -19,12 +21,18 @@ from sluice_tools.lab.explore.explorer import Scenario, explore, interruptible
 from sluice_tools.lab.explore.history import Operation, linearizable
 from sluice_tools.lab.explore.models import LOST, Queue
 from sluice_tools.lab.explore.scenarios import (
+    GAP,
     SCENARIOS,
     World,
+    advance,
     aged,
+    edge,
+    event,
     get,
     of_bucket,
+    of_debounce,
     of_pipeline,
+    of_throttle,
     publish,
     pulse,
     put,
@@ -251,6 +259,23 @@ class GivesUpUnheld(Pipeline):
         return self._give_up(n)
 
 
+class ForgetsTheNewGap(Throttle):
+    @interruptible
+    def refill(self):
+        if self._ticks() - self._went_at >= self.gap_ticks:
+            self._over = self._went
+
+
+class ForgetsNoEdge(Debounce):
+    @interruptible
+    def poll(self):
+        quiet = self._ticks() - self._edge_at
+        if self._edges == self._told or quiet < self.quiet_ticks:
+            return False
+        self._told = self._edges
+        return True
+
+
 class MasksNothing(IrqGuard):
     def __init__(self):
         self._enter = lambda: True
@@ -284,7 +309,28 @@ def bucket_without_masks():
     return world
 
 
+def made(kind, build):
+    """The same with an object of this kind, that is broken."""
+
+    def broken():
+        world = build()
+        (world.throttle if kind is ForgetsTheNewGap else world.debounce).__class__ = kind
+        return world
+
+    return broken
+
+
 DEFECTS = {
+    "a gap is forgotten that has just begun": (
+        "throttle: main forgets a gap that is over, an interrupt's events come",
+        made(ForgetsTheNewGap, of_throttle(advance(4), event, advance(GAP))),
+        1,
+    ),
+    "an edge that comes meanwhile is told with those before": (
+        "debounce: main asks, an interrupt's edges come",
+        made(ForgetsNoEdge, of_debounce(advance(4), edge, advance(GAP))),
+        1,
+    ),
     "the index is published before the item": (
         "queue, empty: main puts, an interrupt gets",
         world_of(lambda: PublishesFirst(2, "H")),

@@ -10,7 +10,17 @@ import random
 import pytest
 
 from host_sim import TickClock
-from sluice import CoDel, KeyedBuckets, LoadMeter, Pacer, Stats, TokenBucket, TunableBucket
+from sluice import (
+    CoDel,
+    Debounce,
+    KeyedBuckets,
+    LoadMeter,
+    Pacer,
+    Stats,
+    Throttle,
+    TokenBucket,
+    TunableBucket,
+)
 from sluice.program.share import Share
 
 PERIOD = 1 << 30
@@ -41,6 +51,26 @@ class Keyed:
     def keep(self):
         self.buckets.refill()
         self.buckets.refill()
+
+
+class Throttling:
+    def __init__(self, clock):
+        self.throttle = Throttle(70_000, clock.ticks)
+        self.keep = self.throttle.refill
+
+    def call(self, numbers):
+        return self.throttle.try_acquire()
+
+
+class Bouncing:
+    def __init__(self, clock):
+        self.debounce = Debounce(70_000, clock.ticks)
+        self.keep = self.debounce.poll
+
+    def call(self, numbers):
+        if numbers.random() < 0.1:
+            self.debounce.edge()
+        return self.debounce.poll()
 
 
 class Shedding:
@@ -108,6 +138,8 @@ MADE = {
     "TunableBucket": tunable,
     "Pacer": lambda clock: Buckets(Pacer(3, 3, 1000, clock.ticks, 30)),
     "KeyedBuckets": Keyed,
+    "Throttle": Throttling,
+    "Debounce": Bouncing,
     "CoDel": Shedding,
     "Stats": Counting,
     "LoadMeter": Metering,

@@ -186,3 +186,58 @@ class Bucket:
         if n > self.burst:
             return -1
         return ceil((n - there) / self.speed) if n > there and n else 0
+
+
+class Moment(NamedTuple):
+    """The tick now, and that of the last event that counts, or None; how many were refused."""
+
+    now: int = 0
+    last: int | None = None
+    refused: int = 0
+
+
+@dataclass(frozen=True)
+class Throttle:
+    """An event goes when the last that went is `gap` ticks old."""
+
+    gap: int
+    start: Moment = Moment()
+
+    def after(self, state: Moment, operation: Operation) -> tuple[Moment, ...]:
+        name, argument, result = operation[:3]
+        now, last, refused = state
+        goes = last is None or now - last >= self.gap
+        match name:
+            case "advance":
+                return (state._replace(now=now + argument),)
+            case "refill":
+                return (state,)
+            case "refused":
+                return (state,) if result == refused else ()
+            case "try_acquire" if goes:
+                return (state._replace(last=now),) if result else ()
+            case "try_acquire":
+                return () if result else (state._replace(refused=refused + 1),)
+        raise ValueError(f"no operation {name!r}")
+
+
+@dataclass(frozen=True)
+class Debounce:
+    """Edges are an event when the last of them is `quiet` ticks old."""
+
+    quiet: int
+    start: Moment = Moment()
+
+    def after(self, state: Moment, operation: Operation) -> tuple[Moment, ...]:
+        name, argument, result = operation[:3]
+        complete = state.last is not None and state.now - state.last >= self.quiet
+        match name:
+            case "advance":
+                return (state._replace(now=state.now + argument),)
+            case "edge":
+                return (state._replace(last=state.now),)
+            case "poll" if complete:
+                return (state._replace(last=None),) if result else ()
+            case "poll":
+                return () if result else (state,)
+        raise ValueError(f"no operation {name!r}")

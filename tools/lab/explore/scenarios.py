@@ -11,9 +11,12 @@ from sluice.flow.pulses import SIZE, Pulses
 from sluice.flow.stats import Stats
 from sluice.guard import IrqGuard
 from sluice.limit.bucket import TokenBucket
+from sluice.limit.debounce import Debounce
+from sluice.limit.throttle import Throttle
 from sluice.queue.records import RecordRing
 from sluice.queue.ring import OVERWRITE, REJECT, RingQueue
 
+from . import models
 from .explorer import Scenario, interruptible
 from .history import History
 from .models import LOST, Bucket, Queue
@@ -355,6 +358,34 @@ def drain_bucket(world: World) -> None:
         pass
 
 
+# Throttle and Debounce.
+
+
+def event(world: World) -> None:
+    world.call("try_acquire", world.throttle.try_acquire)
+
+
+def keep(world: World) -> None:
+    world.call("refill", world.throttle.refill)
+
+
+def drain_throttle(world: World) -> None:
+    steps(event, advance(GAP - 1), event, keep, advance(1), event, keep, event)(world)
+    world.call("refused", lambda: world.throttle.refused)
+
+
+def edge(world: World) -> None:
+    world.call("edge", world.debounce.edge)
+
+
+def poll(world: World) -> None:
+    world.call("poll", world.debounce.poll)
+
+
+def drain_debounce(world: World) -> None:
+    steps(poll, advance(GAP - 1), poll, advance(1), poll, poll, edge, advance(GAP), poll)(world)
+
+
 # The worlds.
 
 
@@ -436,7 +467,32 @@ def of_bucket(*before: Script, guarded: bool = False) -> Callable[[], World]:
     return build
 
 
+def of_throttle(*before: Script) -> Callable[[], World]:
+    """Shortly before the ticks wrap, and the number of the event that went last."""
+
+    def build() -> World:
+        clock = TickClock((1 << 30) - 4)
+        throttle = Throttle(GAP, clock.ticks)
+        throttle._went = throttle._over = (1 << 29) - 2
+        return World(clock=clock, throttle=throttle).after(*before)
+
+    return build
+
+
+def of_debounce(*before: Script) -> Callable[[], World]:
+    """Shortly before the ticks wrap, and the number of edges."""
+
+    def build() -> World:
+        clock = TickClock((1 << 30) - 4)
+        debounce = Debounce(GAP, clock.ticks)
+        debounce._edges = debounce._told = (1 << 29) - 2
+        return World(clock=clock, debounce=debounce).after(*before)
+
+    return build
+
+
 LOW, HIGH = 1, 2
+GAP = 5  # ticks of a Throttle, and of quiet for a Debounce
 
 PUTS = (Interrupt(put), Interrupt(steps(put, put, put)))
 TIME = (Interrupt(advance(2)), Interrupt(advance(-2)))
@@ -878,6 +934,55 @@ SCENARIOS = (
         ),
         drain_bucket,
         Bucket(2, 3, 4),
+    ),
+    # Throttle and Debounce.
+    Scenario(
+        "throttle: main forgets a gap that is over, an interrupt's events come",
+        of_throttle(event, advance(GAP)),
+        steps(keep, keep),
+        (Interrupt(event), Interrupt(steps(event, advance(GAP), event))),
+        drain_throttle,
+        models.Throttle(GAP),
+    ),
+    Scenario(
+        "throttle: main forgets a gap that is not over, time passes and an interrupt's events come",
+        of_throttle(event, advance(GAP - 1)),
+        steps(keep, keep),
+        (Interrupt(steps(advance(1), event)), Interrupt(steps(event, advance(1)))),
+        drain_throttle,
+        models.Throttle(GAP),
+    ),
+    Scenario(
+        "throttle: main's events come, time passes and an interrupt forgets a gap that is over",
+        of_throttle(event, advance(GAP - 1)),
+        steps(event, event),
+        (Interrupt(steps(advance(1), keep)), Interrupt(steps(keep, advance(GAP), keep))),
+        drain_throttle,
+        models.Throttle(GAP),
+    ),
+    Scenario(
+        "debounce: main asks, an interrupt's edges come",
+        of_debounce(edge, advance(GAP)),
+        steps(poll, poll),
+        (Interrupt(edge), Interrupt(steps(edge, advance(GAP)))),
+        drain_debounce,
+        models.Debounce(GAP),
+    ),
+    Scenario(
+        "debounce: main asks before the line was quiet, time passes and an interrupt's edges come",
+        of_debounce(edge, advance(GAP - 1)),
+        steps(poll, poll),
+        (Interrupt(advance(1)), Interrupt(steps(edge, edge)), Interrupt(steps(advance(1), edge))),
+        drain_debounce,
+        models.Debounce(GAP),
+    ),
+    Scenario(
+        "debounce: main's edges come, time passes",
+        of_debounce(edge, advance(GAP)),
+        steps(edge, poll, edge),
+        (Interrupt(advance(1)), Interrupt(advance(GAP))),
+        drain_debounce,
+        models.Debounce(GAP),
     ),
 )
 
