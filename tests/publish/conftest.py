@@ -1,7 +1,8 @@
-"""The built page behind a static server, and a headless Chromium to open it in."""
+"""The built page behind a static server, a headless Chromium to open it in, and the wheel."""
 
 import os
 import shutil
+import subprocess
 import threading
 from collections.abc import AsyncIterator, Iterator
 from functools import partial
@@ -10,11 +11,13 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from installed import build_wheel
 from playwright.async_api import Browser, async_playwright
 from webpage import Visit
 
 from sluice_tools.publish.web.build import build
 
+PROJECT = Path(__file__).parents[2]
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 
@@ -35,6 +38,24 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
         thread.join()
+
+
+@pytest.fixture(scope="session")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What a clone has, and nothing that `make setup` adds."""
+    folder = tmp_path_factory.mktemp("checkout")
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True)
+    for name in listed.stdout.splitlines():
+        if (PROJECT / name).is_file():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(PROJECT / name, folder / name)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def wheel(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build_wheel(checkout, tmp_path_factory.mktemp("wheel"))
 
 
 @pytest.fixture(scope="session")

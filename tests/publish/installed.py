@@ -12,6 +12,13 @@ DEADLINE_S = 120
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
+def build_wheel(source: Path, out: Path) -> Path:
+    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps"]
+    subprocess.run([*command, "--no-build-isolation", "-w", out, source], check=True)
+    (wheel,) = out.glob("*.whl")
+    return wheel
+
+
 def install(wheel: Path, place: Path, elsewhere: Path) -> Run:
     """The installed program, or another of its environment, run in the folder `elsewhere`.
 

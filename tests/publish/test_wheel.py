@@ -3,7 +3,6 @@
 import ast
 import re
 import shutil
-import subprocess
 import sys
 import tomllib
 import zipfile
@@ -11,7 +10,7 @@ from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
-from installed import Run, install
+from installed import Run, build_wheel, install
 
 from sluice_tools.cli import _EXTRAS
 from sluice_tools.publish.web.build import build
@@ -35,31 +34,6 @@ EXTRAS = {  # that a room needs; cli.py names those of commands
 ROOMS = ["tools", *EXTRAS]
 CHECKOUT_ALONE = {"README.md", "stubs.in", "stubs.txt"}  # what only a checkout has a use for
 MICROPYTHON = "node_modules/@micropython/micropython-webassembly-pyscript"
-
-
-def build_wheel(source: Path, out: Path) -> Path:
-    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps"]
-    subprocess.run([*command, "--no-build-isolation", "-w", out, source], check=True)
-    (wheel,) = out.glob("*.whl")
-    return wheel
-
-
-@pytest.fixture(scope="module")
-def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What a clone has, and nothing that `make setup` adds."""
-    folder = tmp_path_factory.mktemp("checkout")
-    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
-    listed = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True)
-    for name in listed.stdout.splitlines():
-        if (PROJECT / name).is_file():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(PROJECT / name, folder / name)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def wheel(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build_wheel(checkout, tmp_path_factory.mktemp("wheel"))
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@ import shutil
 import tempfile
 import tty
 from pathlib import Path
+from typing import Self
 
 from ..errors import UserError
 from .node import NodeProcess, find_node, install
@@ -75,7 +76,7 @@ class VirtualBoard:
         self._node: NodeProcess | None = None
         self.url = ""
 
-    def __enter__(self) -> "VirtualBoard":
+    def __enter__(self) -> Self:
         self.start()
         return self
 
