@@ -35,6 +35,8 @@ _HOMES = {
     "Pacer": "limit.pacer",
     "Throttle": "limit.throttle",
     "Debounce": "limit.debounce",
+    "limited": "limit.limited",
+    "limited_async": "limit.limited",
     "RateTuner": "control.tuning",
 }
 

@@ -13,6 +13,8 @@ from sluice.guard import LockGuard as LockGuard
 from sluice.limit.bucket import TokenBucket as TokenBucket
 from sluice.limit.debounce import Debounce as Debounce
 from sluice.limit.keyed import KeyedBuckets as KeyedBuckets
+from sluice.limit.limited import limited as limited
+from sluice.limit.limited import limited_async as limited_async
 from sluice.limit.pacer import Pacer as Pacer
 from sluice.limit.throttle import Throttle as Throttle
 from sluice.limit.tunable import TunableBucket as TunableBucket

@@ -16,6 +16,7 @@ from sluice import (
     Get,
     Put,
     TokenBucket,
+    limited_async,
     select,
 )
 
@@ -571,6 +572,59 @@ async def an_unlimited_bucket_never_makes_a_task_wait():
     bucket = TokenBucket(None, 1)
     for n in (1, 5, 1 << 29):
         await bucket.wait(n)
+
+
+@scenario
+async def a_denied_coroutine_does_not_run_and_gives_what_was_said():
+    bucket, ran = TokenBucket(0, 2), []
+
+    @limited_async(bucket, otherwise="busy")
+    async def report(x, *more, last=None):
+        await asyncio.sleep_ms(0)
+        ran.append((x, more, last))
+        return x
+
+    assert [await report(1), await report(2, 3, last=4), await report(5)] == [1, 2, "busy"]
+    assert ran == [(1, (), None), (2, (3,), 4)]
+    assert await limited_async(TokenBucket(0, 1))(report)(6) == "busy"  # of the inner one
+    empty = TokenBucket(0, 1)
+    empty.try_acquire()
+    assert await limited_async(empty)(report)(7) is None
+
+
+@scenario
+async def coroutines_that_wait_run_in_the_order_in_which_they_were_called():
+    bucket, ran = TokenBucket(200, 1), []
+    bucket.try_acquire()
+
+    class Sender:
+        @limited_async(bucket, wait=True)
+        async def send(self, x):
+            ran.append(x)
+            return x
+
+    before = time.ticks_ms()
+    tasks = [start(Sender().send(x)) for x in range(4)]
+    await turns()
+    assert ran == []
+    await cancel(tasks[1])
+    for x in (3, 0, 2):
+        assert await tasks[x] == x
+    assert ran == [0, 2, 3]
+    assert time.ticks_diff(time.ticks_ms(), before) >= 14  # three gaps of 5, less a part of one
+
+
+@scenario
+async def a_coroutine_that_waits_for_what_never_comes_is_an_error():
+    bucket = TokenBucket(10, 2)
+
+    @limited_async(bucket, n=2, wait=True)
+    async def send():
+        return True
+
+    assert await send()
+    bucket.set_rate(0)
+    assert await outcome(send()) is ValueError
 
 
 def main():

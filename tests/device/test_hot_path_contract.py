@@ -78,6 +78,20 @@ def test_100_000_events_leave_the_heap_as_it_was(run_here):
     assert run_here("allocation.py") == ["allocated 0 events 100000"]
 
 
+STILL = ["still 0", "still 1", "still 2", "takes 3"]
+
+
+def test_a_decorated_function_takes_nothing_for_two_arguments(run_here):
+    assert run_here("limited_calls.py") == STILL
+
+
+@pytest.mark.skipif(Unix.why_not() is not None, reason=str(Unix.why_not()))
+@pytest.mark.parametrize("native", [True, False])
+def test_nor_does_its_frame(running, native):
+    program = "COUNTED = True\n" + (HERE / "limited_calls.py").read_text()
+    assert running(Unix, native=native).run(program) == STILL
+
+
 def test_the_check_sees_an_allocation(run_here):
     """What the two tests above rest on: a heap that is locked refuses, and mem_alloc counts."""
     lines = run_here("planted.py")
