@@ -35,10 +35,10 @@ class Place:
     offset: int
 
     def __str__(self) -> str:
-        line = self.code.co_firstlineno
+        line: int | None = self.code.co_firstlineno
         for instruction in dis.get_instructions(self.code):
-            if instruction.starts_line:
-                line = instruction.starts_line
+            if instruction.positions:
+                line = instruction.positions.lineno or line
             if instruction.offset == self.offset:
                 where = f"{Path(self.code.co_filename).name}:{line}"
                 what = f"{instruction.opname} {instruction.argrepr}".strip()
@@ -112,6 +112,7 @@ class Core:
 
     def _traced(self, script: Script) -> None:
         outer = sys.gettrace()
+        sys._getframe().f_trace_opcodes = True  # CPython 3.12 asks at settrace alone
         sys.settrace(self._called)
         try:
             script(self._world)
@@ -122,6 +123,7 @@ class Core:
         if not self._ranks() or not self._is_place(frame.f_code):
             return None
         frame.f_trace_lines = False
+        frame.f_trace = self._event  # before the next line: CPython 3.13 asks for it there
         frame.f_trace_opcodes = True
         return self._event
 
