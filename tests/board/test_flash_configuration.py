@@ -1,5 +1,7 @@
 """What `sluice flash --config` sends: what the board can read, or one line that says why not."""
 
+import json
+
 import pytest
 from click.testing import CliRunner
 
@@ -68,3 +70,43 @@ def test_the_command_refuses_before_it_opens_the_port(tmp_path):
     result = CliRunner().invoke(flash, arguments)
     assert result.exit_code == 1
     assert result.output == f"Error: {path}: not JSON: NaN is no number of JSON\n"
+
+
+def modules(tmp_path, values, **files):
+    path = tmp_path / "mine.json"
+    path.write_text(values)
+    for name, source in files.items():
+        (tmp_path / f"{name}.py").write_text(source)
+    return configuration.modules(path, configuration.read(path, FIRMWARE), "armv6m")
+
+
+def test_the_modules_beside_a_configuration_go_with_it_and_no_others(tmp_path):
+    both = '{"source": "module:counter", "sink": "module:lamp", "rate": 7}'
+    viper = "import micropython\n@micropython.viper\ndef read(buf) -> int:\n    return 0\n"
+    assert modules(tmp_path, both, counter=viper, other="pass\n") == {"/counter.py": viper.encode()}
+    lamp = "def write(record, n): return 1\n"
+    assert list(modules(tmp_path, both, lamp=lamp)) == ["/counter.py", "/lamp.py"]
+    assert modules(tmp_path, '{"source": "pin"}') == {}
+
+
+def test_a_module_that_does_not_compile_is_not_sent(tmp_path):
+    with pytest.raises(
+        UserError, match=r"wrong\.py does not compile: line 3: SyntaxError"
+    ) as caught:
+        modules(tmp_path, '{"sink": "module:wrong"}', wrong="\n\ndef write(:\n")
+    assert "\n" not in caught.value.message
+
+
+@pytest.mark.parametrize("name", ["main", "boot", "board", "sluice"])
+def test_a_module_does_not_take_the_place_of_what_the_board_starts_from(tmp_path, name):
+    with pytest.raises(UserError, match=f'source is "module:{name}", which is the board.s own'):
+        modules(tmp_path, f'{{"source": "module:{name}"}}', **{name: "pass\n"})
+
+
+@pytest.mark.parametrize("name", ["", "my-own", "1st", "a.b", "mod\u00fcl", "../mine", "x\n"])
+def test_a_name_that_no_import_takes_is_refused(tmp_path, name):
+    with pytest.raises(
+        UserError, match="sink is .*, allowed: module:NAME, NAME as Python's"
+    ) as told:
+        modules(tmp_path, json.dumps({"sink": f"module:{name}"}))
+    assert told.value.message.isprintable()

@@ -52,8 +52,9 @@ def asked_of_board(program: Path) -> set[str]:
 
 @pytest.mark.parametrize("name", kinds.names())
 def test_a_board_offers_all_that_the_firmware_asks_of_it(name):
-    asked = asked_of_board(ROOT / "firmware" / "sluice" / "program" / "program.py")
-    assert {"open_line", "lightsleep"} <= asked
+    program = ROOT / "firmware" / "sluice" / "program"
+    asked = asked_of_board(program / "program.py") | asked_of_board(program / "parts.py")
+    assert {"open_line", "lightsleep", "open_uart"} <= asked
     board = kinds.load(name)
     assert asked - defined(board.program) == set()
     assert f'NAME = "{name}"\n' in board.program.read_text()

@@ -38,6 +38,7 @@ from sluice.link.usb import trim
 from sluice.program import watermark
 from sluice.program.config import check
 from sluice.program.member import Member
+from sluice.program.module import Caught, ModuleSink, ModuleSource
 from sluice.program.program import Program
 from sluice.program.settings import Settings
 from sluice.program.share import Share
@@ -90,6 +91,11 @@ class Sink:
 
     def write(self, record, n):
         return self.answer
+
+
+class Uart(Line):
+    def txdone(self):
+        return True
 
 
 def frame(content):
@@ -663,6 +669,34 @@ def small_parts():
     hot("pulses.Pulses.pulse", pulses.pulse, lambda: pulses.pulse(None))
 
 
+class Lines:
+    """A user's module: a record in three, then none; a sink that takes, and one that refuses."""
+
+    def __init__(self):
+        self.calls = 0
+
+    def read(self, buf):
+        self.calls += 1
+        return self.calls % 3
+
+    def write(self, record, n):
+        return self.calls
+
+
+def own_modules():
+    module = Lines()
+    caught = Caught(lambda error: None)
+    for overflow in (REJECT, OVERWRITE):
+        ring = RecordRing(2, 16, overflow, clock.ticks)
+        source = ModuleSource(ring, module.read, caught)
+        for _ in range(4):
+            hot("module.ModuleSource.poll", source.poll)
+    sink = ModuleSink(module, module.write, caught)
+    hot("module.ModuleSink.room", sink.room)
+    for module.calls in (0, 1):
+        hot("module.ModuleSink.write", lambda: sink.write(b"record", 6))
+
+
 class Board:
     """What Program asks of a board, with nothing behind it."""
 
@@ -674,6 +708,9 @@ class Board:
 
     def open_led(self):
         return lambda lit: None
+
+    def open_uart(self):
+        return Uart()
 
     def start_timer(self, period_ms, handler):
         pass
@@ -696,6 +733,7 @@ def programs():
         {"control": "pid", "source": "link", "sink": "link", "watchdog_ms": 1000},
         {"control": "rate", "source": "timer", "sink": "null", "light_sleep_ms": 50},
         {"control": "codel", "overflow": "overwrite"},
+        {"source": "timer", "sink": "uart", "light_sleep_ms": 50},
     ):
         line = Line()
         program = Program(check(values, 1000), Board(), line)
@@ -713,6 +751,8 @@ def programs():
             for _ in range(3):
                 hot("program.Program.turn", program.turn)
                 hot("program.Program.rest", program.rest)
+            if values.get("sink") == "uart":
+                hot("parts.Parts.has_sent", program._parts.has_sent)
             for moved in (0, 1):
                 hot("program.Program._progresses", lambda: program._progresses(moved))
             hot("controls.Controls.close_interval", lambda: controls.close_interval(clock.now))
@@ -741,6 +781,7 @@ for part in (
     routers,
     tiered_queues,
     waits,
+    own_modules,
     programs,
     small_parts,
 ):

@@ -34,6 +34,12 @@ def test_what_is_not_given_has_its_default():
     assert check({"rate": None, "burst": 3}, 1000) == {**DEFAULTS, "rate": None, "burst": 3}
 
 
+@pytest.mark.parametrize("name", ["mine", "NAME", "x" * 32, "my-own", ""])
+def test_whatever_a_module_is_named_shows_when_it_is_imported(name):
+    values = {"source": "module:" + name, "sink": "module:" + name, "slot_size": 1}
+    assert check(values, 1000) == DEFAULTS | values
+
+
 def test_the_names_fit_into_the_frames_of_settings():
     assert max(map(len, DEFAULTS)) <= KEY_MAX
 
@@ -90,8 +96,11 @@ def test_the_bucket_counts_in_the_ticks_of_the_board():
         ({"burst": 0}, "burst", "an integer from 1"),
         ({"cost": "bits"}, "cost", "record or bytes"),
         ({"cost": ["record"]}, "cost", "record or bytes"),
-        ({"source": "usb"}, "source", "link or timer or pin"),
-        ({"sink": None}, "sink", "link or uart or null"),
+        ({"source": "usb"}, "source", "link or timer or pin or module:NAME"),
+        ({"source": "modul:mine"}, "source", "module:NAME"),
+        ({"source": ["link"]}, "source", "module:NAME"),
+        ({"cost": "module:mine"}, "cost", "record or bytes"),
+        ({"sink": None}, "sink", "link or uart or null or module:NAME"),
         ({"slots": 65536}, "slots", "an integer from 1 to 65535"),
         ({"slot_size": 242}, "slot_size", "an integer from 1 to 241"),
         ({"stats_ms": 99}, "stats_ms", "an integer from 100"),

@@ -208,7 +208,7 @@ def _check_together(config, per_second):
     if config["cost"] == "bytes" and config["burst"] < config["slot_size"]:
         allowed = "slot_size (%d) or more when cost is bytes" % config["slot_size"]
         raise ConfigError("burst", config["burst"], allowed)
-    if config["source"] != "link" and config["slot_size"] < _PULSE_SIZE:
+    if config["source"] in ("timer", "pin") and config["slot_size"] < _PULSE_SIZE:
         allowed = "%d or more when source is %s" % (_PULSE_SIZE, config["source"])
         raise ConfigError("slot_size", config["slot_size"], allowed)
     _check_control(config)

@@ -7,7 +7,8 @@ docs/ and of the page are made from them (`make tables`).
 
 # A row: name, default, what is allowed, whether null is too, unit, and what adopts a new value
 # while the program runs, which Settings and the program name; "": it is read at the start only.
-# Allowed is a range (low, high), or words, or for a list a range for each of its integers.
+# Allowed is a range (low, high), or words, or for a list a range for each of its integers. For the
+# NAME of a word that ends in ":NAME" any text may stand: whether it names something shows later.
 ROWS = (
     ("rate", 500, (0, 1073741823), True, "tokens", "bucket"),  # every per_ms; null: unlimited
     ("per_ms", 1000, (1, 86400000), False, "ms", "bucket"),
@@ -19,9 +20,9 @@ ROWS = (
     ("slot_size", 64, (1, 241), False, "bytes", ""),  # of the longest record; see MAX_RECORD
     ("limit", None, (1, 65535), True, "records", "limit"),  # null: as many as there are slots
     ("overflow", "reject", ("reject", "overwrite"), False, "", ""),
-    ("source", "link", ("link", "timer", "pin"), False, "", ""),
+    ("source", "link", ("link", "timer", "pin", "module:NAME"), False, "", ""),
     ("timer_ms", 100, (1, 3600000), False, "ms", ""),  # period of the source "timer"
-    ("sink", "link", ("link", "uart", "null"), False, "", ""),
+    ("sink", "link", ("link", "uart", "null", "module:NAME"), False, "", ""),
     ("tries", 5, (1, 1000), False, "attempts", ""),  # on the sink before a record is given up
     ("stats_ms", 1000, (100, 3600000), False, "ms", ""),
     # A loop that makes no progress for so long is ended by a reset; an RP2040's timer holds 8,388.
@@ -72,6 +73,8 @@ def fits(row, value) -> bool:
     if value is None:
         return row[3]
     if isinstance(allowed[0], str):
+        if isinstance(value, str) and ":" in value:
+            value = value.split(":")[0] + ":NAME"
         return value in allowed
     if isinstance(allowed[0], int):
         return is_int(value, allowed)

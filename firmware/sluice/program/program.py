@@ -10,13 +10,14 @@ from micropython import const
 import sluice.kernels as kernels
 from sluice import __version__
 from sluice.flow.pipeline import Pipeline
-from sluice.flow.sinks import LinkSink, NullSink, UartSink
+from sluice.flow.sinks import LinkSink, NullSink
 from sluice.flow.stats import Stats
 from sluice.link.frames import Frames
 from sluice.link.logline import LogLine
 from sluice.link.session import Session
 from sluice.program.config import (
     DEFAULTS,
+    ConfigError,
     adjustable,
     adopt_bucket,
     adopt_codel,
@@ -71,7 +72,7 @@ class Program:
         self._board = board
         self._line = line
         self._ticks = ticks
-        self._uart = None
+        self._parts = self._source = None
         self._most_rate = config["rate"]  # of a budget
         budgeted = config["rate_from"] == "budget"
         adopt = self._adopt_share if budgeted else None
@@ -83,7 +84,13 @@ class Program:
         adopt_limit(self.ring, config)
         self.stats = Stats(ticks, second)
         self.link = self._open_link()
+        if config["source"] != "link" or config["sink"] not in ("link", "null"):
+            from sluice.program.parts import Parts
+
+            self._parts = Parts(config, board, line)
         self.pipeline, self.controls = self._build()
+        if self._parts is not None and config["source"] != "link":
+            self._source = self._parts.open_source(self.ring)
         self._member = Member(
             self._frames, self._share, self.ring, self.controls.set_watermark, ticks, second
         )
@@ -148,7 +155,8 @@ class Program:
                 (__version__, self._board.NAME, config["source"], config["sink"]) + kernels.counts()
             ),
         )
-        self._open_source()
+        if self._parts is not None:
+            self._parts.begin()
         if config["watchdog_ms"] is not None:
             self._watchdog = self._board.WDT(timeout=config["watchdog_ms"])
 
@@ -165,6 +173,8 @@ class Program:
             busy = True
         listens = not busy and (due or self._listens)
         heard = listens and self.link.poll()
+        if self._source is not None and self._source.poll():
+            busy = True
         moved = self.pipeline.step()
         busy = busy or heard or moved > 0
         if listens:
@@ -194,7 +204,7 @@ class Program:
             if 0 <= wait // self._per_ms < ms:
                 ms = wait // self._per_ms
         # A sleep stops the UART's clock, with whatever it still has to send.
-        if ms > 1 and (self._uart is None or self._uart.txdone()):
+        if ms > 1 and (self._parts is None or self._parts.has_sent()):
             self._board.lightsleep(ms)
         else:
             self._board.idle()
@@ -204,9 +214,8 @@ class Program:
         name = self._config["sink"]
         if name == "link":
             return LinkSink(self.link, self.bucket)
-        if name == "uart":
-            self._uart = self._board.open_uart()
-            return UartSink(self._uart)
+        if self._parts is not None and name != "null":
+            return self._parts.open_sink()
         return NullSink()
 
     def _interval_is_over(self):
@@ -269,18 +278,6 @@ class Program:
 
     def _receive_other(self, end):
         return self._settings.receive(end) or self._member.receive(end)
-
-    def _open_source(self):
-        name = self._config["source"]
-        if name == "link":
-            return
-        from sluice.flow.pulses import Pulses
-
-        pulses = Pulses(self.ring, self._ticks)
-        if name == "timer":
-            self._board.start_timer(self._config["timer_ms"], pulses.pulse)
-        else:
-            self._board.pulse_irq(pulses.pulse)
 
     def _longest_sleep(self):
         """ms; 0 when the board is to stay awake, or would lose what its source sends."""
@@ -414,11 +411,15 @@ def _first_to_stand(kind, board, line, report):
 
 
 def _build(kind, config, board, line, report):
-    """The program of a configuration; None if there is none, or too little memory for it."""
+    """The program of a configuration; None if there is none, a part of it cannot be opened, or
+    there is too little memory for it."""
     if config is None:
         return None
     try:
         program = kind(config, board, line)
+    except ConfigError as error:
+        report(error.key, error.value, error.allowed)
+        return None
     except MemoryError:
         program = None
     gc.collect()

@@ -43,8 +43,8 @@ def _known(_context: click.Context, _option: click.Parameter, name: str) -> str:
 @click.option(
     "--config",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Put this file on the board as /config.json. Without it the board keeps its own,"
-    " and a board without any gets the firmware's.",
+    help="Put this file on the board as /config.json, with the modules beside it that it names."
+    " Without it the board keeps its own, and a board without any gets the firmware's.",
 )
 @click.option(
     "--firmware",
@@ -62,7 +62,9 @@ def flash(board_name: str, port: str, config: Path | None, firmware: Path) -> No
     """
     started = time.monotonic()
     board = kinds.load(board_name)
-    settings = configuration.read(config or firmware / "config.json", firmware)
+    path = config or firmware / "config.json"
+    settings = configuration.read(path, firmware)
+    modules = configuration.modules(path, settings, board.arch)
     compiled = release.build(board, firmware)
     with connect(port, _BROKEN_OFF) as device:
         facts = device.facts()
@@ -76,7 +78,7 @@ def flash(board_name: str, port: str, config: Path | None, firmware: Path) -> No
         elif frozen:
             click.echo("its firmware image holds another library: sent, and used instead")
         device.prepare()
-        install(device, compiled, settings, replace_config=config is not None)
+        install(device, compiled, settings, modules, replace_config=config is not None)
         if wrong := verdict(device.start()):
             raise UserError(f"{port}: {wrong}")
     click.echo(f"restarted after {time.monotonic() - started:.1f} s")
@@ -114,14 +116,24 @@ def check(board: BoardKind, facts: Facts, compiled: Release, port: str) -> None:
         )
 
 
-def install(device: Device, compiled: Release, settings: bytes, replace_config: bool) -> None:
-    """Bring the release into force on a board that is prepared, and say what was done."""
+def install(
+    device: Device,
+    compiled: Release,
+    settings: bytes,
+    modules: dict[str, bytes],
+    replace_config: bool,
+) -> None:
+    """Bring the release into force on a board that is prepared, and say what was done.
+
+    modules: the user's, by their paths; they go with the settings.
+    """
     old_main = device.head(LOADER)
     in_force = release.named_in(old_main)
-    there = _cleaned(device, compiled, {in_force, compiled.folder})
+    there = _cleaned(device, compiled, {in_force, compiled.folder}, list(modules))
 
     data = dict(compiled.files)
     if replace_config or CONFIG not in there:
+        data |= modules
         data[CONFIG] = settings
     data[LOADER] = compiled.loader
     wanted = {path: Content.of(content) for path, content in data.items()}
@@ -138,7 +150,7 @@ def install(device: Device, compiled: Release, settings: bytes, replace_config: 
         click.echo(f"{compiled.folder} is in force already: nothing sent")
         return
     check_space(device, todo, wanted)
-    _transfer(device, todo, wanted, data)
+    _transfer(device, todo, wanted, data, [*modules, OLD_MAIN, CONFIG, LOADER])
     if in_force not in ("", compiled.folder):
         device.remove(in_force)
 
@@ -164,22 +176,28 @@ def check_space(device: Device, todo: Plan, wanted: dict[str, Content]) -> None:
         )
 
 
-def _cleaned(device: Device, compiled: Release, folders: set[str]) -> dict[str, Content]:
+def _cleaned(
+    device: Device, compiled: Release, folders: set[str], modules: list[str]
+) -> dict[str, Content]:
     """The files on the board, after what cut-off flashes left is removed."""
-    there = device.inventory()
+    there = device.inventory(modules)
     stale = leftovers(there, compiled.files, folders)
     for path in stale:
         device.remove(path)
     if stale:
-        there = device.inventory()
+        there = device.inventory(modules)
     return {path: content for path, content in there.items() if content}
 
 
 def _transfer(
-    device: Device, todo: Plan, wanted: dict[str, Content], data: dict[str, bytes]
+    device: Device,
+    todo: Plan,
+    wanted: dict[str, Content],
+    data: dict[str, bytes],
+    starts: list[str],
 ) -> None:
     """Put everything in its place; last of all, and together, what the board starts from."""
-    last = [path for path in (OLD_MAIN, CONFIG, LOADER) if path in todo.copied or path in todo.sent]
+    last = [path for path in starts if path in todo.copied or path in todo.sent]
     bar = click.progressbar(
         length=sum(wanted[path].size for path in todo.sent),
         label="sending",

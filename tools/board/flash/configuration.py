@@ -7,8 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import UserError
+from .compiler import compile_file
 
 KEYS = "sluice/program/keys.py"
+_MODULE = "module:"
+_NOT_A_USERS = ("board", "boot", "main", "sluice")  # what the board itself has under these names
 _SHOWN = 40  # characters of a value that is refused
 
 
@@ -36,6 +39,30 @@ def read(path: Path, firmware: Path) -> bytes:
         _check(path, values, runpy.run_path(str(firmware / KEYS)))
     plain = data == text.encode() and re.fullmatch(rb"[\t\n\r -~]*", data)
     return data if plain else json.dumps(values).encode() + b"\n"
+
+
+def modules(path: Path, settings: bytes, arch: str) -> dict[str, bytes]:
+    """The user's modules that the configuration names, by their paths on the board: those that lie
+    beside its file at this path. Another one is on the board already, or the board misses it.
+
+    settings: what `read` made of the file.  arch: of the board's machine code.
+    UserError: a module does not compile, or its name is none, or one that the board needs.
+    """
+    found = {}
+    for key, value in json.loads(settings).items():
+        if not isinstance(value, str) or not value.startswith(_MODULE):
+            continue
+        name = value.removeprefix(_MODULE)
+        says = f"{path}: {key} is {json.dumps(value)[:_SHOWN]}"
+        if not re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII):
+            raise UserError(f"{says}, allowed: {_MODULE}NAME, NAME as Python's import takes it")
+        if name in _NOT_A_USERS:
+            raise UserError(f"{says}, which is the board's own {name}")
+        source = path.with_name(f"{name}.py")
+        if source.is_file():
+            compile_file(source, source.name, arch)
+            found[f"/{source.name}"] = source.read_bytes()
+    return found
 
 
 def _refuse_constant(name: str) -> None:

@@ -6,7 +6,7 @@ import socket
 import struct
 import time
 from ast import literal_eval
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout, suppress
 from dataclasses import dataclass
 from io import StringIO
@@ -231,9 +231,13 @@ class Device:
         self.reset()
         self._run(_ONBOARD.read_text(encoding="utf-8"))
 
-    def inventory(self) -> dict[str, Content | None]:
-        """All files and folders that flashing may touch; a folder is None."""
-        return {path: content and Content(*content) for path, content in self._ask("inventory()")}
+    def inventory(self, modules: Sequence[str] = ()) -> dict[str, Content | None]:
+        """All files and folders that flashing may touch; a folder is None.
+
+        modules: the paths of the user's that belong to it.
+        """
+        found = self._ask(f"inventory({list(modules)!r})")
+        return {path: content and Content(*content) for path, content in found}
 
     def head(self, path: str) -> str:
         """The beginning of a file's text; empty if there is none."""

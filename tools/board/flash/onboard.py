@@ -50,11 +50,15 @@ def content(path):
     return size, hexlify(sha.digest()).decode()
 
 
-def inventory():
-    """[(path, content)] of all that flashing may touch; the content of a folder is None."""
+def inventory(modules=()):
+    """[(path, content)] of all that flashing may touch; the content of a folder is None.
+
+    modules: the paths of the user's that belong to it.
+    """
     found = []
+    begin = ("app_", "main.py", "config.json") + tuple([path[1:] for path in modules])
     for entry in os.ilistdir("/"):
-        if entry[0].startswith(("app_", "main.py", "config.json")):
+        if entry[0].startswith(begin):
             _walk("/" + entry[0], entry[1] == FOLDER, found)
     return found
 
