@@ -18,7 +18,7 @@ open_line = StdioLine
 
 
 def open_uart():
-    """The UART of the sink "uart": 115200 baud, 8N1, TX on GPIO33, RX on GPIO32."""
+    """The UART of the source and the sink "uart": 115200 baud, 8N1, TX on GPIO33, RX on GPIO32."""
     return UART(1, 115200, tx=33, rx=32)
 
 

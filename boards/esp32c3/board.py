@@ -30,7 +30,7 @@ _GREEN = b"\x08\0\0"  # green comes first
 
 
 def open_uart():
-    """The UART of the sink "uart": 115200 baud, 8N1, TX on GPIO6, RX on GPIO7."""
+    """The UART of the source and the sink "uart": 115200 baud, 8N1, TX on GPIO6, RX on GPIO7."""
     return UART(1, 115200, tx=6, rx=7)
 
 

@@ -30,7 +30,7 @@ _GREEN = b"\x08\0\0"  # green comes first
 
 
 def open_uart():
-    """The UART of the sink "uart": 115200 baud, 8N1, TX on GPIO17, RX on GPIO18."""
+    """The UART of the source and the sink "uart": 115200 baud, 8N1, TX on GPIO17, RX on GPIO18."""
     return UART(1, 115200, tx=17, rx=18)
 
 

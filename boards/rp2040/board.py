@@ -20,7 +20,7 @@ _timers = []  # a timer that nothing refers to is collected, and stops
 
 
 def open_uart():
-    """The UART of the sink "uart": 115200 baud, 8N1, TX on GP0, RX on GP1."""
+    """The UART of the source and the sink "uart": 115200 baud, 8N1, TX on GP0, RX on GP1."""
     return UART(0, 115200, tx=Pin(0), rx=Pin(1))
 
 

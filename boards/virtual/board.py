@@ -20,7 +20,7 @@ def open_line():
 
 
 def open_uart():
-    """The UART of the sink "uart"; `sluice vboard --uart1 FILE` writes a file of it."""
+    """The UART of the source and the sink "uart": files, see `sluice vboard --help`."""
     return UART(1)
 
 

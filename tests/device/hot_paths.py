@@ -22,7 +22,9 @@ from sluice.flow.load import LoadMeter
 from sluice.flow.pipeline import HELD
 from sluice.flow.pulses import Pulses
 from sluice.flow.router import Router, Topic
-from sluice.flow.sinks import LinkSink, NullSink, UartSink
+from sluice.flow.sinks import LinkSink, NullSink
+from sluice.flow.uart_sink import UartSink
+from sluice.flow.uart_source import UartSource
 from sluice.limit.debounce import Debounce
 from sluice.limit.keyed import KeyedBuckets
 from sluice.limit.pacer import Pacer
@@ -486,6 +488,7 @@ def links():
                 hot("session.Session.poll", link.poll)
             clock.now += 200
             hot("frames.Frames.receive", frames.receive)
+            hot("frames.Frames.count_bad", frames.count_bad)
         for _ in range(3):
             hot("session.Session.room", link.room)
             hot("session.Session.deliver", lambda: link.deliver(view, 16, SMALL_MAX))
@@ -516,8 +519,8 @@ def links():
     hot("sinks.LinkSink.room", sink.room)
     hot("sinks.LinkSink.write", lambda: sink.write(view, 16))
     uart = UartSink(line)
-    hot("sinks.UartSink.room", uart.room)
-    hot("sinks.UartSink.write", lambda: uart.write(view, 16))
+    hot("uart_sink.UartSink.room", uart.room)
+    hot("uart_sink.UartSink.write", lambda: uart.write(view, 16))
     null = NullSink()
     hot("sinks.NullSink.room", null.room)
     hot("sinks.NullSink.write", lambda: null.write(view, 16))
@@ -697,6 +700,37 @@ def own_modules():
         hot("module.ModuleSink.write", lambda: sink.write(b"record", 6))
 
 
+class Received(Line):
+    """A UART on which the same comes again and again."""
+
+    def any(self):
+        return 70
+
+    def readinto(self, buf, n):
+        for i in range(n):
+            buf[i] = self.incoming[i % len(self.incoming)]
+        return n
+
+
+class Silent(Received):
+    def any(self):
+        return 0
+
+
+def uart_sources():
+    uart, silent = Received(), Silent()
+    uart.incoming = b"ab\r\n\ntwelve bytes\n"
+    for overflow in (REJECT, OVERWRITE):
+        for length, silence in ((0, 0), (5, 0), (5, 3), (0, 3)):
+            ring = RecordRing(3, 8, overflow, clock.ticks)
+            source = UartSource(ring, uart, lambda: None, clock.ticks, length, silence)
+            for source._uart in (uart, silent, uart, silent, silent):
+                for _ in range(3):
+                    hot("uart_source.UartSource.poll", source.poll)
+                ring.clear()
+                clock.now += 2
+
+
 class Board:
     """What Program asks of a board, with nothing behind it."""
 
@@ -782,6 +816,7 @@ for part in (
     tiered_queues,
     waits,
     own_modules,
+    uart_sources,
     programs,
     small_parts,
 ):

@@ -7,7 +7,6 @@ from unittest.mock import Mock
 import pytest
 
 from host_sim import FIRMWARE, TickClock
-from sluice.flow.pulses import SIZE
 from sluice.link.session import MAX_RECORD
 from sluice.program.config import (
     DEFAULTS,
@@ -96,7 +95,7 @@ def test_the_bucket_counts_in_the_ticks_of_the_board():
         ({"burst": 0}, "burst", "an integer from 1"),
         ({"cost": "bits"}, "cost", "record or bytes"),
         ({"cost": ["record"]}, "cost", "record or bytes"),
-        ({"source": "usb"}, "source", "link or timer or pin or module:NAME"),
+        ({"source": "usb"}, "source", "link or timer or pin or uart or module:NAME"),
         ({"source": "modul:mine"}, "source", "module:NAME"),
         ({"source": ["link"]}, "source", "module:NAME"),
         ({"cost": "module:mine"}, "cost", "record or bytes"),
@@ -110,11 +109,8 @@ def test_the_bucket_counts_in_the_ticks_of_the_board():
         ({"light_sleep_ms": True}, "light_sleep_ms", "an integer from 2 to 60000 or null"),
         ({"tries": 0}, "tries", "an integer from 1"),
         ({"cost": "bytes", "burst": 63}, "burst", "slot_size \\(64\\) or more when cost is bytes"),
-        (
-            {"source": "pin", "slot_size": SIZE - 1},
-            "slot_size",
-            f"{SIZE} or more when source is pin",
-        ),
+        ({"uart_length": 0}, "uart_length", "an integer from 1 to 241 or null"),
+        ({"uart_silence_ms": 0}, "uart_silence_ms", "an integer from 1 to 60000 or null"),
         ({"rate": 1, "per_ms": 86_400_000, "burst": 1000}, "burst", "from 1 to"),
         ({"rate_from": "fleet"}, "rate_from", "config or budget"),
         ({"rate_from": "budget", "rate": None}, "rate", "an integer when rate_from is budget"),

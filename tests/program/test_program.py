@@ -182,6 +182,53 @@ def test_pulses_go_to_the_uart(rig, source):
     assert [rig.uart.sent[i] for i in (0, 8, 16)] == [0, 1, 2]
 
 
+def test_lines_of_the_uart_go_to_its_other_wire(rig):
+    outside, opened = rig.uart, []
+    rig.open_uart = lambda: opened.append(outside) or outside
+    program = start(rig, source="uart", sink="uart", rate=100, burst=1, slots=2)
+    outside.incoming += b"one\ntwo\n" + b"x" * 65 + b"\r\nthree\r\nfour"
+    run(rig, program, 1001)
+    assert (outside.sent, len(opened)) == (b"onetwothree", 1)
+    line = last_stats(rig)
+    assert (line["admitted"], line["bad_frames"], line["rejected"]) == ("3", "1", "0")
+
+
+@pytest.mark.parametrize(
+    ("values", "sent"),
+    [
+        ({"uart_length": 2}, b"abcd"),
+        ({"uart_silence_ms": 20}, b"abcde"),
+        ({"uart_length": 4, "uart_silence_ms": 20}, b"abcd"),
+    ],
+)
+def test_frames_of_the_uart_are_of_a_length_or_end_in_silence(rig, values, sent):
+    program = start(rig, source="uart", sink="null", rate=None, slot_size=5, **values)
+    taken = bytearray()
+    program.pipeline._sink.write = lambda record, n: taken.extend(record[:n]) or True
+    rig.uart.incoming += b"abcde"
+    run(rig, program, 19)
+    assert taken == (sent if "uart_length" in values else b"")
+    run(rig, program, 10)
+    assert taken == sent
+    assert program.link is not None and program._frames.bad == (len(values) == 2)
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({"source": "uart", "uart_length": 65}, 'uart_length value=65 allowed="slot_size (64) or'),
+        (
+            {"source": "pin", "slot_size": 7},
+            'slot_size value=7 allowed="8 or more when source is p',
+        ),
+        ({"source": "timer", "slot_size": 1}, 'slot_size value=1 allowed="8 or more when source i'),
+    ],
+)
+def test_a_record_of_the_source_longer_than_a_slot_is_refused(rig, values, told):
+    (rig.flash / "config.json").write_text(json.dumps(values))
+    assert run_main(rig)[0].startswith("event=config_error key=" + told)
+
+
 def test_bytes_are_charged_as_bytes(rig):
     program = start(rig, cost="bytes", rate=100, burst=16, slot_size=16)
     rig.line.incoming += HELLO

@@ -34,8 +34,8 @@ TABLE = """Before.
 def test_a_table_of_keys_is_filled_in_and_its_meanings_stay() -> None:
     assert page(TABLE).splitlines()[6:8] == [
         "| `rate` | 500 | 0 to 1,073,741,823 tokens or null | while it runs | tokens |",
-        "| `kp`, `sink` | [0, 1], `link` | [0 to 65,535; 1 to 65,535], `link`, `uart`, `null`"
-        " | while it runs, at the start | a [link](x.md) |",
+        "| `kp`, `sink` | [0, 1], `link` | [0 to 65,535; 1 to 65,535], `link`, `uart`, `null`,"
+        " `module:NAME` | while it runs, at the start | a [link](x.md) |",
     ]
     assert page(TABLE).endswith(TABLE[TABLE.index("\n\n| key | default |\n") :])
     assert page(page(TABLE)) == page(TABLE)

@@ -13,8 +13,11 @@ class MemoryLine:
         self.sent = bytearray()
         self.at_most = 1 << 30  # bytes that a write takes
 
-    def readinto(self, buf):
-        n = min(len(buf), len(self.incoming))
+    def any(self):
+        return len(self.incoming)
+
+    def readinto(self, buf, most=1 << 30):
+        n = min(len(buf), len(self.incoming), most)
         buf[:n] = self.incoming[:n]
         del self.incoming[:n]
         return n or None

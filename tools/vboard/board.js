@@ -1,8 +1,8 @@
 // The virtual board's process: owns the outside end of the serial line, runs the processor in a
 // worker and starts it again after a reset. Started by board.py; ends when its stdin ends.
 //
-// Argument: JSON {port | ptyFd, flash, flashBytes, heapBytes, uart1}. stdin: "reset" lines.
-// stdout: "ready PORT" once (0 on a pty), then "reset" after each reset that stdin asked for.
+// Argument: JSON {port | ptyFd, flash, flashBytes, heapBytes, uart1, uart1Input}. stdin: "reset"
+// lines. stdout: "ready PORT" once (0 on a pty), then "reset" after each reset that stdin asked for.
 
 import { createHash } from "node:crypto";
 import fs from "node:fs";

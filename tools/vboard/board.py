@@ -47,6 +47,7 @@ class VirtualBoard:
     heap_kb:   the Python heap at the start. It grows when it is full, since this
                MicroPython collects garbage only when no program runs.
     uart1:     a file to which everything sent on UART(1) is appended.
+    uart1_input: a file; what is appended to it while the board runs comes in on UART(1).
 
     The line is like a USB-serial bridge: a client stays connected over a reset,
     there is one client at a time, and what nobody takes is lost.
@@ -63,12 +64,14 @@ class VirtualBoard:
         flash_kb: int = 1408,
         heap_kb: int = 264,
         uart1: Path | str | None = None,
+        uart1_input: Path | str | None = None,
     ):
         self._temporary = flash_dir is None
         self.flash_dir = Path(flash_dir or tempfile.mkdtemp(prefix="vboard-")).resolve()
         self._port = port
         self._pty = pty
         self._uart1 = Path(uart1).resolve() if uart1 else None
+        self._uart1_input = Path(uart1_input).resolve() if uart1_input else None
         self._flash_kb = flash_kb
         self._heap_kb = heap_kb
         self._terminal: list[int] = []  # the pty's two ends
@@ -136,8 +139,8 @@ class VirtualBoard:
             raise UserError(reason)
         try:
             self.flash_dir.mkdir(parents=True, exist_ok=True)
-            if self._uart1:
-                self._uart1.open("a").close()
+            for path in filter(None, (self._uart1, self._uart1_input)):
+                path.open("a").close()
         except OSError as error:
             raise UserError(f"{error.filename}: {error.strerror}") from None
 
@@ -156,6 +159,8 @@ class VirtualBoard:
         }
         if self._uart1:
             setup["uart1"] = str(self._uart1)
+        if self._uart1_input:
+            setup["uart1Input"] = str(self._uart1_input)
         if self._pty:
             self._terminal = list(os.openpty())
             tty.setraw(self._terminal[1])

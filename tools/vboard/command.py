@@ -23,6 +23,11 @@ from . import VirtualBoard, install_micropython
     type=click.Path(dir_okay=False, writable=True, path_type=Path),
     help="The file that takes what the board sends on UART(1).",
 )
+@click.option(
+    "--uart1-input",
+    type=click.Path(dir_okay=False, writable=True, path_type=Path),
+    help="The file whose bytes come in on UART(1): what is appended to it while the board runs.",
+)
 @click.option("--install", is_flag=True, help="Fetch its MicroPython (0.5 MB, by npm), and end.")
 def vboard(
     port: int | None,
@@ -31,6 +36,7 @@ def vboard(
     flash_kb: int,
     heap_kb: int,
     uart1: Path | None,
+    uart1_input: Path | None,
     install: bool,
 ) -> None:
     """Run a virtual board: real MicroPython on a serial line.
@@ -45,7 +51,13 @@ def vboard(
         raise click.UsageError("--pty and --port: the board has one line, on either of them")
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     board = VirtualBoard(
-        flash, port=port or 0, pty=pty, flash_kb=flash_kb, heap_kb=heap_kb, uart1=uart1
+        flash,
+        port=port or 0,
+        pty=pty,
+        flash_kb=flash_kb,
+        heap_kb=heap_kb,
+        uart1=uart1,
+        uart1_input=uart1_input,
     )
     try:
         with board:

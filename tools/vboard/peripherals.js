@@ -14,6 +14,8 @@ export class Peripherals {
   #sent; // Ring: to outside
   #bell; // calls the outside to the rings
   #uart1; // file descriptor, or undefined
+  #uart1Input; // the same, of what comes in
+  #uart1Taken = 0; // bytes of it that were taken, or were there before
   #interruptChar; // () => the byte that stops the program, or -1
   #interrupt; // () => raises KeyboardInterrupt in the program
   #seen; // `received.written` when it was last looked through for that byte
@@ -24,11 +26,13 @@ export class Peripherals {
   #lastByte; // of the text sent
   #ended = false; // the last bytes received ended with a Ctrl-C
 
-  constructor({ received, sent, bell, uart1 }) {
+  constructor({ received, sent, bell, uart1, uart1Input }) {
     this.#received = received;
     this.#sent = sent;
     this.#bell = bell;
     this.#uart1 = uart1;
+    this.#uart1Input = uart1Input;
+    if (uart1Input !== undefined) this.#uart1Taken = fs.fstatSync(uart1Input).size;
   }
 
   attach({ interruptChar, interrupt }) {
@@ -132,6 +136,28 @@ export class Peripherals {
     this.#lastEvent = performance.now();
     if (this.#uart1 !== undefined) fs.writeSync(this.#uart1, bytes);
     this.poll();
+  }
+
+  /** How many bytes there are to receive on UART(1). */
+  waitingUart1() {
+    this.poll();
+    if (this.#uart1Input === undefined) return 0;
+    return fs.fstatSync(this.#uart1Input).size - this.#uart1Taken;
+  }
+
+  /** Moves those that there are into `buffers`; returns how many. */
+  receiveUart1(buffers) {
+    this.poll();
+    if (this.#uart1Input === undefined) return 0;
+    let total = 0;
+    for (const buffer of buffers) {
+      const n = fs.readSync(this.#uart1Input, buffer, 0, buffer.length, this.#uart1Taken);
+      this.#uart1Taken += n;
+      total += n;
+      if (n < buffer.length) break;
+    }
+    if (total > 0) this.#lastEvent = performance.now();
+    return total;
   }
 
   ticksMs() {

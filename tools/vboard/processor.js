@@ -29,6 +29,7 @@ const peripherals = new Peripherals({
   sent: new Ring(workerData.sent),
   bell: new Bell(workerData.bell, () => parentPort.postMessage({ line: true })),
   uart1: workerData.uart1 && fs.openSync(workerData.uart1, "a"),
+  uart1Input: workerData.uart1Input && fs.openSync(workerData.uart1Input, "r"),
 });
 const byte = new Uint8Array(1);
 let fed = -Infinity; // when the watchdog was last told so
@@ -49,7 +50,7 @@ const repl = new Repl({
 function read(fd, buffers) {
   if (fd === STDIN) return peripherals.receiveSome(buffers) || -EINTR;
   if (fd === UART0) return peripherals.receiveAtOnce(buffers) || -EAGAIN;
-  if (fd === UART1) return -EAGAIN;
+  if (fd === UART1) return peripherals.receiveUart1(buffers) || -EAGAIN;
   return flash.read(fd, buffers);
 }
 
@@ -104,7 +105,10 @@ function poll(at, count) {
   for (let i = at; i < at + 8 * count; i += 8) {
     const fd = memory.view.getInt32(i, true);
     const asked = memory.view.getInt16(i + 4, true);
-    const waits = fd === STDIN || fd === UART0 ? peripherals.waiting() === 0 : fd === UART1;
+    const waits =
+      fd === STDIN || fd === UART0
+        ? peripherals.waiting() === 0
+        : fd === UART1 && peripherals.waitingUart1() === 0;
     const state = asked & (waits ? POLL.OUT : POLL.IN | POLL.OUT);
     memory.view.setInt16(i + 6, state, true);
     if (state) ready++;
@@ -194,6 +198,7 @@ function boot() {
     ticksUs: () => peripherals.ticksUs(),
     uniqueId: workerData.uniqueId,
     waiting: () => peripherals.waiting(),
+    waitingUart1: () => peripherals.waitingUart1(),
   });
   micropython.runPython("import sys; sys.path.insert(1, '/rom'); import start; del sys, start");
   if (!runFile("boot.py")) return;

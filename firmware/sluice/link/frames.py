@@ -57,8 +57,8 @@ class Frames:
 
     received: buffer of the frame that `receive` returned; content from byte 1 on.
     sent:     buffer for the frame to send; content from byte 2 on.
-    bad:      frames dropped, because they were damaged, too long or unfinished;
-              stops at 2^30 - 1. Read only.
+    bad:      frames dropped, because they were damaged, too long or unfinished, and
+              what `count_bad` was told; stops at 2^30 - 1. Read only.
 
     Ownership: the main loop alone.
     """
@@ -141,7 +141,7 @@ class Frames:
 
     def _rest(self):
         if self._fill:
-            self._count_bad()
+            self.count_bad()
         self._in_frame = False
         self._fill = 0
         stop = self._ctrl_c.is_made_by_rest() and self._only_text
@@ -199,10 +199,11 @@ class Frames:
                     self._only_text = True
                     self._ctrl_c.frame_passed()
                     return n
-            self._count_bad()  # and this zero may have opened the next frame
+            self.count_bad()  # and this zero may have opened the next frame
         return 0
 
-    def _count_bad(self):
+    def count_bad(self) -> None:
+        """Count a frame that was dropped, here or by who reads another line. Hot."""
         if self.bad != _SMALL_MAX:
             self.bad += 1
 

@@ -105,7 +105,7 @@ def over(plain, name):
                         self._only_text = True
                         self._ctrl_c.frame_passed()
                         return n
-                self._count_bad()  # and this zero may have opened the next frame
+                self.count_bad()  # and this zero may have opened the next frame
             return 0
 
     return Frames

@@ -15,9 +15,6 @@ DEFAULTS: dict = {row[0]: default(row) for row in ROWS}
 
 _SHOWN = 40
 
-# Bytes of a record of sluice.flow.pulses, which only a source of pulses loads.
-_PULSE_SIZE = 8
-
 _SMALL_MAX = (1 << 30) - 1
 _MOST_TICKS = (1 << 29) - 1  # of a time that is compared
 
@@ -208,9 +205,6 @@ def _check_together(config, per_second):
     if config["cost"] == "bytes" and config["burst"] < config["slot_size"]:
         allowed = "slot_size (%d) or more when cost is bytes" % config["slot_size"]
         raise ConfigError("burst", config["burst"], allowed)
-    if config["source"] in ("timer", "pin") and config["slot_size"] < _PULSE_SIZE:
-        allowed = "%d or more when source is %s" % (_PULSE_SIZE, config["source"])
-        raise ConfigError("slot_size", config["slot_size"], allowed)
     _check_control(config)
     if config["rate_from"] == "budget":
         _check_budget(config, per_second)

@@ -4,7 +4,8 @@
 What is not named is not imported.
 """
 
-from sluice.flow.sinks import UartSink
+from sluice.flow.sinks import NullSink
+from sluice.program.config import ConfigError
 
 _MODULE = "module:"
 
@@ -25,29 +26,56 @@ class Parts:
         self._handler = None  # of the source's interrupts
 
     def open_sink(self):
-        """The sink. Raises ConfigError when the board, or the user's module, has none."""
-        if self._config["sink"] == "uart":
-            return UartSink(self._open_uart("sink"))
+        """The sink. Raises ConfigError when there is none of the user's."""
+        name = self._config["sink"]
+        if name == "null":
+            return NullSink()
+        if name == "uart":
+            from sluice.flow.uart_sink import UartSink
+
+            return UartSink(self._open_uart())
         from sluice.program.module import ModuleSink
 
         module, caught = self._load("sink", "write")
         return ModuleSink(module, module.write, caught)
 
-    def open_source(self, ring):
-        """What the loop is to `poll` for records; None: interrupts put them. See `open_sink`.
+    def open_source(self, ring, dropped):
+        """What the loop is to `poll` for records; None: a host or interrupts put them.
 
-        To be called after `open_sink`.
+        To be called after `open_sink`.  dropped: a function without arguments, called for each
+        frame of which no record is made. Raises ConfigError as `open_sink` does, and when its
+        values do not go together.
         """
         name = self._config["source"]
+        if name == "link":
+            return None
+        if name == "uart":
+            return self._open_uart_source(ring, dropped)
         if name.startswith(_MODULE):
             from sluice.program.module import ModuleSource
 
             module, caught = self._load("source", "read")
             return ModuleSource(ring, module.read, caught)
-        from sluice.flow.pulses import Pulses
+        from sluice.flow.pulses import SIZE, Pulses
 
+        self._check_size(ring, SIZE)
         self._handler = Pulses(ring, self._board.ticks).pulse
         return None
+
+    def _check_size(self, ring, size):
+        if ring.size < size:
+            allowed = "%d or more when source is %s" % (size, self._config["source"])
+            raise ConfigError("slot_size", ring.size, allowed)
+
+    def _open_uart_source(self, ring, dropped):
+        from sluice.flow.uart_source import UartSource
+
+        board, config = self._board, self._config
+        length, silence_ms = config["uart_length"] or 0, config["uart_silence_ms"] or 0
+        if length > ring.size:
+            raise ConfigError("uart_length", length, "slot_size (%d) or less" % ring.size)
+        silence = silence_ms * board.TICKS_PER_S // 1000
+        return UartSource(ring, self._open_uart(), dropped, board.ticks, length, silence)
 
     def begin(self) -> None:
         """Let the source's interrupts come."""
@@ -62,7 +90,7 @@ class Parts:
         """Whether the UART has nothing more to send. Hot."""
         return self.uart is None or self.uart.txdone()
 
-    def _open_uart(self, key):
+    def _open_uart(self):
         if self.uart is None:
             self.uart = self._board.open_uart()
         return self.uart

@@ -89,8 +89,8 @@ class Program:
 
             self._parts = Parts(config, board, line)
         self.pipeline, self.controls = self._build()
-        if self._parts is not None and config["source"] != "link":
-            self._source = self._parts.open_source(self.ring)
+        if self._parts is not None:
+            self._source = self._parts.open_source(self.ring, self._frames.count_bad)
         self._member = Member(
             self._frames, self._share, self.ring, self.controls.set_watermark, ticks, second
         )
@@ -214,9 +214,7 @@ class Program:
         name = self._config["sink"]
         if name == "link":
             return LinkSink(self.link, self.bucket)
-        if self._parts is not None and name != "null":
-            return self._parts.open_sink()
-        return NullSink()
+        return NullSink() if self._parts is None else self._parts.open_sink()
 
     def _interval_is_over(self):
         now = self._attended = self._ticks()

@@ -39,6 +39,7 @@ LEAVES = {
     ".ticks",
     "board.open_led()",  # what it returned is called
     # Methods of dicts, of streams, pollers and watchdogs, of asyncio's events and flags.
+    ".any",
     ".feed",
     ".get",
     ".ipoll",

@@ -4,7 +4,7 @@ In the MicroPython subset: it runs in the simulation's process, or in one of Mic
 """
 
 from sluice.flow.pipeline import HELD
-from sluice.flow.sinks import UartSink
+from sluice.flow.uart_sink import UartSink
 from sluice.program.config import PATH, keep
 from sluice.program.program import Program, stand
 from sluice.queue.limits import limits_of

@@ -4,6 +4,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from sluice.flow.pulses import SIZE
 from sluice.program.config import ConfigError, check
 from sluice.program.keys import ROWS
 
@@ -146,17 +147,24 @@ def _draw_config(chance: random.Random) -> dict[str, object]:
 def is_allowed(config: dict[str, object]) -> bool:
     """Whether a board takes it."""
     try:
-        check(config, device.Device.TICKS_PER_S)
+        _check(config)
     except ConfigError:
         return False
     return True
+
+
+def _check(values: dict[str, object]) -> None:
+    """ConfigError: a board's program does not start with it."""
+    config = check(values, device.Device.TICKS_PER_S)
+    if config["source"] in ("timer", "pin") and config["slot_size"] < SIZE:
+        raise ConfigError("slot_size", config["slot_size"], f"{SIZE} or more")
 
 
 def _allowed(values: dict[str, object]) -> dict[str, object]:
     values = dict(values)
     while True:
         try:
-            check(values, device.Device.TICKS_PER_S)
+            _check(values)
         except ConfigError as error:
             last = list(values)[-1]  # what came first is the theme
             del values[error.key if error.key in values else last]
@@ -179,6 +187,8 @@ _VALUES: dict[str, Sequence[object]] = {
     "limit": [None, *_COUNTS],
     "overflow": ["reject", "overwrite"],
     "timer_ms": [1, 2, 10, 100, 5000],
+    "uart_length": [None, 1, 64, 241],
+    "uart_silence_ms": [None, 1, 60000],
     "tries": [1, 1, 2, 3, 5, 20],
     "stats_ms": [100, 101, 1000, 7000, 3600000],
     "watchdog_ms": [None, 1000, 8388],

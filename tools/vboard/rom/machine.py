@@ -14,6 +14,7 @@ _mask = _board["mask"]
 _start_timer = _board["startTimer"]
 _stop_timer = _board["stopTimer"]
 _waiting = _board["waiting"]
+_waiting_uart1 = _board["waitingUart1"]
 _feed_watchdog = _board["watchdog"]
 
 idle = _board["idle"]
@@ -112,7 +113,7 @@ class Pin:
 
 
 class UART(io.IOBase):
-    """UART(0) is the serial line that the REPL uses too; UART(1) only sends.
+    """UART(0) is the serial line that the REPL uses too; UART(1) is files of the host.
 
     Reading never waits: None when nothing has come.
     """
@@ -125,7 +126,7 @@ class UART(io.IOBase):
         self.readinto = line.readinto
         self.readline = line.readline
         self.write = line.write
-        self.any = _waiting if id == 0 else lambda: 0
+        self.any = _waiting if id == 0 else _waiting_uart1
 
     def init(self, baudrate=115200, **settings):
         """Taken and ignored: nothing is slower than the host lets it be."""
