@@ -707,6 +707,7 @@ class Received(Line):
         return 70
 
     def readinto(self, buf, n):
+        n = min(n, len(buf))
         for i in range(n):
             buf[i] = self.incoming[i % len(self.incoming)]
         return n
