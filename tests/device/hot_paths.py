@@ -37,6 +37,8 @@ from sluice.link.frames import put as put_integer
 from sluice.link.logline import LogLine
 from sluice.link.session import Session
 from sluice.link.usb import trim
+from sluice.net.backoff import Backoff
+from sluice.net.mqtt import MqttSink
 from sluice.program import watermark
 from sluice.program.config import check
 from sluice.program.member import Member
@@ -364,6 +366,75 @@ def holding():
 class Ends:
     def ended(self, how, n):
         pass
+
+
+class Stream:
+    """A socket: takes so many bytes at once, and gives what was laid on it."""
+
+    def __init__(self):
+        self.takes = SMALL_MAX
+        self.incoming = b""
+        self.breaks = False
+
+    def write(self, buf, at, n):
+        if self.breaks:
+            raise broken
+        return min(n, self.takes) or None
+
+    def readinto(self, buf):
+        if self.breaks:
+            raise broken
+        n = len(self.incoming)
+        for i in range(n):
+            buf[i] = self.incoming[i]
+        return n or None
+
+    def close(self):
+        pass
+
+
+broken = OSError(104)
+
+
+def brokers():
+    for topic in ("t", "t/{number}"):
+        stream = Stream()
+        sink = MqttSink(lambda: stream, b"HELLO", topic, 200, lambda state, reason: None)
+        for _ in range(2):
+            sink._retry.succeeded()
+            sink.tend()
+            stream.incoming = b"\x20\x02\0\0"
+            sink.tend()
+            stream.incoming = b""
+            for n in (1, 200, 100, 150, 9, 5, 1, 1, 1):
+                hot("mqtt.MqttSink.room", sink.room)
+                hot("mqtt.MqttSink.write", lambda: sink.write(_RECORD, n))
+            assert sink.room() == 0
+            number = (sink._number & 0x7FFF) + 1
+            acks = [bytes((0x40, 2, number + i >> 8, number + i & 255)) for i in range(8)]
+            for stream.incoming in (acks[1], b"", acks[0] + acks[2], b"".join(acks[3:])):
+                hot("mqtt.MqttSink.done", sink.done)
+            stream.incoming = b""
+            assert sink.room() == 8
+            stream.takes = 3
+            hot("mqtt.MqttSink.write", lambda: sink.write(_RECORD, 7))
+            stream.takes = SMALL_MAX
+            stream.breaks = True
+            sink.done()  # an exception takes memory of its own
+            hot("mqtt.MqttSink.done", sink.done)
+            hot("mqtt.MqttSink.write", lambda: sink.write(_RECORD, 7))
+            stream.breaks = False
+            sink.tend()
+            hot("mqtt.MqttSink.room", sink.room)
+            hot("mqtt.MqttSink.done", sink.done, sink.done)
+    retry = Backoff(clock.ticks)
+    hot("backoff.Backoff.due", retry.due)
+    retry.failed()
+    hot("backoff.Backoff.due", retry.due)
+    hot("backoff.Backoff.succeeded", retry.succeeded)
+
+
+_RECORD = bytearray(200)
 
 
 def shedding():
@@ -804,6 +875,7 @@ for part in (
     trials,
     pipelines,
     holding,
+    brokers,
     shedding,
     adaptive_limits,
     tuned_buckets,

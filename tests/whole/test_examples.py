@@ -8,13 +8,13 @@ import shutil
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 
 import microdot
+import mosquitto
 import pytest
 
 from host_sim import FIRMWARE, TickClock, aio
@@ -134,42 +134,15 @@ def test_the_http_server_runs_on_micropython(on_board) -> None:
 @pytest.fixture
 def broker(tmp_path: Path) -> Iterator[int]:
     """A real mosquitto's port."""
-    mosquitto = shutil.which("mosquitto") or shutil.which("/usr/sbin/mosquitto")
-    if not mosquitto or not shutil.which("mosquitto_sub"):
-        pytest.skip("mosquitto and mosquitto_sub are not installed")
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    config = tmp_path / "mosquitto.conf"
-    config.write_text(
-        f"listener {port} 127.0.0.1\nallow_anonymous true\npersistence false\nuser root\n"
-    )
-    with subprocess.Popen([mosquitto, "-c", config], stderr=subprocess.DEVNULL) as process:
-        try:
-            end = time.monotonic() + DEADLINE_S
-            while True:
-                try:
-                    socket.create_connection(("127.0.0.1", port)).close()
-                    break
-                except ConnectionRefusedError:
-                    assert time.monotonic() < end
-                    time.sleep(0.02)
-            yield port
-        finally:
-            process.terminate()
+    with mosquitto.running(tmp_path) as broker:
+        yield broker.port
 
 
 @pytest.fixture
 def subscriber(broker: int) -> Iterator[subprocess.Popen[str]]:
     """A client of that broker that has subscribed, and prints the first 30 messages."""
-    command = ["mosquitto_sub", "-p", str(broker), "-t", "door/#", "-C", "30", "-v", "-d"]
-    by_line = ["stdbuf", "-oL", *command]
-    with subprocess.Popen(by_line, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stdout
-            assert any("SUBACK" in line for line in iter(process.stdout.readline, ""))
-            yield process
-        finally:
-            process.kill()
+    with mosquitto.subscriber(broker, "door/#", 30) as process:
+        yield process
 
 
 @pytest.fixture

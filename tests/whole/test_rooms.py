@@ -22,6 +22,7 @@ sluice_tools.plots | sluice_tools.tomlfile
 sluice_tools.errors | sluice_tools.itself
 host_sim
 sluice.program
+sluice.net
 sluice.control | sluice.link | sluice.flow
 sluice.queue
 sluice.limit
