@@ -1,80 +1,26 @@
 """The sink `mqtt` on real MicroPython, at a real mosquitto: faults of broker and line."""
 
-import os
 import selectors
 import socket
-import ssl
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, suppress
-from importlib.util import find_spec
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 
 import mosquitto
 import pytest
-
-from host_sim import FIRMWARE
+from publishers import Publisher, numbers
 
 PUBLISHER = Path(__file__).with_name("publisher.py")
-MODULO = 1 << 30
-
-
-class Publisher:
-    """The process of publisher.py; `until` reads what it prints."""
-
-    def __init__(self, process: subprocess.Popen[str]) -> None:
-        self._process = process
-        self.lines: list[str] = []
-
-    def until(self, beginning: str) -> str:
-        assert self._process.stdout
-        for line in self._process.stdout:
-            self.lines.append(line.rstrip())
-            if line.startswith(beginning):
-                return self.lines[-1]
-        pytest.fail(f"no {beginning!r} in {self.lines}")
-
-    def told(self) -> list[str]:
-        return [line.rstrip() for line in self.lines if line.startswith(("up", "down"))]
 
 
 @pytest.fixture
-def publish() -> Iterator[Callable[..., Publisher]]:
+def publish(micropython) -> Callable[..., Publisher]:
     """publish(port, records, key=value, ...): a publisher that runs."""
-    if not find_spec("micropython_unix"):
-        pytest.skip("MicroPython's unix port is not installed: there is none for this machine")
-    with ExitStack() as stack:
-
-        def start(port: int, records: int, **options: object) -> Publisher:
-            pairs = [f"{key}={value}" for key, value in options.items()]
-            process = subprocess.Popen(
-                [sys.executable, "-m", "micropython_unix", PUBLISHER, str(port), str(records)]
-                + pairs,
-                env={**os.environ, "MICROPYPATH": f"{FIRMWARE}:.frozen"},
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-            )
-            stack.enter_context(process)
-            stack.callback(process.kill)
-            return Publisher(process)
-
-        yield start
-
-
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[mosquitto.Mosquitto]:
-    with mosquitto.running(tmp_path) as broker:
-        yield broker
-
-
-def numbers(topics: list[str]) -> list[int]:
-    """The records' numbers in their topics, counted from the first."""
-    found = [int(topic.split("/")[1], 16) for topic in topics]
-    return [(number - found[0]) % MODULO for number in found]
+    return lambda port, records, **options: micropython(
+        PUBLISHER, port, records, *(f"{key}={value}" for key, value in options.items())
+    )
 
 
 def test_each_record_comes_once_in_order_and_whole(broker, publish) -> None:
@@ -192,8 +138,7 @@ def test_a_wrong_password_is_one_line_until_it_is_right(tmp_path, publish) -> No
         refused = publisher.until("down")
         broker.kill()
         publisher.until("down not reached")
-        make = ["mosquitto_passwd", "-b", passwords, "anna", "s3cret"]
-        subprocess.run(make, check=True, capture_output=True)
+        mosquitto.add_user(passwords, "anna", "s3cret")
         broker.start()
         assert publisher.until("end") == "end 20 0 0"
     assert refused.startswith("down refused: ")
@@ -217,27 +162,9 @@ def test_a_refusal_that_stays_is_said_once(tmp_path, publish) -> None:
     ]
 
 
-def certificates(folder: Path, name: str) -> tuple[Path, Path]:
-    """A certificate of that name for localhost, signed by itself, and its key."""
-    certificate, key = folder / f"{name}.pem", folder / f"{name}.key"
-    try:
-        subprocess.run(
-            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
-            + ["-nodes", "-days", "2", "-subj", "/CN=localhost", "-keyout", key]
-            + ["-addext", "subjectAltName=DNS:localhost", "-out", certificate],
-            check=True,
-            capture_output=True,
-        )
-    except FileNotFoundError:
-        pytest.skip("openssl is not installed")
-    der = ssl.PEM_cert_to_DER_cert(certificate.read_text())
-    certificate.with_suffix(".der").write_bytes(der)
-    return certificate, key
-
-
-def test_tls_takes_the_right_certificate_alone(tmp_path, publish) -> None:
-    certificate, key = certificates(tmp_path, "right")
-    wrong, _ = certificates(tmp_path, "wrong")
+def test_tls_takes_the_right_certificate_alone(tmp_path, certificates, publish) -> None:
+    certificate, key = certificates("right")
+    wrong, _ = certificates("wrong")
     with mosquitto.running(tmp_path, f"certfile {certificate}", f"keyfile {key}") as broker:
         publisher = publish(broker.port, 50, ca=wrong.with_suffix(".der"))
         assert publisher.until("down") == (

@@ -50,8 +50,9 @@ def test_a_row_says_what_its_default_keeps_to(row):
     assert name.endswith("_ms") == (unit == "ms")
     assert adopter in ("", *ADOPTERS)
     # What Settings can send, and the board counts with.
-    assert adopter == "" or not isinstance(allowed[0], str)
-    ranges = () if isinstance(allowed[0], str) else allowed
+    is_text = isinstance(allowed, int) or isinstance(allowed[0], str)
+    assert adopter == "" or not is_text
+    ranges = () if is_text else allowed
     ranges = (ranges,) if ranges and isinstance(ranges[0], int) else ranges
     assert len(ranges) <= 3
     assert all(-(1 << 30) <= low <= high < 1 << 30 for low, high in ranges)
@@ -99,7 +100,13 @@ def test_the_bucket_counts_in_the_ticks_of_the_board():
         ({"source": "modul:mine"}, "source", "module:NAME"),
         ({"source": ["link"]}, "source", "module:NAME"),
         ({"cost": "module:mine"}, "cost", "record or bytes"),
-        ({"sink": None}, "sink", "link or uart or null or module:NAME"),
+        ({"sink": None}, "sink", "link or uart or mqtt or null or module:NAME"),
+        ({"mqtt": ""}, "mqtt", "1 to 128 characters of ASCII or null"),
+        ({"mqtt": "x" * 129}, "mqtt", "1 to 128 characters of ASCII or null"),
+        ({"mqtt": "m\xfcnchen"}, "mqtt", "1 to 128 characters of ASCII or null"),
+        ({"mqtt": "a\nb"}, "mqtt", "1 to 128 characters of ASCII or null"),
+        ({"mqtt": "a\x7f"}, "mqtt", "1 to 128 characters of ASCII or null"),
+        ({"mqtt": 5}, "mqtt", "1 to 128 characters of ASCII or null"),
         ({"slots": 65536}, "slots", "an integer from 1 to 65535"),
         ({"slot_size": 242}, "slot_size", "an integer from 1 to 241"),
         ({"stats_ms": 99}, "stats_ms", "an integer from 100"),

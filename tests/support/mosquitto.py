@@ -97,3 +97,10 @@ def subscriber(port: int, topic: str, messages: int) -> Iterator[subprocess.Pope
             yield process
         finally:
             process.kill()
+
+
+def add_user(passwords: Path, name: str, password: str) -> None:
+    """Into a file of passwords, which is made if there is none."""
+    passwords.touch(0o600)
+    make = ["mosquitto_passwd", "-b", passwords, name, password]
+    subprocess.run(make, check=True, capture_output=True)

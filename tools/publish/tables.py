@@ -117,7 +117,9 @@ def _text(value: Any) -> str:
 
 def _allowed(row: tuple[Any, ...]) -> str:
     _, _, values, or_null, unit, _ = row
-    if isinstance(values[0], str):
+    if isinstance(values, int):
+        text = f"1 to {values} {unit}"
+    elif isinstance(values[0], str):
         text = ", ".join(map(_text, values))
     elif isinstance(values[0], int):
         text = f"{_range(values)} {unit}"

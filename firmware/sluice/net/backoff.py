@@ -6,22 +6,22 @@ from random import getrandbits
 
 from micropython import const
 
-_FIRST_MS = const(1000)
 _LAST_MS = const(60000)
 
 
 class Backoff:
-    """Says when the next attempt is due: 0.5 to 1 s after the first failure, then twice that, up to
-    30 to 60 s.
+    """Says when the next attempt is due: after the first failure within `first_ms`, then within
+    twice that, up to a minute.
 
-    Half of the wait is drawn at random (jitter), so that boards that lost a server together do not
-    come back to it together.
+    The second half of each wait is drawn at random (jitter), so that boards that lost a server
+    together do not come back to it together.
 
-    ticks: a clock in ms.
+    ticks: a clock in ms.  first_ms: 1,000 to 60,000.
     """
 
-    def __init__(self, ticks=time.ticks_ms):
+    def __init__(self, ticks=time.ticks_ms, first_ms=1000):
         self._ticks = ticks
+        self._first = first_ms
         self._most = 0  # of the last wait
         self._wait = 0  # from _from on; 0: it is over
         self._from = 0
@@ -35,7 +35,7 @@ class Backoff:
 
     def failed(self) -> None:
         """The attempt failed: wait."""
-        most = self._most * 2 or _FIRST_MS
+        most = self._most * 2 or self._first
         self._most = most = most if most < _LAST_MS else _LAST_MS
         self._wait = most - getrandbits(16) % (most >> 1)
         self._from = self._ticks()

@@ -7,8 +7,9 @@ docs/ and of the page are made from them (`make tables`).
 
 # A row: name, default, what is allowed, whether null is too, unit, and what adopts a new value
 # while the program runs, which Settings and the program name; "": it is read at the start only.
-# Allowed is a range (low, high), or words, or for a list a range for each of its integers. For the
-# NAME of a word that ends in ":NAME" any text may stand: whether it names something shows later.
+# Allowed is a range (low, high), or words, or for a list a range for each of its integers, or, for
+# text of ASCII that prints, how many characters at most. For the NAME of a word that ends in ":NAME"
+# any text may stand: whether it names something shows later.
 ROWS = (
     ("rate", 500, (0, 1073741823), True, "tokens", "bucket"),  # every per_ms; null: unlimited
     ("per_ms", 1000, (1, 86400000), False, "ms", "bucket"),
@@ -25,7 +26,8 @@ ROWS = (
     # uart: of a record; null: a line is one, or what stands between silences
     ("uart_length", None, (1, 241), True, "bytes", ""),
     ("uart_silence_ms", None, (1, 60000), True, "ms", ""),  # without a byte, which end a record
-    ("sink", "link", ("link", "uart", "null", "module:NAME"), False, "", ""),
+    ("sink", "link", ("link", "uart", "mqtt", "null", "module:NAME"), False, "", ""),
+    ("mqtt", None, 128, True, "characters", ""),  # where its broker is, and the topic
     ("tries", 5, (1, 1000), False, "attempts", ""),  # on the sink before a record is given up
     ("stats_ms", 1000, (100, 3600000), False, "ms", ""),
     # A loop that makes no progress for so long is ended by a reset; an RP2040's timer holds 8,388.
@@ -75,6 +77,8 @@ def fits(row, value) -> bool:
     allowed = row[2]
     if value is None:
         return row[3]
+    if isinstance(allowed, int):
+        return isinstance(value, str) and is_text(value, allowed)
     if isinstance(allowed[0], str):
         if isinstance(value, str) and ":" in value:
             value = value.split(":")[0] + ":NAME"
@@ -92,10 +96,17 @@ def is_int(value, bounds) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
 
 
+def is_text(value, most) -> bool:
+    """Whether a text has 1 to so many characters, all of ASCII and such that print."""
+    return 0 < len(value) <= most and all([32 <= ord(c) < 127 for c in value])
+
+
 def allowed(row):
     """What is allowed, in words: "an integer from 1 to 65535 or null"."""
     values = row[2]
-    if isinstance(values[0], str):
+    if isinstance(values, int):
+        text = "1 to %d characters of ASCII" % values
+    elif isinstance(values[0], str):
         text = " or ".join(values)
     elif isinstance(values[0], int):
         text = "an integer from %d to %d" % values

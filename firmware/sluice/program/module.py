@@ -159,12 +159,12 @@ class Complaints:
 
     So a module that fails at each call is heard of, and does not fill the console.
 
-    key: "source" or "sink".  line: the console's.
+    key: "source" or "sink".  tell: called with a line of text for the console.
     """
 
-    def __init__(self, key, line):
+    def __init__(self, key, tell):
         self._key = key
-        self._line = line
+        self._tell = tell
         self._count = 0
 
     def add(self, error) -> None:
@@ -175,8 +175,7 @@ class Complaints:
         self._count = count = count + 1
         if count & count - 1 == 0:
             values = self._key, count, error if isinstance(error, str) else _in_words(error)
-            data = ('event=module_error key=%s errors=%d error="%s"\r\n' % values).encode()
-            self._line.write(data, len(data))
+            self._tell('event=module_error key=%s errors=%d error="%s"' % values)
 
 
 def _refused(key, name, allowed, error=None):

@@ -13,20 +13,25 @@ _MODULE = "module:"
 class Parts:
     """Opens them, and lets the source begin.
 
-    config, board, line: as a Program has them.
+    config, board: as a Program has them.
+    tell: called with a line of text for the console, of what happens to a part.
+    feed: called before each thing that blocks, for the watchdog.
 
-    Read only: `uart`, that of the source and the sink, or None.
+    Read only: `uart`, that of the source and the sink, or None. `tend`, None, or what is to be
+    called every few ms for the sink, which says whether it took its time.
     """
 
-    def __init__(self, config, board, line):
+    def __init__(self, config, board, tell, feed):
         self.uart = None
+        self.tend = None
         self._config = config
         self._board = board
-        self._line = line
+        self._tell = tell
+        self._feed = feed
         self._handler = None  # of the source's interrupts
 
     def open_sink(self):
-        """The sink. Raises ConfigError when there is none of the user's."""
+        """The sink. Raises ConfigError when the user's module, or what it needs, is not there."""
         name = self._config["sink"]
         if name == "null":
             return NullSink()
@@ -34,6 +39,12 @@ class Parts:
             from sluice.flow.uart_sink import UartSink
 
             return UartSink(self._open_uart())
+        if name == "mqtt":
+            from sluice.program.uplink import open_mqtt
+
+            sink = open_mqtt(self._config, self._board, self._feed, self._tell)
+            self.tend = sink.tend
+            return sink
         from sluice.program.module import ModuleSink
 
         module, caught = self._load("sink", "write")
@@ -103,4 +114,4 @@ class Parts:
         module = load_module(name, key, function)
         if key == "sink" or config["source"] != config["sink"]:
             start_module(module, name, key, config, self._board)
-        return module, Caught(Complaints(key, self._line).add)
+        return module, Caught(Complaints(key, self._tell).add)

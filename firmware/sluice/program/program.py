@@ -73,6 +73,8 @@ class Program:
         self._line = line
         self._ticks = ticks
         self._parts = self._source = None
+        self._tend = None  # of a sink that has to be tended also while nothing is sent
+        self._watchdog = None
         self._most_rate = config["rate"]  # of a budget
         budgeted = config["rate_from"] == "budget"
         adopt = self._adopt_share if budgeted else None
@@ -87,10 +89,11 @@ class Program:
         if config["source"] != "link" or config["sink"] not in ("link", "null"):
             from sluice.program.parts import Parts
 
-            self._parts = Parts(config, board, line)
+            self._parts = Parts(config, board, self._tell, self._feed)
         self.pipeline, self.controls = self._build()
         if self._parts is not None:
             self._source = self._parts.open_source(self.ring, self._frames.count_bad)
+            self._tend = self._parts.tend
         self._member = Member(
             self._frames, self._share, self.ring, self.controls.set_watermark, ticks, second
         )
@@ -123,7 +126,6 @@ class Program:
         self._attend_every = second // 100
         self._tells = False  # an interval is closed, and its line is due
         self._per_ms = second // 1000
-        self._watchdog = None
         self._led = board.open_led()
         self._lit = False
         self._sleep_most = self._longest_sleep()
@@ -184,6 +186,8 @@ class Program:
             self._end_interval()
         if due:
             self._member.poll(self._attended)
+            if self._tend is not None and self._tend():
+                busy = True
         self._busy = busy
         if self._watchdog is not None and self._progresses(moved):
             self._watchdog.feed()
@@ -215,6 +219,13 @@ class Program:
         if name == "link":
             return LinkSink(self.link, self.bucket)
         return NullSink() if self._parts is None else self._parts.open_sink()
+
+    def _feed(self):
+        if self._watchdog is not None:
+            self._watchdog.feed()
+
+    def _tell(self, text):
+        say(self._line, text)
 
     def _interval_is_over(self):
         now = self._attended = self._ticks()
@@ -415,7 +426,7 @@ def _build(kind, config, board, line, report):
         return None
     try:
         program = kind(config, board, line)
-    except ConfigError as error:
+    except ConfigError as error:  # of what the board has to have for it
         report(error.key, error.value, error.allowed)
         return None
     except MemoryError:

@@ -1,0 +1,32 @@
+"""A program that publishes, and what its broker says of it."""
+
+import subprocess
+
+import pytest
+
+MODULO = 1 << 30
+
+
+class Publisher:
+    """Its process; `until` reads what it prints."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+        self.lines: list[str] = []
+
+    def until(self, beginning: str) -> str:
+        assert self._process.stdout
+        for line in self._process.stdout:
+            self.lines.append(line.rstrip())
+            if line.startswith(beginning):
+                return self.lines[-1]
+        pytest.fail(f"no {beginning!r} in {self.lines}")
+
+    def told(self) -> list[str]:
+        return [line for line in self.lines if line.startswith(("up", "down"))]
+
+
+def numbers(topics: list[str], level: int = 1) -> list[int]:
+    """The records' numbers in a level of their topics, counted from the first."""
+    found = [int(topic.split("/")[level], 16) for topic in topics]
+    return [(number - found[0]) % MODULO for number in found]
