@@ -269,8 +269,11 @@ def test_a_broker_that_is_away_loses_nothing_and_is_said_once(rig) -> None:
 
 def test_waits_for_the_network(rig) -> None:
     rig.sink._dial = lambda: None
-    assert rig.sink.tend() is False
-    assert rig.told == []
+    assert [rig.sink.tend(), rig.sink.tend()] == [True, True]
+    assert (rig.told, rig.sink.room()) == ([], 0)
+    rig.sink._dial = rig._dial
+    rig.sink.tend()
+    assert rig.streams
 
 
 def test_waits_are_drawn_at_random_and_end_when_a_record_was_acknowledged(rig) -> None:

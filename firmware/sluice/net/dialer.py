@@ -15,14 +15,13 @@ class Dialer:
 
     host, port: of the server; a name is resolved anew each time.
     ca:         the certificate (DER) that the server's has to be signed by; None: no TLS.
-    feed:       called with nothing before each part that blocks, for a watchdog.
     up:         a function that says whether there is a network; None: there always is.
     """
 
-    def __init__(self, host, port, ca, feed, up=None):
+    def __init__(self, host, port, ca, up=None):
         self._host = host
         self._port = port
-        self._feed = feed
+        self._address = None  # of the host, until it is connected to
         self._up = up
         self._context = None
         if ca is not None:
@@ -33,22 +32,31 @@ class Dialer:
             context.load_verify_locations(cadata=ca)
 
     def dial(self):
-        """A socket that does not block, connected, whose TLS begins when it is written to; None
-        while there is no network.
+        """A socket that does not block, connected, whose TLS begins when it is written to; None: it
+        wants to be called again, since there is no network, or the connection not yet made.
 
-        Blocks for 3 s at most until the server has answered. A name takes as long as the port's
-        resolver does (lwIP: 7 s for each server of names). OSError: it cannot be reached.
+        A call does one thing that blocks, so that a watchdog is fed between them: it resolves the
+        name, which takes as long as the port's resolver does (lwIP: 7 s for each server of names),
+        or connects, 3 s at most. OSError: the server cannot be reached.
 
         A certificate is valid from a date on: with TLS a board whose clock was not set since its
-        start sets it first (ntptime, which waits a second for the answer).
+        start sets it first (ntptime, a second at most after the name).
         """
         if self._up is not None and not self._up():
             return None
         if self._context is not None and time.gmtime()[0] < _SURE_YEAR:
-            self._set_clock()
-        self._feed()
-        address = socket.getaddrinfo(self._host, self._port, 0, socket.SOCK_STREAM)[0][-1]
-        self._feed()
+            import ntptime
+
+            ntptime.settime()
+            return None
+        address, self._address = self._address, None
+        if address is None:
+            found = socket.getaddrinfo(self._host, self._port, 0, socket.SOCK_STREAM)
+            self._address = found[0][-1]
+            return None
+        return self._connect(address)
+
+    def _connect(self, address):
         opened = socket.socket()
         try:
             opened.settimeout(_CONNECT_S)
@@ -62,9 +70,3 @@ class Dialer:
         except Exception:
             opened.close()
             raise
-
-    def _set_clock(self):
-        import ntptime
-
-        self._feed()
-        ntptime.settime()

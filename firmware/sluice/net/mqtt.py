@@ -81,7 +81,7 @@ class MqttSink:
     """Publishes each record to a broker, and holds it until the broker has acknowledged it (QoS 1).
 
     dial:     a function that returns a connected socket that does not block (see Dialer.dial),
-              None while there is no network to try it in, or raises OSError or ValueError.
+              None to be called again, or raises OSError or ValueError.
     greeting: the CONNECT packet, see `greeting`.
     topic:    text; `{number}` in it becomes the record's number, in 8 hexadecimal digits.
     size:     bytes of the longest record, and of the views that `write` is given.
@@ -183,8 +183,8 @@ class MqttSink:
     def tend(self) -> bool:
         """Do what the connection needs; to be called every few ms, also while nothing is sent.
 
-        True: it was tried to reach the broker, which may have taken as long as `dial` does. Only
-        that allocates, and a change of the connection's state.
+        True: it called `dial`, and took as long as that. Only that allocates, and a change of the
+        connection's state.
         """
         if self._state == _AWAY:
             return self._reach()
@@ -213,7 +213,7 @@ class MqttSink:
             self._down("not reached: %s" % _reason(error))
             return True
         if opened is None:
-            return False
+            return True
         self._socket = opened
         self._state = _GREETING
         self._place = self._next = 0

@@ -78,7 +78,9 @@ def fits(row, value) -> bool:
     if value is None:
         return row[3]
     if isinstance(allowed, int):
-        return isinstance(value, str) and is_text(value, allowed)
+        if not isinstance(value, str) or not 0 < len(value) <= allowed:
+            return False
+        return all([32 <= ord(c) < 127 for c in value])
     if isinstance(allowed[0], str):
         if isinstance(value, str) and ":" in value:
             value = value.split(":")[0] + ":NAME"
@@ -94,11 +96,6 @@ def is_int(value, bounds) -> bool:
     """Whether the value is an integer within (low, high); True and False are none."""
     low, high = bounds
     return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
-
-
-def is_text(value, most) -> bool:
-    """Whether a text has 1 to so many characters, all of ASCII and such that print."""
-    return 0 < len(value) <= most and all([32 <= ord(c) < 127 for c in value])
 
 
 def allowed(row):

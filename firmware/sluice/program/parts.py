@@ -15,19 +15,17 @@ class Parts:
 
     config, board: as a Program has them.
     tell: called with a line of text for the console, of what happens to a part.
-    feed: called before each thing that blocks, for the watchdog.
 
     Read only: `uart`, that of the source and the sink, or None. `tend`, None, or what is to be
     called every few ms for the sink, which says whether it took its time.
     """
 
-    def __init__(self, config, board, tell, feed):
+    def __init__(self, config, board, tell):
         self.uart = None
         self.tend = None
         self._config = config
         self._board = board
         self._tell = tell
-        self._feed = feed
         self._handler = None  # of the source's interrupts
 
     def open_sink(self):
@@ -42,7 +40,7 @@ class Parts:
         if name == "mqtt":
             from sluice.program.uplink import open_mqtt
 
-            sink = open_mqtt(self._config, self._board, self._feed, self._tell)
+            sink = open_mqtt(self._config, self._board, self._tell)
             self.tend = sink.tend
             return sink
         from sluice.program.module import ModuleSink

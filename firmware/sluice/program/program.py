@@ -74,7 +74,6 @@ class Program:
         self._ticks = ticks
         self._parts = self._source = None
         self._tend = None  # of a sink that has to be tended also while nothing is sent
-        self._watchdog = None
         self._most_rate = config["rate"]  # of a budget
         budgeted = config["rate_from"] == "budget"
         adopt = self._adopt_share if budgeted else None
@@ -89,7 +88,7 @@ class Program:
         if config["source"] != "link" or config["sink"] not in ("link", "null"):
             from sluice.program.parts import Parts
 
-            self._parts = Parts(config, board, self._tell, self._feed)
+            self._parts = Parts(config, board, self._tell)
         self.pipeline, self.controls = self._build()
         if self._parts is not None:
             self._source = self._parts.open_source(self.ring, self._frames.count_bad)
@@ -126,6 +125,7 @@ class Program:
         self._attend_every = second // 100
         self._tells = False  # an interval is closed, and its line is due
         self._per_ms = second // 1000
+        self._watchdog = None
         self._led = board.open_led()
         self._lit = False
         self._sleep_most = self._longest_sleep()
@@ -219,10 +219,6 @@ class Program:
         if name == "link":
             return LinkSink(self.link, self.bucket)
         return NullSink() if self._parts is None else self._parts.open_sink()
-
-    def _feed(self):
-        if self._watchdog is not None:
-            self._watchdog.feed()
 
     def _tell(self, text):
         say(self._line, text)

@@ -9,16 +9,15 @@ from sluice.program.config import ConfigError
 
 _TOPIC = "sluice/{board}/{number}"
 _URL = "mqtt://HOST[:PORT][/TOPIC] or mqtts://HOST[:PORT][/TOPIC]"
-_LEAST_WATCHDOG_MS = 5000  # above what reaching the broker may take between two feeds
+_LEAST_WATCHDOG_MS = 5000  # above the 3 s that a turn takes when the broker does not answer
 _HIDDEN = "(not shown)"
 
 
-def open_mqtt(config, board, feed, tell):
+def open_mqtt(config, board, tell):
     """The sink.
 
     config: the configuration, of which `sluice.program.config.check` knows each value alone.
     board:  the module of boards/<name>/board.py.
-    feed:   called before each part of reaching the broker that blocks, for the watchdog.
     tell:   called with a line of text when the Wi-Fi or the connection is up or down.
 
     ConfigError: what the configuration, the secrets or the board would have to be for it.
@@ -32,7 +31,7 @@ def open_mqtt(config, board, feed, tell):
         from sluice.net.dialer import Dialer
         from sluice.net.mqtt import MqttSink, greeting
 
-        dialer = Dialer(host, port, ca, feed, _network(secrets, tell))
+        dialer = Dialer(host, port, ca, _network(secrets, tell))
     except ImportError:
         raise ConfigError("sink", "mqtt", "another on a board without a network")
     except (OSError, ValueError):
