@@ -10,7 +10,7 @@ from ...errors import UserError
 from ...itself import FIRMWARE
 from .. import kinds
 from ..kinds import BoardKind
-from . import configuration, release
+from . import configuration, release, secrets
 from .device import Device, Facts, connect
 from .plan import Content, Plan, bytes_needed, leftovers, plan
 from .release import LOADER, Release
@@ -47,12 +47,21 @@ def _known(_context: click.Context, _option: click.Parameter, name: str) -> str:
     " Without it the board keeps its own, and a board without any gets the firmware's.",
 )
 @click.option(
+    "--secrets",
+    "secret_file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Put this file on the board as /secrets.json: Wi-Fi, user and passwords. Without it the"
+    " board keeps its own.",
+)
+@click.option(
     "--firmware",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     default=FIRMWARE,
     help="Flash this folder's main.py and sluice/ instead of Sluice's own.",
 )
-def flash(board_name: str, port: str, config: Path | None, firmware: Path) -> None:
+def flash(
+    board_name: str, port: str, config: Path | None, secret_file: Path | None, firmware: Path
+) -> None:
     """Put the firmware on a board.
 
     Sends only what changed, verifies each file on the board and switches over at the end by
@@ -64,7 +73,8 @@ def flash(board_name: str, port: str, config: Path | None, firmware: Path) -> No
     board = kinds.load(board_name)
     path = config or firmware / "config.json"
     settings = configuration.read(path, firmware)
-    modules = configuration.modules(path, settings, board.arch)
+    configured = configuration.modules(path, settings, board.arch) | {CONFIG: settings}
+    secret = secrets.read(secret_file, firmware) if secret_file else None
     compiled = release.build(board, firmware)
     with connect(port, _BROKEN_OFF) as device:
         facts = device.facts()
@@ -78,7 +88,7 @@ def flash(board_name: str, port: str, config: Path | None, firmware: Path) -> No
         elif frozen:
             click.echo("its firmware image holds another library: sent, and used instead")
         device.prepare()
-        install(device, compiled, settings, modules, replace_config=config is not None)
+        install(device, compiled, configured, config is not None, secret)
         if wrong := verdict(device.start()):
             raise UserError(f"{port}: {wrong}")
     click.echo(f"restarted after {time.monotonic() - started:.1f} s")
@@ -120,21 +130,24 @@ def install(
     device: Device,
     compiled: Release,
     settings: bytes,
-    modules: dict[str, bytes],
+    configured: dict[str, bytes],
     replace_config: bool,
+    secret: bytes | None,
 ) -> None:
     """Bring the release into force on a board that is prepared, and say what was done.
 
-    modules: the user's, by their paths; they go with the settings.
+    configured: the configuration and the modules that it names, by their paths.
+    secret: the file of secrets; None: the board keeps its own, or has none.
     """
     old_main = device.head(LOADER)
     in_force = release.named_in(old_main)
-    there = _cleaned(device, compiled, {in_force, compiled.folder}, list(modules))
+    there = _cleaned(device, compiled, {in_force, compiled.folder}, list(configured))
 
     data = dict(compiled.files)
     if replace_config or CONFIG not in there:
-        data |= modules
-        data[CONFIG] = settings
+        data |= configured
+    if secret is not None:
+        data[secrets.PATH] = secret
     data[LOADER] = compiled.loader
     wanted = {path: Content.of(content) for path, content in data.items()}
     if LOADER in there and not release.is_loader(old_main):
@@ -150,7 +163,7 @@ def install(
         click.echo(f"{compiled.folder} is in force already: nothing sent")
         return
     check_space(device, todo, wanted)
-    _transfer(device, todo, wanted, data, [*modules, OLD_MAIN, CONFIG, LOADER])
+    _transfer(device, todo, wanted, data, [OLD_MAIN, secrets.PATH, *configured, LOADER])
     if in_force not in ("", compiled.folder):
         device.remove(in_force)
 
@@ -177,15 +190,15 @@ def check_space(device: Device, todo: Plan, wanted: dict[str, Content]) -> None:
 
 
 def _cleaned(
-    device: Device, compiled: Release, folders: set[str], modules: list[str]
+    device: Device, compiled: Release, folders: set[str], configured: list[str]
 ) -> dict[str, Content]:
     """The files on the board, after what cut-off flashes left is removed."""
-    there = device.inventory(modules)
+    there = device.inventory(configured)
     stale = leftovers(there, compiled.files, folders)
     for path in stale:
         device.remove(path)
     if stale:
-        there = device.inventory(modules)
+        there = device.inventory(configured)
     return {path: content for path, content in there.items() if content}
 
 

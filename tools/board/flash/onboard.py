@@ -56,7 +56,8 @@ def inventory(modules=()):
     modules: the paths of the user's that belong to it.
     """
     found = []
-    begin = ("app_", "main.py", "config.json") + tuple([path[1:] for path in modules])
+    begin = ("app_", "main.py", "config.json", "secrets.json")
+    begin += tuple([path[1:] for path in modules])
     for entry in os.ilistdir("/"):
         if entry[0].startswith(begin):
             _walk("/" + entry[0], entry[1] == FOLDER, found)
