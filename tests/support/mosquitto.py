@@ -13,7 +13,7 @@ import pytest
 
 DEADLINE_S = 120
 
-_RECEIVED = re.compile(r"Received PUBLISH from (\S+) \(d(\d), q(\d), r0, m(\d+), '([^']*)'")
+_RECEIVED = re.compile(r"Received PUBLISH from .* '(.*)', \.\.\. ")
 
 
 def free_port() -> int:
@@ -72,7 +72,7 @@ class Mosquitto:
 
     def received(self) -> list[str]:
         """The topics of all records that it has received in all its lives, in order."""
-        return [found[5] for found in _RECEIVED.finditer(self._log.read_text())]
+        return [found[1] for found in _RECEIVED.finditer(self._log.read_text())]
 
 
 @contextmanager

@@ -1,8 +1,8 @@
-"""MicroPython's: `slamming_door.py PORT` runs the MQTT example's main, with a door that slams.
+"""MicroPython's: `slamming_door.py PORT [BREAK]` runs the MQTT example's main, with a door that slams.
 
 The example and umqtt.simple are as they are; played are the sensor, which gives the readings 0 to
 29 at once, the broker's address and the end. Printed are the ticks in ms at the start and at each
-publish.
+publish. Behind BREAK publishes the connection breaks, and the next attempt to connect fails.
 """
 
 import sys
@@ -43,9 +43,21 @@ class Client(MQTTClient):
     def __init__(self, name, server):
         super().__init__(name, server, int(sys.argv[1]))
         self._published = 0
+        self._break = int(sys.argv[2]) if len(sys.argv) > 2 else -1
+        self._fails = False
+
+    def connect(self):
+        if self._fails:
+            self._fails = False
+            raise OSError(111)
+        super().connect()
 
     def publish(self, topic, message):
         print(time.ticks_ms())
+        if self._published == self._break:
+            self._break = -1
+            self._fails = True
+            self.sock.close()
         super().publish(topic, message)
         self._published += 1
         if self._published == READINGS:

@@ -181,6 +181,33 @@ def test_the_mqtt_publisher_smooths_a_burst(on_unix, broker: int, subscriber) ->
     assert all(at >= earliest for at, earliest in zip(sent_at, due, strict=True))
 
 
+def test_the_mqtt_publisher_keeps_a_reading_that_it_could_not_publish(on_unix) -> None:
+    program = (
+        "import time\n"
+        "from mqtt_publisher import Publisher\n"
+        "class Client:\n"
+        "    errors = 2\n"
+        "    def publish(self, topic, message):\n"
+        "        self.errors -= 1\n"
+        "        if self.errors >= 0: raise OSError(104)\n"
+        "        print(message)\n"
+        "publisher = Publisher(Client())\n"
+        "publisher.put(1), publisher.put(2)\n"
+        "while len(publisher.queue):\n"
+        "    try: time.sleep_ms(publisher.run_once())\n"
+        "    except OSError: print(len(publisher.queue))\n"
+    )
+    assert on_unix("-c", program) == ["2", "2", "b'1'", "b'2'"]
+
+
+def test_the_mqtt_publisher_goes_on_when_its_broker_is_away_for_a_while(on_unix, tmp_path) -> None:
+    """The 11th publish finds the broker gone, and the first attempt to connect again none."""
+    with mosquitto.running(tmp_path) as broker:
+        lines = on_unix(SLAMMING_DOOR, str(broker.port), "10")
+        assert len(lines) == 32  # the start, and one was tried twice
+        assert broker.received() == ["door/shock"] * 30
+
+
 def test_the_mqtt_publisher_gives_up_the_oldest_when_its_queue_is_full(on_unix) -> None:
     program = (
         "from mqtt_publisher import Publisher\n"
