@@ -11,12 +11,14 @@ PAGE = Path(__file__).parents[2] / "docs" / "classes.md"
 ROWS = re.findall(r"^\| `(\w+\(.*\))` \| (\d+) \|$", PAGE.read_text(), re.MULTILINE)
 HOMES = {
     "AuditLog": "program.audit",
+    "Backoff": "net.backoff",
     "Deadline": "deadline",
     "Frames": "link.frames",
     "Limits": "queue.limits",
     "Session": "link.session",
     "LogHistogram": "flow.histogram",
     "LogLine": "link.logline",
+    "MqttSink": "net.mqtt",
     "Member": "program.member",
     "Settings": "program.settings",
     "Share": "program.share",

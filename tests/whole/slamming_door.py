@@ -1,4 +1,4 @@
-"""MicroPython's: `slamming_door.py PORT [BREAK]` runs the MQTT example's main, with a door that slams.
+"""MicroPython's: `slamming_door.py PORT [BREAK]` runs the MQTT example, with a door that slams.
 
 The example and umqtt.simple are as they are; played are the sensor, which gives the readings 0 to
 29 at once, the broker's address and the end. Printed are the ticks in ms at the start and at each

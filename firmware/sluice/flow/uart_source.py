@@ -17,8 +17,9 @@ _ticks_diff = time.ticks_diff
 class UartSource:
     """Makes a record of each line that a UART receives, or of each frame.
 
-    ring: a RecordRing.  uart: has `any() -> int` and `readinto(buf, n) -> int`, as machine.UART: as many
-             as there are, n, or the buffer holds.
+    ring:    a RecordRing.
+    uart:    has `any() -> int` and `readinto(buf, n) -> int`, as machine.UART: as many as there
+             are, n, or the buffer holds.
     dropped: a function without arguments, called for each line or frame of which no record is
              made: it is longer than a slot, or a silence came before its end.
     ticks:   the ring's clock.

@@ -8,8 +8,8 @@ docs/ and of the page are made from them (`make tables`).
 # A row: name, default, what is allowed, whether null is too, unit, and what adopts a new value
 # while the program runs, which Settings and the program name; "": it is read at the start only.
 # Allowed is a range (low, high), or words, or for a list a range for each of its integers, or, for
-# text of ASCII that prints, how many characters at most. For the NAME of a word that ends in ":NAME"
-# any text may stand: whether it names something shows later.
+# text of ASCII that prints, how many characters at most. For the NAME of a word that ends in
+# ":NAME" any text may stand: whether it names something shows later.
 ROWS = (
     ("rate", 500, (0, 1073741823), True, "tokens", "bucket"),  # every per_ms; null: unlimited
     ("per_ms", 1000, (1, 86400000), False, "ms", "bucket"),
