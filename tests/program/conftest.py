@@ -3,10 +3,8 @@
 import pytest
 from board_twin import BoardTwin
 
-from host_sim import TickClock
-
 
 @pytest.fixture
-def rig(tmp_path):
-    with TickClock(start=(1 << 30) - 500) as clock:
-        yield BoardTwin(clock, tmp_path)
+def rig(tick_clock, tmp_path):
+    tick_clock.set((1 << 30) - 500)
+    return BoardTwin(tick_clock, tmp_path)

@@ -134,9 +134,8 @@ RUN_ELSEWHERE = PROJECT / "docs/testing.md"  # by test_testing_page.py
 @pytest.mark.parametrize(
     "block", [b for b in BLOCKS if b.language == "python" and b.page != RUN_ELSEWHERE], ids=str
 )
-def test_a_program_runs(block: Block) -> None:
-    with TickClock(strict=True) as clock:
-        PROGRAMS[block.page.relative_to(PROJECT).as_posix()](block, clock)
+def test_a_program_runs(block: Block, strict_ticks: TickClock) -> None:
+    PROGRAMS[block.page.relative_to(PROJECT).as_posix()](block, strict_ticks)
 
 
 TRANSCRIPTS = sorted({b.page for b in BLOCKS if b.language == "pycon"})
