@@ -129,7 +129,6 @@ def check(board: BoardKind, facts: Facts, compiled: Release, port: str) -> None:
 def install(
     device: Device,
     compiled: Release,
-    settings: bytes,
     configured: dict[str, bytes],
     replace_config: bool,
     secret: bytes | None,
