@@ -43,7 +43,7 @@ def main():
 
     client = MQTTClient("door", BROKER)
     publisher, sensor = Publisher(client), ADC(26)
-    Pin(2, Pin.IN).irq(lambda _: publisher.put(sensor.read_u16()), Pin.IRQ_RISING)
+    Pin(2, Pin.IN).irq(lambda _: publisher.put(sensor.read_u16()), Pin.IRQ_RISING)  # type: ignore
     while True:
         try:
             client.connect()

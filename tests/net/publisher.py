@@ -51,6 +51,6 @@ while stats.admitted + stats.failed < total:
     before = stats.admitted // 10
     pipeline.step()
     if stats.admitted // 10 != before:
-        print("taken", stats.admitted)
+        print("taken", stats.admitted // 10 * 10)
     time.sleep_ms(1)
 print("end", stats.admitted, stats.failed, stats.retried)

@@ -250,6 +250,42 @@ def test_records_that_two_connections_did_not_acknowledge_are_lost(rig) -> None:
     assert rig.stream.sent == b"HELLO" + publish(START + 2, b"c")
 
 
+def test_a_connection_that_acknowledged_something_does_not_count_for_a_loss(rig) -> None:
+    rig.open()
+    rig.put(b"a")
+    rig.put(b"b")
+    rig.hear(puback(START), b"")
+    rig.sink.tend()
+    assert rig.sink.done() == 1
+    for lost in (0, -1, 0, -1):  # two more, and then as at the beginning
+        rig.open()
+        if rig.sink.room() == WINDOW:
+            rig.put(b"b")
+        rig.hear(b"")
+        assert rig.sink.done() == lost
+
+
+def test_what_was_half_received_is_forgotten_with_its_connection(rig) -> None:
+    rig.open()
+    rig.put(b"a")
+    rig.hear(puback(START)[:3])
+    rig.hear(b"")
+    rig.open()
+    rig.hear(puback(START))
+    assert rig.sink.done() == 1
+
+
+def test_a_question_of_the_lost_connection_is_not_waited_for_in_the_next(rig) -> None:
+    rig.open()
+    rig.clock.advance(30_000)
+    rig.sink.tend()
+    rig.hear(b"")
+    rig.open()
+    rig.clock.advance(10_001)
+    rig.sink.tend()
+    assert not rig.stream.closed
+
+
 def test_a_broker_that_is_away_loses_nothing_and_is_said_once(rig) -> None:
     rig.open()
     rig.put(b"a")

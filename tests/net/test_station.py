@@ -21,7 +21,8 @@ def station(tmp_path: Path, micropython) -> Callable[..., Publisher]:
         defaults = {"source": "pin", "sink": "mqtt", "slot_size": 8}
         (tmp_path / "config.json").write_text(json.dumps(defaults | config))
         if secrets is not None:
-            (tmp_path / "secrets.json").write_text(json.dumps(secrets))
+            text = '{"wifi_ssid": "s3cret' if secrets == "torn" else json.dumps(secrets)
+            (tmp_path / "secrets.json").write_text(text)
         return micropython(STATION, tmp_path, pulses)
 
     return start
@@ -83,6 +84,7 @@ def test_an_outage_of_broker_and_wi_fi_costs_no_record(tmp_path, broker, station
             'value="(not shown)" allowed="mqtt_ca: a ce',
         ),
         ({"mqtt_ca": "czNjcmV0"}, {"mqtt": "mqtts://h"}, 'value="(not shown)" allowed="mqtt_ca: '),
+        ("torn", {}, 'key=secrets.json value="(not shown)" allowed="JSON"'),
         (["s3cret"], {}, 'key=secrets.json value="(not shown)" allowed="an object'),
         ({"s3cret": "s3cret"}, {}, 'allowed="only the names wifi_ssid wifi_password mqtt_user'),
         ({"wifi_ssid": "s3cret" * 6}, {}, 'allowed="wifi_ssid: a text of 1 to 32 bytes"'),

@@ -81,7 +81,7 @@ class MqttSink:
     """Publishes each record to a broker, and holds it until the broker has acknowledged it (QoS 1).
 
     dial:     a function that returns a connected socket that does not block (see Dialer.dial),
-              None to be called again, or raises OSError or ValueError.
+              None to be called again, or raises what keeps it from that.
     greeting: the CONNECT packet, see `greeting`.
     topic:    text; `{number}` in it becomes the record's number, in 8 hexadecimal digits.
     size:     bytes of the longest record, and of the views that `write` is given.
@@ -209,7 +209,7 @@ class MqttSink:
             return False
         try:
             opened = self._dial()
-        except (OSError, ValueError, MemoryError) as error:  # ValueError: mbedTLS'
+        except Exception as error:  # whatever it is, it is told, and tried again
             self._down("not reached: %s" % _reason(error))
             return True
         if opened is None:
@@ -240,8 +240,7 @@ class MqttSink:
         """Whether the broker has something to answer, or to take."""
         if self._state == _GREETING or self._pinged or self._at != self._end:
             return True
-        sent = (1 << self._next) - 1
-        return self._acked & sent != sent
+        return self._acked != (1 << self._next) - 1
 
     def _down(self, reason):
         self._state = _AWAY
@@ -251,7 +250,6 @@ class MqttSink:
             except OSError:  # it is gone either way
                 pass
             self._socket = None
-        self._at = self._end = 0
         if self._next and not self._fruitful:
             self._fruitless += 1
             self._lost = self._fruitless > _RESENDS
@@ -314,7 +312,7 @@ class MqttSink:
             return True
         if self._state == _BROKEN:
             return False
-        n = self._socket.write(self._out, self._at, left)
+        n = self._socket.write(self._out, self._at, left)  # type: ignore  # there is one
         if n:
             self._at += n
             self._said_at = self._ticks()
@@ -374,7 +372,7 @@ class MqttSink:
 
     def _read(self):
         """How many bytes came."""
-        n = self._socket.readinto(self._in)
+        n = self._socket.readinto(self._in)  # type: ignore  # there is one
         if n == 0:
             self._break(_CLOSED)
         return n or 0

@@ -48,7 +48,7 @@ def load(root=""):
     except OSError:  # there is none
         return {}
     except ValueError:
-        values = None
+        raise ValueError("JSON")
     should_be = allowed(values)
     if should_be:
         raise ValueError(should_be)

@@ -92,7 +92,7 @@ class Program:
         self.pipeline, self.controls = self._build()
         if self._parts is not None:
             self._source = self._parts.open_source(self.ring, self._frames.count_bad)
-            self._tend = self._parts.tend
+            self._attend(self._parts.tend)
         self._member = Member(
             self._frames, self._share, self.ring, self.controls.set_watermark, ticks, second
         )
@@ -140,7 +140,7 @@ class Program:
         """Run until Ctrl-C, which raises KeyboardInterrupt.
 
         The loop allocates nothing but for a host's request to change the settings,
-        and for the end of a change's trial.
+        for the end of a change's trial, and for a connection that begins or ends.
         """
         self.start()
         while True:
@@ -222,6 +222,10 @@ class Program:
 
     def _tell(self, text):
         say(self._line, text)
+
+    def _attend(self, tend):
+        """Call it every few ms: it may allocate, where a connection begins or ends."""
+        self._tend = tend
 
     def _interval_is_over(self):
         now = self._attended = self._ticks()
