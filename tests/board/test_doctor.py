@@ -268,7 +268,7 @@ def test_a_micropython_that_is_too_old(vboard: VirtualBoard) -> None:
 def test_another_python_and_an_unknown_board(vboard: VirtualBoard) -> None:
     for name, machine, wanted in (
         ("circuitpython", "Pico with RP2040", "no-micropython"),
-        ("micropython", "Something with SAMD51", "unknown-board"),
+        ("micropython", "Something with ESP8266", "unknown-board"),
     ):
         (vboard.flash_dir / "boot.py").write_text(
             "import sys\nfrom collections import namedtuple\n"

@@ -61,7 +61,7 @@ def test_a_flash_the_idle_console_and_a_feed_print_what_the_pages_show(
             console.kill()
     assert re.search(r"^lost +0$", account, re.MULTILINE)
     shapes = {shape(line.strip()) for line in printed}
-    assert len(PAGES) == 5
+    assert len(PAGES) == 6
     for page in PAGES:
         lines = shown(page)
         assert len(lines) == 4, page

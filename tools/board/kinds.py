@@ -12,9 +12,9 @@ from ..itself import BOARDS
 class BoardKind:
     """One board's folder.
 
-    platform is what sys.platform says there, machine a regular expression found in
-    sys.implementation._machine, micropython the oldest version that will do, and arch
-    one of ARCHITECTURES.
+    platform is what sys.platform says there, empty for any, machine a regular expression
+    found in sys.implementation._machine, micropython the oldest version that will do, and
+    arch one of ARCHITECTURES.
     """
 
     name: str
@@ -32,7 +32,7 @@ class BoardKind:
 
     def fits(self, platform: str, machine: str) -> bool:
         """Whether a board that says this of itself is this one."""
-        return platform == self.platform and self.machine.search(machine) is not None
+        return self.platform in ("", platform) and self.machine.search(machine) is not None
 
 
 def names(boards: Path = BOARDS) -> list[str]:
@@ -50,3 +50,10 @@ def load(name: str, boards: Path = BOARDS) -> BoardKind:
     from .facts import Facts
 
     return BoardKind(name=name, folder=path.parent, **dict(read(path, Facts)))
+
+
+def fitting(platform: str, machine: str, boards: Path = BOARDS) -> list[BoardKind]:
+    """The boards that say this of themselves; those for any platform come last."""
+    known = [load(name, boards) for name in names(boards)]
+    fit = [board for board in known if board.fits(platform, machine)]
+    return sorted(fit, key=lambda board: board.platform == "")

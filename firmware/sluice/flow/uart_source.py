@@ -49,7 +49,7 @@ class UartSource:
         self._chunk = bytearray(_AT_MOST)
         self._at = 0  # of the chunk's next byte
         self._end = 0
-        self._slot = None  # of the record that is being read
+        self._slot = self._chunk  # of the record that is being read, once there is one
         # Its bytes. One more than a slot has: a CR behind them. Two more: it is too long.
         self._n = 0
         self._heard = 0  # the tick at which bytes came last; compared while there are some
@@ -88,8 +88,11 @@ class UartSource:
         ring = self._ring
         if self._rejects and not ring.free():
             return False
-        self._slot = ring.claim()
-        return self._slot is not None
+        slot = ring.claim()
+        if slot is None:
+            return False
+        self._slot = slot
+        return True
 
     def _fill(self):
         """Copy up to a line's end, the end of the chunk, or as many as there is room for."""

@@ -193,7 +193,8 @@ def _in_words(error):
 
 def _place(error):
     traceback = io.StringIO()
-    sys.print_exception(error, traceback)
+    sys.print_exception(error, traceback)  # type: ignore[attr-defined]  # stubs
     # The last of its lines like:   File "counter.py", line 3, in read
-    parts = traceback.getvalue().split('File "')[-1].split("\n")[0].split(", in ")[0].split('"')
+    text = traceback.getvalue()  # type: ignore[attr-defined]  # stubs
+    parts = text.split('File "')[-1].split("\n")[0].split(", in ")[0].split('"')
     return " (%s%s)" % (parts[0], parts[1]) if len(parts) == 2 else ""

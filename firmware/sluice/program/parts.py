@@ -27,6 +27,7 @@ class Parts:
         self._board = board
         self._tell = tell
         self._handler = None  # of the source's interrupts
+        self._begin = None  # the board's function that lets them come
 
     def open_sink(self):
         """The sink. Raises ConfigError when the user's module, or what it needs, is not there."""
@@ -36,7 +37,7 @@ class Parts:
         if name == "uart":
             from sluice.flow.uart_sink import UartSink
 
-            return UartSink(self._open_uart())
+            return UartSink(self._open_uart("sink"))
         if name == "mqtt":
             from sluice.program.uplink import open_mqtt
 
@@ -67,6 +68,7 @@ class Parts:
             return ModuleSource(ring, module.read, caught)
         from sluice.flow.pulses import SIZE, Pulses
 
+        self._begin = self._of_board("source", "pulse_irq" if name == "pin" else "start_timer")
         self._check_size(ring, SIZE)
         self._handler = Pulses(ring, self._board.ticks).pulse
         return None
@@ -84,25 +86,35 @@ class Parts:
         if length > ring.size:
             raise ConfigError("uart_length", length, "slot_size (%d) or less" % ring.size)
         silence = silence_ms * board.TICKS_PER_S // 1000
-        return UartSource(ring, self._open_uart(), dropped, board.ticks, length, silence)
+        return UartSource(ring, self._open_uart("source"), dropped, board.ticks, length, silence)
 
     def begin(self) -> None:
         """Let the source's interrupts come."""
-        if self._handler is None:
+        begin = self._begin
+        if begin is None:
             return
         if self._config["source"] == "pin":
-            self._board.pulse_irq(self._handler)
+            begin(self._handler)
         else:
-            self._board.start_timer(self._config["timer_ms"], self._handler)
+            begin(self._config["timer_ms"], self._handler)
 
     def has_sent(self) -> bool:
         """Whether the UART has nothing more to send. Hot."""
         return self.uart is None or self.uart.txdone()
 
-    def _open_uart(self):
+    def _open_uart(self, key):
         if self.uart is None:
-            self.uart = self._board.open_uart()
+            self.uart = self._of_board(key, "open_uart")()
         return self.uart
+
+    def _of_board(self, key, function):
+        """A function of the board. ConfigError: it has none, as what the key names needs."""
+        board = self._board
+        found = getattr(board, function)
+        if found is None:
+            allowed = "another, or %s in boards/%s/board.py" % (function, board.NAME)
+            raise ConfigError(key, self._config[key], allowed)
+        return found
 
     def _load(self, key, function):
         from sluice.program.module import Caught, Complaints, load_module, start_module

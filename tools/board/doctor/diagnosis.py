@@ -171,8 +171,7 @@ def _how_to_free(port: str) -> str:
 
 
 def _fitting(facts: Facts) -> BoardKind | None:
-    known = [kinds.load(name) for name in kinds.names()]
-    return next((board for board in known if board.fits(facts.platform, facts.machine)), None)
+    return next(iter(kinds.fitting(facts.platform, facts.machine)), None)
 
 
 def _of_build(port: str, facts: Facts, board: BoardKind | None) -> Finding | None:

@@ -100,10 +100,8 @@ def check(board: BoardKind, facts: Facts, compiled: Release, port: str) -> None:
     if facts.implementation != "micropython":
         raise UserError(f"{port}: runs {facts.implementation} {version}, not MicroPython")
     if not board.fits(facts.platform, facts.machine):
-        others = [
-            name for name in kinds.names() if kinds.load(name).fits(facts.platform, facts.machine)
-        ]
-        hint = f"; --board {others[0]} fits" if others else ""
+        others = kinds.fitting(facts.platform, facts.machine)
+        hint = f"; --board {others[0].name} fits" if others else ""
         raise UserError(
             f"{port}: wrong board: it is {facts.machine!r} ({facts.platform}),"
             f" not {board.name}{hint}"

@@ -73,11 +73,11 @@ class Board:
     @property
     def release_is_ours(self) -> bool:
         """Whether what is flashed is the firmware of this checkout."""
-        for name in kinds.names():
-            kind = kinds.load(name)
-            if kind.fits(self.facts.platform, self.facts.machine):
-                return release.build(kind, FIRMWARE).beside(self._in_image).folder == self.folder
-        return False
+        ours = (
+            release.build(kind, FIRMWARE).beside(self._in_image).folder
+            for kind in kinds.fitting(self.facts.platform, self.facts.machine)
+        )
+        return self.folder in ours
 
     def start(self, config: Mapping[str, Any]) -> int:
         """Reset the whole board with this configuration: its program then runs.
