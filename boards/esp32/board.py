@@ -3,7 +3,7 @@
 
 import time
 
-from machine import UART, WDT, Pin, Timer, idle, lightsleep  # noqa: F401
+from machine import ADC, UART, WDT, Pin, Timer, idle, lightsleep  # noqa: F401
 
 from sluice.link.stdio import StdioLine
 
@@ -20,6 +20,11 @@ open_line = StdioLine
 def open_uart():
     """The UART of the source and the sink "uart": 115200 baud, 8N1, TX on GPIO33, RX on GPIO32."""
     return UART(1, 115200, tx=33, rx=32)
+
+
+def open_adc():
+    """The analog input of the source "adc": GPIO34, 0 to some 3.1 V."""
+    return ADC(Pin(34), atten=ADC.ATTN_11DB)
 
 
 def open_led():

@@ -4,6 +4,7 @@
 import time
 
 from machine import (  # noqa: F401
+    ADC,
     UART,
     WDT,
     Pin,
@@ -32,6 +33,11 @@ _GREEN = b"\x08\0\0"  # green comes first
 def open_uart():
     """The UART of the source and the sink "uart": 115200 baud, 8N1, TX on GPIO6, RX on GPIO7."""
     return UART(1, 115200, tx=6, rx=7)
+
+
+def open_adc():
+    """The analog input of the source "adc": GPIO3, 0 to some 3.1 V."""
+    return ADC(Pin(3), atten=ADC.ATTN_11DB)
 
 
 def open_led():

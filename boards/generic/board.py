@@ -19,7 +19,7 @@ FLASH = ""  # what the paths of the files on the flash begin with
 
 ticks = time.ticks_ms
 open_line = StdioLine
-open_uart = None  # on which pins?
+open_uart = open_adc = None  # on which pins?
 pulse_irq = None
 
 _timers = []  # a timer that nothing refers to is collected, and stops

@@ -3,7 +3,7 @@
 
 import time
 
-from machine import UART, WDT, Pin, Timer, idle, lightsleep  # noqa: F401
+from machine import ADC, UART, WDT, Pin, Timer, idle, lightsleep  # noqa: F401
 
 from sluice.link.usb import UsbLine
 
@@ -22,6 +22,11 @@ _timers = []  # a timer that nothing refers to is collected, and stops
 def open_uart():
     """The UART of the source and the sink "uart": 115200 baud, 8N1, TX on GP0, RX on GP1."""
     return UART(0, 115200, tx=Pin(0), rx=Pin(1))
+
+
+def open_adc():
+    """The analog input of the source "adc": GP26, 0 to 3.3 V."""
+    return ADC(Pin(26))
 
 
 def open_led():

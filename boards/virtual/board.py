@@ -3,7 +3,7 @@
 
 import time
 
-from machine import UART, WDT, Pin, Timer, idle, lightsleep  # noqa: F401
+from machine import ADC, UART, WDT, Pin, Timer, idle, lightsleep  # noqa: F401
 
 NAME = "virtual"
 TICKS_PER_S = 1000
@@ -22,6 +22,11 @@ def open_line():
 def open_uart():
     """The UART of the source and the sink "uart": files, see `sluice vboard --help`."""
     return UART(1)
+
+
+def open_adc():
+    """The analog input of the source "adc": a saw-tooth of one second."""
+    return ADC(0)
 
 
 def open_led():

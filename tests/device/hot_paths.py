@@ -22,6 +22,7 @@ from sluice.flow.load import LoadMeter
 from sluice.flow.pipeline import HELD
 from sluice.flow.pulses import Pulses
 from sluice.flow.router import Router, Topic
+from sluice.flow.samples import Samples
 from sluice.flow.sinks import LinkSink, NullSink
 from sluice.flow.uart_sink import UartSink
 from sluice.flow.uart_source import UartSource
@@ -95,6 +96,11 @@ class Sink:
 
     def write(self, record, n):
         return self.answer
+
+
+class Adc:
+    def read_u16(self):
+        return 65535
 
 
 class Uart(Line):
@@ -741,6 +747,8 @@ def small_parts():
     ring = RecordRing(1, 8)
     pulses = Pulses(ring)
     hot("pulses.Pulses.pulse", pulses.pulse, lambda: pulses.pulse(None))
+    samples = Samples(RecordRing(1, 6), Adc())
+    hot("samples.Samples.sample", samples.sample, lambda: samples.sample(None))
 
 
 class Lines:

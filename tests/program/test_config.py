@@ -96,7 +96,7 @@ def test_the_bucket_counts_in_the_ticks_of_the_board():
         ({"burst": 0}, "burst", "an integer from 1"),
         ({"cost": "bits"}, "cost", "record or bytes"),
         ({"cost": ["record"]}, "cost", "record or bytes"),
-        ({"source": "usb"}, "source", "link or timer or pin or uart or module:NAME"),
+        ({"source": "usb"}, "source", "link or timer or pin or uart or adc or module:NAME"),
         ({"source": "modul:mine"}, "source", "module:NAME"),
         ({"source": ["link"]}, "source", "module:NAME"),
         ({"cost": "module:mine"}, "cost", "record or bytes"),

@@ -221,12 +221,35 @@ def test_frames_of_the_uart_are_of_a_length_or_end_in_silence(rig, values, sent)
             {"source": "pin", "slot_size": 7},
             'slot_size value=7 allowed="8 or more when source is p',
         ),
+        (
+            {"source": "adc", "slot_size": 5},
+            'slot_size value=5 allowed="6 or more when source is a',
+        ),
         ({"source": "timer", "slot_size": 1}, 'slot_size value=1 allowed="8 or more when source i'),
     ],
 )
 def test_a_record_of_the_source_longer_than_a_slot_is_refused(rig, values, told):
     (rig.flash / "config.json").write_text(json.dumps(values))
     assert run_main(rig)[0].startswith("event=config_error key=" + told)
+
+
+def test_readings_of_the_analog_input_have_their_tick(rig):
+    program = start(rig, source="adc", sink="uart", rate=None, timer_ms=10, slot_size=6)
+    begun = rig.clock.ticks()
+    for rig.adc.value in (0, 513, 65535):
+        run(rig, program, 10)
+    run(rig, program, 2)
+    sent = rig.uart.sent
+    assert [sent[i + 4 : i + 6] for i in (0, 6, 12)] == [b"\0\0", b"\1\2", b"\xff\xff"]
+    ticks = [int.from_bytes(sent[i : i + 4], "little") for i in (0, 6, 12)]
+    assert [tick - begun for tick in ticks] == [10, 20, 30]
+
+
+def test_readings_that_a_full_queue_refuses_are_counted(rig):
+    program = start(rig, source="adc", sink="null", rate=0, burst=1, timer_ms=10, slots=2)
+    run(rig, program, 2000)
+    line = last_stats(rig)
+    assert int(line["admitted"]) == 1 and 90 < int(line["rejected"]) < 100
 
 
 def test_bytes_are_charged_as_bytes(rig):

@@ -23,6 +23,15 @@ class Watchdog:
         return self.clock.passed_us() - self.fed > self.timeout * 1000
 
 
+class Adc:
+    """An analog input: `value` is what it reads."""
+
+    value = 0
+
+    def read_u16(self):
+        return self.value
+
+
 class BoardTwin:
     """A board with the names of boards/<name>/board.py, which does not sleep.
 
@@ -41,6 +50,7 @@ class BoardTwin:
         self.ticks = clock.ticks
         self.line = MemoryLine()
         self.uart = MemoryLine()
+        self.adc = Adc()
         self.lit = []
         self.pulse = None
         self.watchdog = None
@@ -50,6 +60,9 @@ class BoardTwin:
 
     def open_uart(self):
         return self.uart
+
+    def open_adc(self):
+        return self.adc
 
     def open_led(self):
         return self.lit.append

@@ -1,4 +1,4 @@
-"""The source `uart` on the virtual board: what comes on its UART, and nothing else, is sent."""
+"""The sources `uart` and `adc` on the virtual board, and nothing but their records is sent."""
 
 import re
 import socket
@@ -67,3 +67,30 @@ def test_a_silence_ends_a_record(wires: tuple[VirtualBoard, Path, Path]) -> None
         append(coming, b"x" * 65)
         until(console, rb"admitted=1 [^\n]* bad_frames=1 ")
     assert sent.read_bytes() == b"\0\n\3"
+
+
+def test_readings_of_the_analog_input_come_in_time(
+    wires: tuple[VirtualBoard, Path, Path],
+) -> None:
+    board, _, sent = wires
+    with socket.create_connection(
+        ("127.0.0.1", int(board.url.rpartition(":")[2])), DEADLINE_S
+    ) as console:
+        flash(board, source="adc", sink="uart", timer_ms=20, stats_ms=100)
+        said = until(console, rb"source=adc sink=uart .* admitted=[2-9]\d ")
+    assert b"Traceback" not in said
+    data = sent.read_bytes()
+    whole = len(data) // 6 * 6
+    readings = [
+        (
+            int.from_bytes(data[at : at + 4], "little"),
+            int.from_bytes(data[at + 4 : at + 6], "little"),
+        )
+        for at in range(0, whole, 6)
+    ]
+    assert len(readings) >= 20
+    for tick, value in readings:  # the board's saw-tooth: a second long, and read a little later
+        assert (value * 999 / 65535 - tick) % 1000 < 100 or (tick - value * 999 / 65535) % 1000 < 2
+    assert all(
+        later[0] - sooner[0] > 0 for sooner, later in zip(readings, readings[1:], strict=False)
+    )

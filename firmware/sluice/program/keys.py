@@ -21,8 +21,8 @@ ROWS = (
     ("slot_size", 64, (1, 241), False, "bytes", ""),  # of the longest record; see MAX_RECORD
     ("limit", None, (1, 65535), True, "records", "limit"),  # null: as many as there are slots
     ("overflow", "reject", ("reject", "overwrite"), False, "", ""),
-    ("source", "link", ("link", "timer", "pin", "uart", "module:NAME"), False, "", ""),
-    ("timer_ms", 100, (1, 3600000), False, "ms", ""),  # period of the source "timer"
+    ("source", "link", ("link", "timer", "pin", "uart", "adc", "module:NAME"), False, "", ""),
+    ("timer_ms", 100, (1, 3600000), False, "ms", ""),  # period of the sources "timer" and "adc"
     # uart: of a record; null: a line is one, or what stands between silences
     ("uart_length", None, (1, 241), True, "bytes", ""),
     ("uart_silence_ms", None, (1, 60000), True, "ms", ""),  # without a byte, which end a record

@@ -66,17 +66,20 @@ class Parts:
 
             module, caught = self._load("source", "read")
             return ModuleSource(ring, module.read, caught)
-        from sluice.flow.pulses import SIZE, Pulses
-
         self._begin = self._of_board("source", "pulse_irq" if name == "pin" else "start_timer")
-        self._check_size(ring, SIZE)
-        self._handler = Pulses(ring, self._board.ticks).pulse
-        return None
+        if name == "adc":
+            from sluice.flow.samples import SIZE, Samples
 
-    def _check_size(self, ring, size):
-        if ring.size < size:
-            allowed = "%d or more when source is %s" % (size, self._config["source"])
+            adc = self._of_board("source", "open_adc")()
+            self._handler = Samples(ring, adc, self._board.ticks).sample
+        else:
+            from sluice.flow.pulses import SIZE, Pulses
+
+            self._handler = Pulses(ring, self._board.ticks).pulse
+        if ring.size < SIZE:
+            allowed = "%d or more when source is %s" % (SIZE, name)
             raise ConfigError("slot_size", ring.size, allowed)
+        return None
 
     def _open_uart_source(self, ring, dropped):
         from sluice.flow.uart_source import UartSource

@@ -43,6 +43,7 @@ LEAVES = {
     ".feed",
     ".get",
     ".ipoll",
+    ".read_u16",
     ".readinto",
     ".seek",
     ".set",

@@ -1,6 +1,7 @@
 """The module `machine` of the Sluice virtual board. Handlers are soft, as on an ESP32."""
 
 import io
+import time
 
 import _board
 from micropython import const
@@ -110,6 +111,16 @@ class Pin:
 
     def irq(self, handler=None, trigger=IRQ_FALLING | IRQ_RISING):
         """Taken; with nothing to drive the pin, the handler is never called."""
+
+
+class ADC:
+    """An input on which a saw-tooth is: it rises from 0 to 65,535 in a second."""
+
+    def __init__(self, id):
+        pass
+
+    def read_u16(self):
+        return time.ticks_ms() % 1000 * 65535 // 999
 
 
 class UART(io.IOBase):
