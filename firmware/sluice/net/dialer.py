@@ -45,14 +45,13 @@ class Dialer:
         if self._up is not None and not self._up():
             return None
         if self._context is not None and time.gmtime()[0] < _SURE_YEAR:
-            import ntptime
+            import ntptime  # type: ignore  # not of every board
 
             ntptime.settime()
             return None
         address, self._address = self._address, None
         if address is None:
-            found = socket.getaddrinfo(self._host, self._port, 0, socket.SOCK_STREAM)
-            self._address = found[0][-1]
+            self._address = socket.getaddrinfo(self._host, self._port)[0][-1]
             return None
         return self._connect(address)
 

@@ -3,7 +3,7 @@
 
 import time
 
-import network
+import network  # type: ignore  # not of every board
 from micropython import const
 
 from sluice.net.backoff import Backoff
