@@ -25,6 +25,7 @@ from sluice.program.keys import ROWS, default, fits, names
 from sluice.program.settings import KEY_MAX
 from sluice_tools.lab.simulate.flash import EIO, Flash, PowerCut
 
+TEXTS = [row[0] for row in ROWS if isinstance(row[2], int)]
 ADOPTERS = ("bucket", "limit", "control", "trial")
 
 
@@ -148,6 +149,8 @@ def test_the_bucket_counts_in_the_ticks_of_the_board():
 def test_a_bad_value_names_key_value_and_what_is_allowed(values, key, allowed):
     with pytest.raises(ConfigError, match=f"{key} is .*, allowed: .*{allowed}") as caught:
         check(values, 1000)
+    if key in TEXTS:  # may hold what nobody should see
+        values = {key: "(not shown)"}
     assert caught.value.key == key
     assert caught.value.value == (values[key] if isinstance(values, dict) else values)
 
