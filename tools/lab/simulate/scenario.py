@@ -127,7 +127,9 @@ def draw(seed: int) -> Scenario:
         _sorted(holds + _draw_events(chance, config, records, calm_ms)),
         calm_ms,
     )
-    return _with_half(random.Random(f"{seed} half"), scenario)
+    return _with_uart(
+        random.Random(f"{seed} uart"), _with_half(random.Random(f"{seed} half"), scenario)
+    )
 
 
 def _draw_config(chance: random.Random) -> dict[str, object]:
@@ -187,8 +189,6 @@ _VALUES: dict[str, Sequence[object]] = {
     "limit": [None, *_COUNTS],
     "overflow": ["reject", "overwrite"],
     "timer_ms": [1, 2, 10, 100, 5000],
-    "uart_length": [None, 1, 64, 241],
-    "uart_silence_ms": [None, 1, 60000],
     "tries": [1, 1, 2, 3, 5, 20],
     "stats_ms": [100, 101, 1000, 7000, 3600000],
     "watchdog_ms": [None, 1000, 8388],
@@ -326,6 +326,17 @@ def _with_half(chance: random.Random, scenario: Scenario) -> Scenario:
         pairs = f"watermark_half_ms={chance.choice(halves)}"
         events.append(Event(chance.randrange(scenario.calm_ms), "set", (pairs,)))
     return replace(scenario, config=config, events=_sorted(events))
+
+
+def _with_uart(chance: random.Random, scenario: Scenario) -> Scenario:
+    """The keys of a source that is none of these, at times: they change nothing."""
+    if chance.random() < 0.95:
+        return scenario
+    values = {
+        "uart_length": chance.choice([None, 1, 64, 241]),
+        "uart_silence_ms": chance.choice([None, 1, 60000]),
+    }
+    return replace(scenario, config={**scenario.config, **values})
 
 
 def _short_ms(chance: random.Random) -> int:
