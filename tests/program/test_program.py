@@ -233,6 +233,17 @@ def test_a_record_of_the_source_longer_than_a_slot_is_refused(rig, values, told)
     assert run_main(rig)[0].startswith("event=config_error key=" + told)
 
 
+@pytest.mark.parametrize("key", ["source", "sink"])
+def test_a_uart_that_does_not_open_is_told(rig, key):
+    def open_uart():
+        raise ValueError("bad TX pin")
+
+    rig.open_uart = open_uart
+    (rig.flash / "config.json").write_text(json.dumps({key: "uart"}))
+    told = f'event=config_error key={key} value="uart" allowed="what opens (bad TX pin)"'
+    assert run_main(rig)[0] == told
+
+
 def test_readings_of_the_analog_input_have_their_tick(rig):
     program = start(rig, source="adc", sink="uart", rate=None, timer_ms=10, slot_size=6)
     begun = rig.clock.ticks()

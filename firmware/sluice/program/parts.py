@@ -70,7 +70,7 @@ class Parts:
         if name == "adc":
             from sluice.flow.samples import SIZE, Samples
 
-            adc = self._of_board("source", "open_adc")()
+            adc = self._open("source", "open_adc")
             self._handler = Samples(ring, adc, self._board.ticks).sample
         else:
             from sluice.flow.pulses import SIZE, Pulses
@@ -107,8 +107,16 @@ class Parts:
 
     def _open_uart(self, key):
         if self.uart is None:
-            self.uart = self._of_board(key, "open_uart")()
+            self.uart = self._open(key, "open_uart")
         return self.uart
+
+    def _open(self, key, function):
+        try:
+            return self._of_board(key, function)()
+        except ConfigError:
+            raise
+        except (OSError, ValueError) as error:  # a board.py with pins that the chip has not
+            raise ConfigError(key, self._config[key], "what opens (%s)" % error)
 
     def _of_board(self, key, function):
         """A function of the board. ConfigError: it has none, as what the key names needs."""
