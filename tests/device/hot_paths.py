@@ -345,6 +345,7 @@ def holding():
                 (HELD, 0),
                 (HELD, -1),
                 (HELD, 4),
+                (HELD, -3),
                 (HELD, -1),
                 (False, 0),
                 (False, 0),

@@ -108,6 +108,23 @@ def test_what_the_hook_raises_reaches_the_caller_and_the_record_stays():
     assert (raised, sink.given, bench.stats.failed) == ([b"b", b"b"], 4, 1)
 
 
+def test_what_the_hook_raises_leaves_in_front_what_the_sink_will_never_take():
+    raised = []
+
+    def degrade(record, n):
+        raised.append(bytes(record[:n]))
+        if len(raised) == 1:
+            raise RuntimeError
+
+    bench, sink = rig(degrade=degrade)
+    sink.said = -2
+    with pytest.raises(RuntimeError):
+        bench.pipeline.step()
+    assert (len(bench.ring), bench.stats.failed) == (1, 0)
+    assert bench.pipeline.step() == 1
+    assert (raised, bench.stats.failed, len(bench.ring)) == ([b"a", b"a"], 1, 0)
+
+
 def test_what_is_said_of_nothing_held_is_not_asked():
     bench, sink = rig()
     sink.said = 1

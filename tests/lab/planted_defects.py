@@ -220,9 +220,8 @@ DEFECTS = [
     Defect(
         "what a sink has lost counts as taken",
         "sluice.flow.holding",
-        "        if n < 0:\n            self._lose()\n        else:\n"
-        "            self._taken = n if n < self._held else self._held\n",
-        "        self._taken = n if 0 <= n < self._held else self._held\n",
+        "        if n == -1:\n            self._lose()\n            return\n",
+        "        if n == -1:\n            n = self._held\n",
         50,
     ),
     Defect(

@@ -29,7 +29,8 @@ class Holding:
     offers the sink up to `batch`. An attempt counts in the statistics when its
     answer has come: from `write` until then it has taken. When the sink says that
     what it holds is lost, that is one failed attempt, of the oldest; the others
-    are offered again as if for the first time, a shedding control included.
+    are offered again as if for the first time, a shedding control included. Of
+    records that it will never take each is a failed attempt, and given up.
 
     Raises ValueError for a queue that neither overwrites nor lets look behind its
     oldest record.
@@ -55,7 +56,8 @@ class Holding:
         self._first = 0  # place of the front record's mark
         self._ahead = 0  # records in front of the one to offer next: held, or ended behind a held
         self._held = 0
-        self._taken = 0  # of the held, the oldest so many, which have not left yet
+        self._over = 0  # of the held, the oldest so many have ended, and not left yet
+        self._how = _TAKEN  # how those ended
         self._left = 0  # records that left in the present step
         self._denied = False  # the record to offer next was counted as denied
         self._wait = 0  # ticks from _wait_from on in which to offer nothing behind those ahead
@@ -65,7 +67,7 @@ class Holding:
         """Bring what is held up to date, then offer what comes behind. Hot."""
         pipeline = self._pipeline
         self._left = 0
-        if self._held and self._taken == 0 and self._marks[self._first] >= 0:
+        if self._held and self._over == 0 and self._marks[self._first] >= 0:
             self._ask()  # the front record is the oldest held
         batch = pipeline._batch
         while batch and self._leave():
@@ -82,7 +84,7 @@ class Holding:
 
         1 or more when records can leave.
         """
-        if self._taken or self._marks[self._first] < 0:
+        if self._over or self._marks[self._first] < 0:
             return 1
         ahead = self._ahead
         if self._waits() or ahead and (ahead == self._slots or ahead == len(self._ring)):
@@ -98,10 +100,14 @@ class Holding:
 
     def _ask(self):
         n = self._done()
-        if n < 0:
+        if n == -1:
             self._lose()
-        else:
-            self._taken = n if n < self._held else self._held
+            return
+        self._how = _TAKEN
+        if n < 0:
+            self._how = _GIVEN_UP
+            n = -1 - n
+        self._over = n if n < self._held else self._held
 
     def _lose(self):
         """The oldest is in front; the ones that ended behind it keep their marks."""
@@ -110,20 +116,29 @@ class Holding:
         self._refused(self._count(False, self._first), self._next_len())
 
     def _leave(self):
-        """Whether the front record has ended behind a held one, or is held and taken; drop it."""
+        """Whether the front record has ended, behind a held one or as one; drop it."""
         if self._ahead == 0:
             return False
         how = -self._marks[self._first]
         if how <= 0:
-            if self._taken == 0:
+            if self._over == 0:
                 return False
-            self._taken -= 1
+            how = self._how
+            self._end_held(how)
+            self._over -= 1
             self._held -= 1
-            self._admit(self._count(True, self._first), self._pipeline._put_ticks())
-            how = _TAKEN
         self._ahead -= 1
         self._drop(how)
         return True
+
+    def _end_held(self, how):
+        """The front record, which was held, has ended."""
+        pipeline = self._pipeline
+        if how == _GIVEN_UP:
+            self._hand_down(pipeline._in_front(), pipeline._copied or self._ring.peek_len())
+            self._count(False, self._first)
+        else:
+            self._admit(self._count(True, self._first), pipeline._put_ticks())
 
     def _count(self, taken, at):
         """Count an attempt that is answered now; the tick."""
@@ -259,11 +274,14 @@ class Holding:
         return failures
 
     def _give_up(self, n):
+        self._hand_down(self._next_view(), n)
+        return self._end(_GIVEN_UP)
+
+    def _hand_down(self, record, n):
         pipeline = self._pipeline
         if pipeline._degrade is not None:
-            pipeline._degrade(self._next_view(), n)
+            pipeline._degrade(record, n)
         pipeline._stats.fail()
-        return self._end(_GIVEN_UP)
 
     def _end(self, how):
         """The record to offer next has ended: it leaves, or is marked behind those ahead."""

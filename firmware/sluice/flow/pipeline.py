@@ -41,7 +41,8 @@ class Pipeline:
              sink that has `done() -> int` may also answer HELD: it keeps the view,
              and says later. `done` is asked in each step while something is held,
              and says how many of the oldest held are taken now; -1: all held are
-             lost, write them again. What it raises is not caught.
+             lost, write them again; -1 - n: it will never take the n oldest, which
+             are given up. What it raises is not caught.
     stats:   a Stats.
     cost:    "record": each attempt costs one token. "bytes": as many as the
              record has bytes.

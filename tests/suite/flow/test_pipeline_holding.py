@@ -45,7 +45,7 @@ class Holder:
     def done(self):
         assert all(bytes(view[: len(record)]) == record for view, record in self.views)
         n = self.said.pop(0) if self.said else 0
-        self.views = self.views[n:] if n >= 0 else []
+        self.views = [] if n == -1 else self.views[n if n >= 0 else -1 - n :]
         return n
 
 
@@ -113,6 +113,26 @@ def test_what_was_lost_is_one_failure_and_is_written_again_in_order():
         assert (stats.retried, stats.failed, stats.admitted) == (1 - left, left, 3 - left)
         stats.close_interval(bench.clock.ticks())
         assert (stats.tried, stats.missed) == (4 - left, 1)
+
+
+def test_what_a_sink_will_never_take_is_given_up_at_once_and_the_rest_stays_held():
+    bench, sink, told = rig(tries=9)
+    bench.put(b"a", b"b", b"c")
+    bench.run(1)
+    sink.said = [-3]
+    assert (bench.run(5), bench.given_up, len(bench.ring)) == (2, [b"a", b"b"], 1)
+    sink.said = [1]
+    bench.run(1)
+    assert told == [(GIVEN_UP, 1), (GIVEN_UP, 1), (TAKEN, 1)]
+    assert len(sink.given) == 3
+    bench.put(b"d")
+    bench.run(1)
+    sink.said = [-9]  # more than it holds
+    assert (bench.run(1), bench.given_up[2:], bench.pipeline.wait_ticks()) == (1, [b"d"], -1)
+    stats = bench.stats
+    assert (stats.retried, stats.failed, stats.admitted) == (0, 3, 1)
+    stats.close_interval(bench.clock.ticks())
+    assert (stats.tried, stats.missed) == (4, 3)
 
 
 def test_an_attempt_takes_until_its_answer():
@@ -252,6 +272,14 @@ class Model:
         held = self.held()
         assert held
         n = self.chance.below(6) - 1
+        if n == 4:
+            n = self.chance.below(3)
+            for record in held[:n]:
+                record.state = GIVEN_UP
+                self.given_up += 1
+                self.answered += 1
+                self.missed += 1
+            return -1 - n if n else 0
         if n < 0:
             for record in held:
                 record.state = "new"
