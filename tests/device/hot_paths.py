@@ -38,7 +38,10 @@ from sluice.link.frames import put as put_integer
 from sluice.link.logline import LogLine
 from sluice.link.session import Session
 from sluice.link.usb import trim
+from sluice.net.answer import Answer
 from sluice.net.backoff import Backoff
+from sluice.net.batch import Batch, request
+from sluice.net.http import HttpSink
 from sluice.net.mqtt import MqttSink
 from sluice.program import watermark
 from sluice.program.config import check
@@ -438,7 +441,64 @@ def brokers():
     hot("backoff.Backoff.due", retry.due)
     retry.failed()
     hot("backoff.Backoff.due", retry.due)
+    hot("backoff.Backoff.wait", lambda: retry.wait(1000), retry.due)
     hot("backoff.Backoff.succeeded", retry.succeeded)
+
+
+LENGTH = b"\r\nContent-Length: "
+ANSWERS = (
+    b"HTTP/1.1 200 OK" + LENGTH + b"2\r\nX: y\r\n\r\nok",
+    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\na;b\r\n0123456789\r\n0\r\nT: u\r\n\r\n",
+    b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 429 no\r\nRetry-After: 3600" + LENGTH + b"0\r\n\r\n",
+    b"HTTP/1.1 404 no" + LENGTH + b" 1 \r\n\r\n.",
+    b"HTTP/1.1 503 no\r\n folded" + LENGTH + b"0\r\n\r\n",
+    b"HTTP/1.1 500 no\r\nConnection: x, close" + LENGTH + b"0\r\n\r\n",
+    b"HTTP/1.1 408 no" + LENGTH + b"0\r\n\r\n",
+    b"no answer\n",
+)
+
+
+def servers():
+    stream = Stream()
+    sink = HttpSink(
+        lambda: stream, request("h", "/"), 200, lambda state, reason: None, Stats(), 0, clock.ticks
+    )
+    for incoming in ANSWERS:
+        sink._retry.succeeded()
+        stream.takes = 40
+        for n in (1, 200, 100, 200, 200):
+            hot("http.HttpSink.room", sink.room)
+            hot("http.HttpSink.write", lambda: sink.write(_RECORD, n))
+        stream.takes = SMALL_MAX
+        sink.tend()
+        sink.tend()
+        at = 0
+        for end in (1, 9, len(incoming)):
+            while at < end:
+                stream.incoming = incoming[at : min(end, at + 60)]
+                at += len(stream.incoming)
+                hot("http.HttpSink.done", sink.done)
+        stream.incoming = b""
+        hot("http.HttpSink.done", sink.done, sink.done)
+        sink.tend()
+    stream.breaks = True
+    sink._retry.succeeded()
+    sink.tend()
+    sink.done()  # an exception takes memory of its own
+    hot("http.HttpSink.done", sink.done)
+    answer = Answer()
+    for incoming in ANSWERS:
+        hot("answer.Answer.begin", answer.begin)
+        for byte in incoming:
+            hot("answer.Answer.take", lambda: answer.take(byte))
+        hot("answer.Answer.begun", lambda: answer.begun)
+    batch = Batch(b"HEAD", 200)
+    record = bytes(range(56, 256))
+    for number in (0, 5, SMALL_MAX):
+        hot("batch.Batch.room", batch.room)
+        hot("batch.Batch.add", lambda: batch.add(number, record, 200))
+    hot("batch.Batch.close", batch.close)
+    hot("batch.Batch.clear", batch.clear)
 
 
 _RECORD = bytearray(200)
@@ -885,6 +945,7 @@ for part in (
     pipelines,
     holding,
     brokers,
+    servers,
     shedding,
     adaptive_limits,
     tuned_buckets,

@@ -1,9 +1,10 @@
-"""MicroPython's: publishes records by a pipeline and the sink `mqtt` as they are.
+"""MicroPython's: sends records by a pipeline and the sink `mqtt` or `http` as they are.
 
     publisher.py PORT RECORDS [key=value ...]
 
-rate: records a second.  speed: the sink's clock goes so many times as fast, so that 10 s are over
-sooner.  user, password, ca (a file): of the connection.
+path: the sink is `http`, which posts to it.  rate: records a second.  speed: the sink's clock goes
+so many times as fast, so that 10 s are over sooner.  user, password, token, ca (a file): of the
+connection.
 
 Prints `up`, `down REASON`, `taken N` after each 10 records, and at the end how they ended.
 """
@@ -13,7 +14,6 @@ import time
 
 from sluice import Pipeline, RecordRing, Stats, TokenBucket
 from sluice.net.dialer import Dialer
-from sluice.net.mqtt import MqttSink, greeting
 
 port, total = int(sys.argv[1]), int(sys.argv[2])
 options = dict([argument.split("=", 1) for argument in sys.argv[3:]])
@@ -33,10 +33,19 @@ if "ca" in options:
     with open(options["ca"], "rb") as file:
         ca = file.read()
 dialer = Dialer("localhost", port, ca)
-hello = greeting("publisher", options.get("user"), options.get("password"))
-sink = MqttSink(dialer.dial, hello, "t/{number}/x", 200, tell, ticks)
-rate = int(options.get("rate", 1000))
 ring, stats = RecordRing(16, 200), Stats()
+if "path" in options:
+    from sluice.net.batch import request
+    from sluice.net.http import HttpSink
+
+    head = request(f"localhost:{port}", options["path"], options.get("token"))
+    sink = HttpSink(dialer.dial, head, 200, tell, stats, 100, ticks)
+else:
+    from sluice.net.mqtt import MqttSink, greeting
+
+    hello = greeting("publisher", options.get("user"), options.get("password"))
+    sink = MqttSink(dialer.dial, hello, "t/{number}/x", 200, tell, ticks)
+rate = int(options.get("rate", 1000))
 pipeline = Pipeline(ring, TokenBucket(rate, 10), sink, stats, batch=16)
 put = 0
 while stats.admitted + stats.failed < total:

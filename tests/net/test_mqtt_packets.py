@@ -1,6 +1,7 @@
 """The sink `mqtt`, byte by byte, at a broker that no real one is: slow, out of order, or wrong."""
 
 import pytest
+from streams import Stream
 
 from host_sim import TickClock
 from sluice.flow.pipeline import HELD, REFUSED
@@ -10,38 +11,6 @@ WINDOW = 8
 CONNACK = b"\x20\x02\0\0"
 PINGRESP = b"\xd0\0"
 START = (1 << 30) - 3  # the numbers wrap soon
-
-
-class Stream:
-    """A socket that does not block, as MicroPython's are."""
-
-    def __init__(self) -> None:
-        self.sent = b""
-        self.takes = 1 << 20  # bytes that it takes yet
-        self.most = 1 << 20  # bytes at once
-        self.incoming: list[bytes] = []
-        self.error: Exception | None = None
-        self.closed = False
-
-    def write(self, buf, at, n):
-        if self.error:
-            raise self.error
-        n = min(n, self.takes, self.most)
-        self.takes -= n
-        self.sent += bytes(buf[at : at + n])
-        return n or None
-
-    def readinto(self, buf):
-        if self.error:
-            raise self.error
-        if not self.incoming:
-            return None
-        data = self.incoming.pop(0)
-        buf[: len(data)] = data
-        return len(data)
-
-    def close(self) -> None:
-        self.closed = True
 
 
 def publish(number: int, content: bytes, topic: str = "t/%08x/x") -> bytes:

@@ -40,6 +40,11 @@ class Backoff:
         self._wait = most - getrandbits(16) % (most >> 1)
         self._from = self._ticks()
 
+    def wait(self, ms: int) -> None:
+        """The other end wants the attempt in so many ms, 1 to 2^29 - 1. Hot."""
+        self._wait = ms
+        self._from = self._ticks()
+
     def succeeded(self) -> None:
         """It did what it is for: the next failure is the first one. Hot."""
         self._most = self._wait = 0
