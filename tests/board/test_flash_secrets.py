@@ -51,6 +51,7 @@ def test_the_certificate_is_read_from_its_file_beside(tmp_path):
     (tmp_path / "ca.der").write_bytes(der)
     for name in ("ca.pem", "ca.der"):
         assert base64.b64decode(read(tmp_path, {"mqtt_ca": name})["mqtt_ca"]) == der
+        assert base64.b64decode(read(tmp_path, {"http_ca": name})["http_ca"]) == der
 
 
 @pytest.mark.parametrize(
@@ -67,6 +68,7 @@ def test_the_certificate_is_read_from_its_file_beside(tmp_path):
         ({"wifi_password": "s3cret"}, "allowed: wifi_password together with wifi_ssid"),
         ({"mqtt_password": "s3cret"}, "allowed: mqtt_password together with mqtt_user"),
         ({"mqtt_ca": "missing.pem"}, r"missing.pem \(mqtt_ca\): No such file"),
+        ({"http_ca": "missing.pem"}, r"missing.pem \(http_ca\): No such file"),
         ({"mqtt_ca": "mine.json"}, r"mine.json \(mqtt_ca\): no certificate"),
     ],
 )

@@ -439,8 +439,7 @@ def brokers():
             hot("mqtt.MqttSink.done", sink.done, sink.done)
     retry = Backoff(clock.ticks)
     hot("backoff.Backoff.due", retry.due)
-    retry.failed()
-    hot("backoff.Backoff.due", retry.due)
+    hot("backoff.Backoff.failed", retry.failed, retry.due)
     hot("backoff.Backoff.wait", lambda: retry.wait(1000), retry.due)
     hot("backoff.Backoff.succeeded", retry.succeeded)
 

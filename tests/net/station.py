@@ -1,4 +1,4 @@
-"""MicroPython's: the board's program as it is, with the sink `mqtt`, on the unix port.
+"""MicroPython's: the board's program as it is, with the sink `mqtt` or `http`, on the unix port.
 
     station.py FLASH PULSES
 

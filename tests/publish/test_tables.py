@@ -36,7 +36,7 @@ def test_a_table_of_keys_is_filled_in_and_its_meanings_stay() -> None:
     assert page(TABLE).splitlines()[6:9] == [
         "| `rate` | 500 | 0 to 1,073,741,823 tokens or null | while it runs | tokens |",
         "| `kp`, `sink` | [0, 1], `link` | [0 to 65,535; 1 to 65,535], `link`, `uart`, `mqtt`,"
-        " `null`, `module:NAME` | while it runs, at the start | a [link](x.md) |",
+        " `http`, `null`, `module:NAME` | while it runs, at the start | a [link](x.md) |",
         "| `mqtt` | null | 1 to 128 characters or null | at the start | text |",
     ]
     assert page(TABLE).endswith(TABLE[TABLE.index("\n\n| key | default |\n") :])

@@ -66,6 +66,7 @@ class Web:
         self.script: list[int | Answer] = []
         self.requests: list[tuple[dict[str, str], Rows]] = []
         self.received: Rows = []
+        self.paths: set[str] = set()
         self._certificate = certificate
         self._server: _Server | None = None
         self._thread: threading.Thread | None = None
@@ -99,6 +100,7 @@ class Web:
             connection.close()
 
     def answer(self, request: Request) -> None:
+        self.paths.add(request.path)
         self.requests.append((dict(request.headers), request.rows))
         answer = self.script.pop(0) if self.script else 200
         if callable(answer):

@@ -34,7 +34,7 @@ class Backoff:
         return True
 
     def failed(self) -> None:
-        """The attempt failed: wait."""
+        """The attempt failed: wait. Hot."""
         most = self._most * 2 or self._first
         self._most = most = most if most < _LAST_MS else _LAST_MS
         self._wait = most - getrandbits(16) % (most >> 1)

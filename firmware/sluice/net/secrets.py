@@ -16,6 +16,8 @@ ROWS = (
     ("mqtt_user", 64),
     ("mqtt_password", 128),
     ("mqtt_ca", 4096),  # a certificate: DER in base64; in the host's file the name of a file
+    ("http_token", 256),
+    ("http_ca", 4096),
 )
 
 

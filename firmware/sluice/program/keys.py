@@ -26,8 +26,9 @@ ROWS = (
     # uart: of a record; null: a line is one, or what stands between silences
     ("uart_length", None, (1, 241), True, "bytes", ""),
     ("uart_silence_ms", None, (1, 60000), True, "ms", ""),  # without a byte, which end a record
-    ("sink", "link", ("link", "uart", "mqtt", "null", "module:NAME"), False, "", ""),
+    ("sink", "link", ("link", "uart", "mqtt", "http", "null", "module:NAME"), False, "", ""),
     ("mqtt", None, 128, True, "characters", ""),  # where its broker is, and the topic
+    ("http", None, 128, True, "characters", ""),  # the URL that it posts to
     ("tries", 5, (1, 1000), False, "attempts", ""),  # on the sink before a record is given up
     ("stats_ms", 1000, (100, 3600000), False, "ms", ""),
     # A loop that makes no progress for so long is ended by a reset; an RP2040's timer holds 8,388.

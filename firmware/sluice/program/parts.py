@@ -29,8 +29,8 @@ class Parts:
         self._handler = None  # of the source's interrupts
         self._begin = None  # the board's function that lets them come
 
-    def open_sink(self):
-        """The sink. Raises ConfigError when the user's module, or what it needs, is not there."""
+    def open_sink(self, stats):
+        """The sink, which may count in the pipeline's statistics. Raises ConfigError when the user's module, or what it needs, is not there."""
         name = self._config["sink"]
         if name == "null":
             return NullSink()
@@ -38,10 +38,10 @@ class Parts:
             from sluice.flow.uart_sink import UartSink
 
             return UartSink(self._open_uart("sink"))
-        if name == "mqtt":
-            from sluice.program.uplink import open_mqtt
+        if name in ("mqtt", "http"):
+            from sluice.program.uplink import open_uplink
 
-            sink = open_mqtt(self._config, self._board, self._tell)
+            sink = open_uplink(self._config, self._board, self._tell, stats)
             self.tend = sink.tend
             return sink
         from sluice.program.module import ModuleSink

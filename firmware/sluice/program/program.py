@@ -218,7 +218,7 @@ class Program:
         name = self._config["sink"]
         if name == "link":
             return LinkSink(self.link, self.bucket)
-        return NullSink() if self._parts is None else self._parts.open_sink()
+        return NullSink() if self._parts is None else self._parts.open_sink(self.stats)
 
     def _tell(self, text):
         say(self._line, text)

@@ -11,18 +11,19 @@ from ...errors import UserError
 
 PATH = "/secrets.json"
 RULES = "sluice/net/secrets.py"
-_CERTIFICATE = "mqtt_ca"
+_CERTIFICATES = ("mqtt_ca", "http_ca")
 
 
 def read(path: Path, firmware: Path) -> bytes:
-    """What to send of the file at this path: the same, with the certificate that it names.
+    """What to send of the file at this path: the same, with the certificates that it names.
 
     firmware: the folder whose rules say what is allowed; without any, the board checks.
     UserError: the file cannot be read, or the board would refuse it.
     """
     values = _json(path)
-    if isinstance(values, dict) and isinstance(values.get(_CERTIFICATE), str):
-        values[_CERTIFICATE] = _certificate(path.parent / values[_CERTIFICATE])
+    for name in _CERTIFICATES:
+        if isinstance(values, dict) and isinstance(values.get(name), str):
+            values[name] = _certificate(name, path.parent / values[name])
     rules = firmware / RULES
     if rules.is_file() and (allowed := runpy.run_path(str(rules))["allowed"](values)):
         raise UserError(f"{path}: allowed: {allowed}")
@@ -39,7 +40,7 @@ def _json(path: Path) -> Any:
         raise UserError(f"{path}: not JSON") from None
 
 
-def _certificate(path: Path) -> str:
+def _certificate(name: str, path: Path) -> str:
     """The certificate of a file in PEM or DER: DER in base64."""
     try:
         data = path.read_bytes()
@@ -48,7 +49,7 @@ def _certificate(path: Path) -> str:
         ssl.create_default_context(cadata=data)
     except OSError as error:
         reason = "no certificate" if isinstance(error, ssl.SSLError) else error.strerror
-        raise UserError(f"{path} ({_CERTIFICATE}): {reason}") from None
+        raise UserError(f"{path} ({name}): {reason}") from None
     except ValueError:
-        raise UserError(f"{path} ({_CERTIFICATE}): no certificate") from None
+        raise UserError(f"{path} ({name}): no certificate") from None
     return base64.b64encode(data).decode()

@@ -26,6 +26,7 @@ LEAVES = {
     "machine.idle",
     "micropython.schedule",
     "os.dupterm",
+    "random.getrandbits",  # up to 30 bits
     "struct.pack_into",
     "time.sleep_ms",
     "time.ticks_add",
