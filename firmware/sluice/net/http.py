@@ -79,8 +79,8 @@ class HttpSink:
     **A record may come twice**: its number tells. Numbers count records from a random start, modulo
     2^30; what was lost and is written again has new ones. A request has at most 96 records.
 
-    It takes 8 KB of heap, its code 12 KB, and the pipeline's for sinks that hold 4.3 KB. Its hot
-    methods allocate nothing of their own, as those of MqttSink.
+    On 32 bits it takes 7 KB of heap, its code 9 KB, and the pipeline's for sinks that hold 4.3 KB.
+    Its hot methods allocate nothing of their own, as those of MqttSink.
 
     Ownership: the main loop alone.
     """

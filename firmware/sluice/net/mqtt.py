@@ -3,7 +3,6 @@
 
 import time
 from array import array
-from errno import errorcode
 from random import getrandbits
 from struct import pack
 
@@ -11,6 +10,7 @@ from micropython import const
 
 from sluice.flow.pipeline import HELD, REFUSED
 from sluice.net.backoff import Backoff
+from sluice.net.errors import in_words
 
 NUMBER = "{number}"  # in a topic: where the record's number stands
 _DIGITS = const(8)
@@ -210,7 +210,7 @@ class MqttSink:
         try:
             opened = self._dial()
         except Exception as error:  # whatever it is, it is told, and tried again
-            self._down("not reached: %s" % _reason(error))
+            self._down("not reached: %s" % in_words(error))
             return True
         if opened is None:
             return True
@@ -273,7 +273,7 @@ class MqttSink:
         if fault == _SILENT:
             return "no answer for %d s" % (_ANSWER_MS // 1000)
         if not isinstance(fault, int):
-            return "lost: %s" % _reason(fault)
+            return "lost: %s" % in_words(fault)
         if fault >= 0:
             return "a packet that is not due: type %d, length %d" % (fault >> 12, fault & 255)
         code = _REFUSED - fault
@@ -437,9 +437,3 @@ def _copy(packet, at, record, n):
 def _identifier(number):
     """A record's packet identifier (2.3.1), 1 to 32,768."""
     return (number & 0x7FFF) + 1
-
-
-def _reason(error):
-    """An exception in words, such as `ECONNREFUSED`, or what a check of TLS has found."""
-    what = error.args[-1] if error.args else type(error).__name__
-    return " ".join(str(errorcode.get(what, what)).split())  # mbedTLS' has lines
