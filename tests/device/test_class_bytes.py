@@ -16,6 +16,7 @@ HOMES = {
     "Frames": "link.frames",
     "Limits": "queue.limits",
     "Session": "link.session",
+    "HttpSink": "net.http",
     "LogHistogram": "flow.histogram",
     "LogLine": "link.logline",
     "MqttSink": "net.mqtt",

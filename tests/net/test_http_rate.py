@@ -84,7 +84,7 @@ def test_the_rate_settles_about_what_the_server_takes(status, retry) -> None:
         assert min(settled) > ALLOWED // 3 and max(settled) < 2 * ALLOWED
         assert ALLOWED * 0.6 < sum(settled) / len(settled) < ALLOWED * 1.2
         late = [second for second in server.put_off if second >= 20]
-        assert 0 < len(late) < 20  # in 80 s; at the rate of the start it would be each second
+        assert 0 < len(late) < 10  # in 80 s; at the rate of the start it would be each second
         assert server.taken == list(range(len(server.taken)))
         assert (stats.failed, stats.retried) == (0, 0)
         assert len(server.taken) > 50 * ALLOWED

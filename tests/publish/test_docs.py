@@ -4,16 +4,22 @@ import doctest
 import json
 import re
 import shlex
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
+from http.client import HTTPConnection
 from itertools import count
 from pathlib import Path
 from typing import NamedTuple
 
 import click
 import pytest
+from mosquitto import free_port
 
 import sluice
 from host_sim import TickClock
+from sluice.net.batch import Batch
 from sluice_tools.cli import main
 
 PROJECT = Path(__file__).parents[2]
@@ -126,8 +132,46 @@ def run_control(block: Block, clock: TickClock) -> None:
     assert names["pipeline"].step() == 1
 
 
+def run_server(block: Block, clock: TickClock) -> None:
+    """The request of a board comes twice, then one with another token."""
+    port = free_port()
+    text = block.text.replace("8080", str(port))
+    assert text != block.text
+    batch = Batch(b"", 16)
+    batch.add(1, b"\x00\xff", 2)
+    batch.add(2, b"two", 3)
+    body = bytes(batch.data[: batch.end]).partition(b"\r\n\r\n")[2]
+    with subprocess.Popen(
+        [sys.executable, "-c", text],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as server:
+        try:
+            answers = [post(port, body, token) for token in ("tell-nobody", "tell-nobody", "no")]
+        finally:
+            server.kill()
+        assert server.stdout
+        assert server.stdout.read().splitlines() == ["/in b'\\x00\\xff'", "/in b'two'"]
+    assert answers == [200, 200, 401]
+
+
+def post(port: int, body: bytes, token: str) -> int:
+    end = time.monotonic() + 60
+    while True:
+        connection = HTTPConnection("127.0.0.1", port)
+        try:
+            connection.request("POST", "/in", body, {"Authorization": f"Bearer {token}"})
+            return connection.getresponse().status
+        except ConnectionRefusedError:  # it does not run yet
+            assert time.monotonic() < end
+            time.sleep(0.02)
+        finally:
+            connection.close()
+
+
 # A program that leaves out what is the reader's own: what runs it with that, and checks it.
-PROGRAMS = {"README.md": run_readme, "docs/control.md": run_control}
+PROGRAMS = {"README.md": run_readme, "docs/control.md": run_control, "docs/http.md": run_server}
 RUN_ELSEWHERE = PROJECT / "docs/testing.md"  # by test_testing_page.py
 
 
