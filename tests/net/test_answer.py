@@ -32,6 +32,7 @@ OK = b"HTTP/1.1 200 OK\r\n"
         (b"HTTP/1.1 200 \nContent-Length: 0\n\n", 200, [WHOLE], False),  # 2.2: a single LF
         (b"HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n", 200, [WHOLE], True),
         (OK + b"Connection: Close\r\nContent-Length: 2\r\n\r\nab", 200, [MET, WHOLE], True),
+        (OK + b"Connection: close\nConnection: x\nContent-Length: 0\n\n", 200, [WHOLE], True),
         (OK + b"Connection: x,close\r\nContent-Length: 0\r\n\r\n", 200, [WHOLE], True),
         (OK + b"\r\n", 200, [WHOLE], True),  # its content ends with the connection
         (OK + b"Content-Length: 4097\r\n\r\n", 200, [WHOLE], True),

@@ -213,9 +213,10 @@ def test_a_connection_that_ends_with_its_answer_is_closed_and_the_next_made_at_o
         "early": b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.0 200 OK\r\n\r\n",
         "unsent": answer(200),
     }[how]
-    assert rig.hear(data[:64], data[64:128]) == 1
-    rig.sink.tend()
+    rig.stream.incoming.append(data)
+    rig.pass_ms(1), rig.pass_ms(1), rig.pass_ms(1)
     assert rig.stream.closed
+    assert rig.sink.done() == 1
     rig.put(b"b")
     rig.pass_ms(100)
     rig.pass_ms(1)
@@ -334,6 +335,7 @@ def test_what_two_connections_had_no_answer_for_is_lost(rig, end) -> None:
     rig.pass_ms(60_000)
     rig.put(b"d").ask()
     assert parsed(rig.stream.sent)[-1] == [(number(3), b"d")]
+    assert rig.hear(end, b"") == 0  # the next has its two connections, too
 
 
 @pytest.mark.parametrize("end", [b"", answer(408, "Connection: close")])
@@ -366,6 +368,7 @@ def test_what_comes_to_an_idle_connection_ends_it_and_is_no_fault(rig, data) -> 
 
 def test_a_connection_that_was_idle_for_30_s_is_not_used_again(rig) -> None:
     rig.put(b"a").ask()
+    rig.pass_ms(10_000)
     rig.hear(answer(200))
     rig.pass_ms(29_999)
     assert not rig.stream.closed
@@ -393,6 +396,80 @@ def test_a_server_that_owes_an_answer_for_20_s_is_gone(rig, part) -> None:
     assert parsed(rig.stream.sent) == [[(number(0), b"a"), (number(1), b"b")]]
     rig.pass_ms(20_000)
     assert (rig.sink.done(), rig.missed()) == (-1, 2)
+
+
+def test_an_answer_of_any_kind_ends_the_count_of_connections_without_one(rig) -> None:
+    rig.put(b"a").ask()
+    rig.hear(b"")
+    rig.ask()
+    assert rig.hear(answer(429, "Connection: close")) == 0
+    rig.ask()
+    assert rig.hear(b"", b"") == 0
+    rig.ask()
+    assert rig.hear(answer(200)) == 1
+
+
+@pytest.mark.parametrize("begun", [b"", b"HTTP/1.1 200 OK\r\n"])
+def test_a_connection_that_is_used_again_and_then_fails_is_a_failure_the_second_time(
+    rig, begun
+) -> None:
+    rig.put(b"a").ask()
+    rig.hear(answer(200))
+    rig.put(b"b").ask()
+    if begun:
+        rig.hear(begun)
+    rig.hear(b"")
+    rig.pass_ms(1), rig.pass_ms(1)
+    if not begun:
+        assert (rig.told, len(rig.streams)) == ([("up", "")], 2)
+        rig.hear(b"")
+    assert rig.told[1:] == [("down", "the server closed the connection")]
+    assert rig.sink.room() == 0
+
+
+def test_no_answer_in_a_connection_that_is_used_again_is_a_failure(rig) -> None:
+    rig.put(b"a").ask()
+    rig.hear(answer(200))
+    rig.put(b"b").ask()
+    rig.pass_ms(20_000)
+    assert rig.told[1:] == [("down", "no answer for 20 s")]
+    assert rig.missed() == 1
+
+
+def test_a_connection_that_ends_before_it_was_used_is_a_failure(rig) -> None:
+    rig.put(b"a")
+    rig.pass_ms(100)
+    for _ in range(4):
+        connections = len(rig.streams)
+        rig.hear(b"")
+        assert rig.sink.room() == 0
+        while len(rig.streams) == connections:
+            rig.pass_ms(50)
+    assert rig.told == [("down", "the server closed the connection")]
+    rig.ask()
+    assert rig.hear(answer(200)) == 1  # nothing was sent in them, so nothing is lost
+
+
+def test_waits_are_short_again_when_records_were_taken(rig) -> None:
+    for _ in range(6):
+        rig.put(b"a").ask()
+        assert rig.hear(answer(500)) == -1
+        rig.pass_ms(60_000)
+    rig.put(b"a").ask()
+    rig.hear(answer(200))
+    rig.put(b"a").ask()
+    rig.hear(answer(500))
+    rig.pass_ms(1000)
+    assert rig.sink.room()
+
+
+def test_nothing_is_taken_while_a_loss_was_not_asked_for(rig) -> None:
+    rig.put(b"a").ask()
+    rig.stream.incoming.append(answer(500))
+    rig.sink.tend()
+    rig.pass_ms(60_000)
+    assert (rig.sink.room(), rig.sink.write(b"b", 1)) == (0, REFUSED)
+    assert (rig.sink.done(), rig.sink.room() > 0) == (-1, True)
 
 
 def test_a_server_that_is_away_loses_nothing_and_is_said_once(rig) -> None:
@@ -432,3 +509,25 @@ def test_a_loop_that_was_away_for_half_a_period_sends_what_it_has(rig) -> None:
     assert len(parsed(rig.stream.sent)) == 1
     rig.pass_ms((1 << 29) + 5)
     assert rig.told == [("down", "no answer for 20 s")]
+
+
+def test_why_tls_fails_is_told_whoever_finds_out(rig) -> None:
+    rig.put(b"a").ask()
+    rig.hear(answer(200, "Connection: close"))
+    rig.sink.tend()
+    rig.put(b"a")
+    rig.pass_ms(100)
+    rig.stream.error = OSError(-1, "of no CA")
+    rig.put(b"b")
+    assert rig.sink.done() == 0
+    rig.sink.tend()
+    assert rig.told[1:] == [("down", "lost: of no CA")]
+    for _ in range(3):
+        rig.pass_ms(60_000)
+        rig.stream.takes = 0
+        rig.pass_ms(1)
+        rig.stream.error = OSError(-1, "of no CA")
+        assert rig.sink.done() == 0
+        rig.pass_ms(1)
+    assert len(rig.told) == 2
+    assert (len(rig.streams), rig.sink.done()) == (5, 0)  # nothing was sent, nothing is lost

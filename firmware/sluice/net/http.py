@@ -98,8 +98,8 @@ class HttpSink:
         self._state = _AWAY
         self._socket = None
         self._fault = _CLOSED
-        self._due = False  # as it broke an answer was due
-        self._reused = False  # the connection has brought an answer
+        self._due = False  # as it broke an answer was due, or the first request
+        self._reused = False  # the connection has brought an answer, and what is next uses it again
         self._asked_from = 0  # tick of the request, or of the end of its answer
         self._fruitless = 0  # connections in a row that broke without an answer to the batch
         self._answer = Answer()
@@ -173,6 +173,7 @@ class HttpSink:
         self._socket = opened
         self._state = _IDLE
         self._reused = False
+        self._at = 0
         return True
 
     def _judge(self):
@@ -186,11 +187,11 @@ class HttpSink:
         if state == _ASKED:
             self._count_missed()
             self._break(_SILENT)
-        elif state == _MET or self._reused:
+        else:
             self._break(_ENDED)
 
     def _break(self, fault):
-        self._due = self._state == _ASKED
+        self._due = self._state == _ASKED or not self._reused
         self._fault = fault
         self._state = _BROKEN
 
@@ -258,9 +259,14 @@ class HttpSink:
         self._gathered = self._batch
         self._batch = gathered
 
+    def _is_made(self):
+        """Whether the connection is beyond its TLS, of whose faults only `tend` can tell."""
+        return self._reused or self._at > 0
+
     def _try_send(self):
         try:
-            self._send()
+            if self._is_made():
+                self._send()
         except Exception:  # whatever it is, the connection is no more
             self._break(_CUT)
 
@@ -285,7 +291,8 @@ class HttpSink:
 
     def _try_hear(self):
         try:
-            self._hear()
+            if self._is_made():
+                self._hear()
         except Exception:  # as in _try_send
             self._break(_CUT)
 
@@ -319,10 +326,10 @@ class HttpSink:
             if self._at != self._batch.end:  # it did not want to read the rest
                 answer.closes = True
             self._state = _MET
+            self._reused = True
             self._settle(answer.status)
         if said == WHOLE:
             self._state = _IDLE
-            self._reused = True
             self._asked_from = self._ticks()
             if answer.closes:
                 self._break(_ENDED)
