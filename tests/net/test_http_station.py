@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 import struct
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -114,3 +115,19 @@ def test_what_is_wrong_is_one_line_without_a_secret(station, secrets, config, sa
     errors = [line for line in publisher.lines if "config_error" in line]
     assert len(errors) == 1 and says in errors[0]
     assert "s3cret" not in errors[0]
+
+
+def test_a_server_that_puts_records_off_lowers_the_rate(server, station) -> None:
+    def busy(request: web.Request) -> None:
+        request.reply(429, Retry_After="1")
+
+    server.script = [200, busy, busy]
+    url = f"http://localhost:{server.port}/"
+    publisher = station(
+        300, {}, http=url, rate=400, control="rate", rate_low=10, target_ms=3600000, stats_ms=100
+    )
+    assert publisher.until("end") == "end 300 0 0 joins 0"
+    rates = [int(rate) for rate in re.findall(r" rate=(\d+) ", "\n".join(publisher.lines))]
+    assert sorted(set(rates[: rates.index(100)])) == [200, 400]
+    assert 100 < rates[-1] < 400
+    assert len(server.received) == 300
