@@ -54,6 +54,7 @@ _MODULES = (
     "kernels",
     "limit",
     "link",
+    "net",
     "program",
     "queue",
 )
