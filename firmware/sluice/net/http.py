@@ -198,7 +198,7 @@ class HttpSink:
     def _close(self):
         self._state = _AWAY
         try:
-            self._socket.close()
+            self._socket.close()  # type: ignore  # there is one
         except OSError:  # it is gone either way
             pass
         self._socket = None

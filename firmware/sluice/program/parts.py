@@ -30,7 +30,10 @@ class Parts:
         self._begin = None  # the board's function that lets them come
 
     def open_sink(self, stats):
-        """The sink, which may count in the pipeline's statistics. Raises ConfigError when the user's module, or what it needs, is not there."""
+        """The sink. Raises ConfigError when the user's module, or what it needs, is not there.
+
+        stats: the pipeline's, in which some sinks count.
+        """
         name = self._config["sink"]
         if name == "null":
             return NullSink()
