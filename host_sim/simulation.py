@@ -16,14 +16,8 @@ from typing import Any
 from host_sim.clock import PERIOD, Clock
 from sluice.flow.pipeline import Pipeline
 from sluice.flow.stats import Stats
-from sluice.program.config import (
-    adopt_limit,
-    check,
-    make_bucket,
-    make_limit,
-    make_shed,
-    make_tuner,
-)
+from sluice.program.config import adopt_limit, check, make_bucket
+from sluice.program.controllers import make_controller
 from sluice.program.controls import Controls
 from sluice.queue.records import RecordRing
 from sluice.queue.ring import OVERWRITE, REJECT
@@ -292,7 +286,9 @@ def simulated_board(
     bucket = make_bucket(config, ticks, second)
     stats = Stats(ticks)
     sink = ModelSink(clock, *(phases or (Phase(0, 0),)))
-    shed = make_shed(config, second)
+    limit = shed = tuner = None
+    if config["control"] is not None:
+        limit, shed, tuner = make_controller(config, ring, bucket, second)
     pipeline = Pipeline(
         ring, bucket, sink, stats, config["cost"], config["tries"], ticks=ticks, shed=shed
     )
@@ -302,9 +298,9 @@ def simulated_board(
         stats,
         pipeline,
         ticks,
-        limit=make_limit(config, ring, second),
+        limit=limit,
         shed=shed,
-        tuner=make_tuner(config, bucket, second),
+        tuner=tuner,
     )
     return Simulation(
         clock,

@@ -92,57 +92,6 @@ def _most_at_once(config):
     return 1 if smooth else config["burst"]
 
 
-def make_limit(config, ring, per_second):
-    """The AdaptiveLimit of a configuration, or None."""
-    if config["control"] != "pid":
-        return None
-    from sluice.control.adaptive import AdaptiveLimit
-
-    return AdaptiveLimit(
-        ring,
-        config["target_ms"] * per_second // 1000,
-        tuple(config["kp"]),
-        tuple(config["ki"]),
-        tuple(config["kd"]),
-        config["limit_floor"],
-        calm=_rule(config["calm"], per_second),
-        rush=_rule(config["rush"], per_second),
-    )
-
-
-def make_shed(config, per_second):
-    """The CoDel of a configuration, or None."""
-    if config["control"] != "codel":
-        return None
-    from sluice.control.codel import CoDel
-
-    per_ms = per_second // 1000
-    return CoDel(config["target_ms"] * per_ms, config["interval_ms"] * per_ms)
-
-
-def make_tuner(config, bucket, per_second):
-    """The RateTuner of a configuration, or None; ValueError when a rate is out of bounds."""
-    if config["control"] != "rate":
-        return None
-    from sluice.control.tuning import RateTuner
-
-    return RateTuner(
-        bucket,
-        config["rate_low"],
-        config["rate"],
-        config["rate_step"],
-        tuple(config["rate_keep"]),
-        latency=config["target_ms"] * per_second // 1000,
-    )
-
-
-def _rule(values, per_second):
-    if values is None:
-        return None
-    load, ms, change = values
-    return load, ms * per_second // 1000, change
-
-
 def _check_value(row, value, per_second):
     name, unit = row[0], row[4]
     if not fits(row, value):
@@ -176,29 +125,6 @@ def adopt_limit(ring, config):
     ring.set_limit(ring.capacity if config["limit"] is None else config["limit"])
 
 
-def adopt_pid(limit, config, per_second):
-    """Target, gains, floor and rules of an AdaptiveLimit."""
-    target = config["target_ms"] * per_second // 1000
-    if target != limit.target:
-        limit.set_target(target)
-    limit.set_bounds(config["limit_floor"] or max(1, config["slots"] // 8), limit.slew)
-    limit.set_rules(_rule(config["calm"], per_second), _rule(config["rush"], per_second))
-    limit.set_gains(tuple(config["kp"]), tuple(config["ki"]), tuple(config["kd"]))
-
-
-def adopt_codel(codel, config, per_second):
-    """Target and interval of a CoDel."""
-    per_ms = per_second // 1000
-    codel.set_target(config["target_ms"] * per_ms, config["interval_ms"] * per_ms)
-
-
-def adopt_tuner(tuner, config, per_second):
-    """Range and answer of a RateTuner, also after its bucket was given another rate."""
-    tuner.set_range(config["rate_low"], config["rate"], config["rate_step"])
-    latency = config["target_ms"] * per_second // 1000
-    tuner.set_answer(tuple(config["rate_keep"]), tuner.tolerated, latency)
-
-
 def _check_together(config, per_second):
     if config["limit"] is not None and config["control"] == "pid":
         raise ConfigError("limit", config["limit"], "null when control is pid, which sets it")
@@ -223,7 +149,10 @@ def _check_bucket(config, per_second):
     ):
         try:
             bucket = _bucket(config, burst, smooth_ms, _no_ticks, per_second)
-            make_tuner(config, bucket, per_second)
+            if config["control"] == "rate":
+                from sluice.program.controllers import make_tuner
+
+                make_tuner(config, bucket, per_second)
         except ValueError as error:
             raise ConfigError(key, config[key], str(error))
 

@@ -20,19 +20,13 @@ from sluice.program.config import (
     ConfigError,
     adjustable,
     adopt_bucket,
-    adopt_codel,
     adopt_limit,
-    adopt_pid,
-    adopt_tuner,
     keep_good,
     keep_share,
     load,
     load_good,
     load_share,
     make_bucket,
-    make_limit,
-    make_shed,
-    make_tuner,
     printable,
     shown,
 )
@@ -242,7 +236,11 @@ class Program:
         """The pipeline from ring to sink, and what controls it."""
         config, ticks, second = self._config, self._ticks, self._board.TICKS_PER_S
         ring, bucket, stats = self.ring, self.bucket, self.stats
-        shed = make_shed(config, second)
+        limit = shed = tuner = None
+        if config["control"] is not None:
+            from sluice.program.controllers import make_controller
+
+            limit, shed, tuner = make_controller(config, ring, bucket, second)
         pipeline = Pipeline(
             ring,
             bucket,
@@ -265,9 +263,9 @@ class Program:
             pipeline,
             ticks,
             second,
-            make_limit(config, ring, second),
+            limit,
             shed,
-            make_tuner(config, bucket, second),
+            tuner,
         )
         controls.set_half(config["watermark_half_ms"])
         return pipeline, controls
@@ -316,6 +314,8 @@ class Program:
             config["rate"] = min(self._most_rate, self._share.rate)
         adopt_bucket(self.bucket, config, second)
         if tuner is not None:
+            from sluice.program.controllers import adopt_tuner
+
             adopt_tuner(tuner, config, second)
         self.controls.rate_changed()
 
@@ -332,12 +332,10 @@ class Program:
     def _adopt_control(self, config):
         second, controls = self._board.TICKS_PER_S, self.controls
         controls.set_half(config["watermark_half_ms"])
-        if controls.limit is not None:
-            adopt_pid(controls.limit, config, second)
-        if controls.shed is not None:
-            adopt_codel(controls.shed, config, second)
-        if controls.tuner is not None:
-            adopt_tuner(controls.tuner, config, second)
+        if self._config["control"] is not None:
+            from sluice.program.controllers import adopt_controller
+
+            adopt_controller(controls, config, second)
 
     def _given_up(self, record, n):
         log = self._log
