@@ -1,5 +1,6 @@
-"""A real broker, and MicroPython's unix port, which has sockets and TLS."""
+"""A real broker, a real web server, and MicroPython's unix port, which has sockets and TLS."""
 
+import json
 import os
 import ssl
 import subprocess
@@ -11,15 +12,24 @@ from pathlib import Path
 
 import mosquitto
 import pytest
+import web
 from publishers import Publisher
 
 from host_sim import FIRMWARE
+
+STATION = Path(__file__).with_name("station.py")
 
 
 @pytest.fixture
 def broker(tmp_path: Path) -> Iterator[mosquitto.Mosquitto]:
     with mosquitto.running(tmp_path) as broker:
         yield broker
+
+
+@pytest.fixture
+def server() -> Iterator[web.Web]:
+    with web.running() as server:
+        yield server
 
 
 @pytest.fixture
@@ -42,6 +52,22 @@ def micropython() -> Iterator[Callable[..., Publisher]]:
             return Publisher(process)
 
         yield start
+
+
+@pytest.fixture
+def station(tmp_path: Path, micropython) -> Callable[..., Publisher]:
+    """station(pulses, secrets, key=value, ...): the program with this configuration, running."""
+
+    def start(pulses: int, secrets: object, **config: object) -> Publisher:
+        sink = "http" if "http" in config else "mqtt"
+        defaults = {"source": "pin", "sink": sink, "slot_size": 8}
+        (tmp_path / "config.json").write_text(json.dumps(defaults | config))
+        if secrets is not None:
+            text = '{"wifi_ssid": "s3cret' if secrets == "torn" else json.dumps(secrets)
+            (tmp_path / "secrets.json").write_text(text)
+        return micropython(STATION, tmp_path, pulses)
+
+    return start
 
 
 @pytest.fixture

@@ -1,21 +1,15 @@
 """The sink `http` on real MicroPython, at a real web server: faults of server and line."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import web
 from publishers import MODULO, Publisher
-from web import Request, Rows, Web
+from web import Request, Rows
 
 PUBLISHER = Path(__file__).with_name("publisher.py")
-
-
-@pytest.fixture
-def server() -> Iterator[Web]:
-    with web.running() as server:
-        yield server
 
 
 @pytest.fixture
@@ -81,10 +75,10 @@ def test_what_a_stalled_server_did_not_answer_comes_again_with_its_numbers(serve
 
 def test_what_a_busy_server_puts_off_is_no_attempt_however_often(server, post) -> None:
     def busy(request: Request) -> None:
-        request.reply(429, b"slow down", Retry_After="3")
+        request.reply(429, b"slow down", Retry_After="1")
 
     server.script = [200, *[busy] * 9]
-    publisher = post(server.port, 100, speed=20)
+    publisher = post(server.port, 100, speed=5)
     assert publisher.until("end") == "end 100 0 0"
     assert contents(server.received) == numbers(server.received) == list(range(100))
     assert publisher.lines.count("busy answered 429") == 1
@@ -94,7 +88,7 @@ def test_what_a_busy_server_puts_off_is_no_attempt_however_often(server, post) -
 
 def test_each_failure_of_the_server_is_an_attempt(server, post) -> None:
     server.script = [200, 500, 502, 500, 500, 200]
-    publisher = post(server.port, 100, speed=20)
+    publisher = post(server.port, 100, speed=10)
     assert publisher.until("end") == "end 100 0 4"
     assert contents(server.received) == list(range(100))
     assert publisher.told()[1:3] == ["down answered 500", "down answered 502"]
@@ -102,14 +96,14 @@ def test_each_failure_of_the_server_is_an_attempt(server, post) -> None:
 
 def test_a_record_is_given_up_after_five_failures_and_the_others_come(server, post) -> None:
     server.script = [500] * 5
-    publisher = post(server.port, 100, speed=20)
+    publisher = post(server.port, 100, speed=10)
     assert publisher.until("end") == "end 99 1 4"
     assert contents(server.received) == list(range(1, 100))
 
 
 def test_what_the_server_will_never_take_is_given_up_and_counted(server, post) -> None:
     server.script = [200, 400, 200, 413]
-    publisher = post(server.port, 200, speed=20)
+    publisher = post(server.port, 200, speed=10)
     end = publisher.until("end").split()
     lost = server.requests[1][1] + server.requests[3][1]
     assert end == ["end", str(200 - len(lost)), str(len(lost)), "0"]
@@ -146,8 +140,8 @@ def talk(request: Request) -> None:
 
 @pytest.mark.parametrize("answer", [chunks, close, go_on, talk])
 def test_answers_of_other_kinds(server, post, answer) -> None:
-    server.script = [answer] * 20
-    publisher = post(server.port, 200, speed=20)
+    server.script = [answer] * 200
+    publisher = post(server.port, 200)
     assert publisher.until("end") == "end 200 0 0"
     assert contents(server.received) == list(range(200))
     assert publisher.told() == ["up"]

@@ -1,37 +1,13 @@
 """The board's program with the sink `http`, on real MicroPython, at a real web server."""
 
 import base64
-import json
 import re
 import struct
-from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 import web
 from publishers import Publisher
 from web import Web
-
-STATION = Path(__file__).with_name("station.py")
-
-
-@pytest.fixture
-def server() -> Iterator[Web]:
-    with web.running() as server:
-        yield server
-
-
-@pytest.fixture
-def station(tmp_path: Path, micropython) -> Callable[..., Publisher]:
-    """station(pulses, secrets, key=value, ...): the program with this configuration, running."""
-
-    def start(pulses: int, secrets: object, **config: object) -> Publisher:
-        defaults = {"source": "pin", "sink": "http", "slot_size": 8}
-        (tmp_path / "config.json").write_text(json.dumps(defaults | config))
-        (tmp_path / "secrets.json").write_text(json.dumps(secrets))
-        return micropython(STATION, tmp_path, pulses)
-
-    return start
 
 
 def pulses(server: Web) -> list[int]:

@@ -1,31 +1,12 @@
 """The board's program with the sink `mqtt`, on real MicroPython, at a real broker."""
 
 import base64
-import json
-from collections.abc import Callable
-from pathlib import Path
 
 import mosquitto
 import pytest
 from publishers import Publisher, numbers
 
-STATION = Path(__file__).with_name("station.py")
 WIFI = {"wifi_ssid": "home", "wifi_password": "wlan s3cret"}
-
-
-@pytest.fixture
-def station(tmp_path: Path, micropython) -> Callable[..., Publisher]:
-    """station(pulses, secrets, key=value, ...): the program with this configuration, running."""
-
-    def start(pulses: int, secrets: object, **config: object) -> Publisher:
-        defaults = {"source": "pin", "sink": "mqtt", "slot_size": 8}
-        (tmp_path / "config.json").write_text(json.dumps(defaults | config))
-        if secrets is not None:
-            text = '{"wifi_ssid": "s3cret' if secrets == "torn" else json.dumps(secrets)
-            (tmp_path / "secrets.json").write_text(text)
-        return micropython(STATION, tmp_path, pulses)
-
-    return start
 
 
 def events(publisher: Publisher) -> list[str]:
