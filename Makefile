@@ -18,7 +18,8 @@ STUBS := $(patsubst boards/%/stubs.txt,build/stubs/%/ready,$(wildcard boards/*/s
 
 help:
 	@echo "make demo   a virtual board, flashed, fed and watched (LOG=FILE feeds your log)"
-	@echo "make fleet  30 simulated boards behind 3 gateways, with etcd and Prometheus, under pressure"
+	@echo "make fleet  30 simulated boards behind 3 gateways, with etcd and Prometheus, under pressure;"
+	@echo "            OVERRUN=900: feeding one server that takes less than they send, for 900 seconds"
 	@echo "make test   every test; those on other MicroPythons as far as the machine has them"
 	@echo "make check  the hot-path contract: allocation, frames, an interrupt at every opcode, threads;"
 	@echo "            and the whole system on virtual time, for 5 minutes at most (SIMULATE_S=300)"
@@ -67,7 +68,7 @@ demo: $(VENV)/ready tools/vboard/node_modules/ready
 	sluice demo $(LOG)
 
 fleet: setup
-	sluice fleet
+	sluice fleet $(if $(OVERRUN),--overrun $(OVERRUN))
 
 test: setup
 	pytest --numprocesses auto
