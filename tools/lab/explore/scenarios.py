@@ -1013,6 +1013,7 @@ EXEMPT = {
     "limit.pacer": "one owner; what it does with the clock is TokenBucket's",
     "flow.router": "put is that of RecordRing, step is that of Pipeline",
     "program.settings": "the main loop's own",
+    "flow.samples": "what it asks of the ring is what Pulses asks, which has scenarios",
     "flow.sinks": "called by the pipeline alone",
     "flow.stats": "the pipeline's own",
     "flow.uart_sink": "called by the pipeline alone",
