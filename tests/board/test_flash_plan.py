@@ -140,7 +140,10 @@ def test_firmware_without_a_main(firmware):
     [
         ({"implementation": "circuitpython"}, "runs circuitpython 1.28.0, not MicroPython"),
         ({"version": (1, 25, 0)}, "MicroPython 1.25.0 is too old for rp2040: 1.26 or newer"),
-        ({"machine": "Pico2 with RP2350-RISCV"}, "with RP2350-RISCV' .rp2., not rp2040$"),
+        (
+            {"machine": "Pico2 with RP2350-RISCV"},
+            "with RP2350-RISCV' .rp2., not rp2040; --board generic fits$",
+        ),
         (
             {"platform": "esp32", "machine": "Generic ESP32 module with ESP32"},
             "wrong board: .*, not rp2040; --board esp32 fits",

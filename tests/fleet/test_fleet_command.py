@@ -99,7 +99,7 @@ def test_a_kill_leaves_nothing_running(temporary):
 def test_a_kill_before_a_server_asks_to_end_with_its_parent_leaves_nothing_running(temporary):
     slow = temporary / "setpriv"
     slow.write_text(f"""#!/bin/sh
-        while kill -0 "$PPID"; do sleep 0.01; done
+        while kill -0 "$STARTED_BY"; do sleep 0.01; done
         exec {shutil.which("setpriv")} "$@"
     """)
     slow.chmod(0o755)
@@ -107,6 +107,7 @@ def test_a_kill_before_a_server_asks_to_end_with_its_parent_leaves_nothing_runni
         import os, signal
         from pathlib import Path
         from sluice_tools.fleet.demonstration.process import ServerProcess
+        os.environ["STARTED_BY"] = str(os.getpid())
         ServerProcess("server", Path("{temporary}"), 1, ["sleep", "600"]).launch()
         os.kill(os.getpid(), signal.SIGKILL)
     """
@@ -183,7 +184,7 @@ async def test_what_does_not_happen_in_time_is_one_error():
     async with Etcd(["127.0.0.1:1"]) as etcd:
         looks = observer.Observer(etcd)
         with pytest.raises(UserError, match="^not within 0 s: a board$"):
-            async with looks.thresholds(), looks.pressure(["127.0.0.1:1"], "127.0.0.1:1"):
+            async with looks.thresholds(), looks.pressure(["127.0.0.1:1"], "127.0.0.1:1", "A"):
                 await observer.until(lambda: False, "a board", 0)
 
 

@@ -25,7 +25,7 @@ def test_the_cost_of_a_gateway_beside_others_is_its_own_cpu_time(tmp_path, monke
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
-        (("--cost", "3", "--writes", "3"), "either --writes or --cost."),
+        (("--cost", "3", "--writes", "3"), "only one of --writes, --cost and --overrun."),
         (("--peers", "3"), "--peers is for --cost."),
     ],
 )

@@ -8,7 +8,7 @@ import pytest
 from host_sim import FIRMWARE
 from sluice_tools.lab.simulate.flash import ENOENT, ENOSPC, MODULES, Flash, PowerCut
 
-CONFIG, STORE = map(import_module, MODULES)
+_, CONFIG, STORE = map(import_module, MODULES)
 
 
 def names_of_files(path):

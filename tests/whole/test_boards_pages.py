@@ -87,6 +87,7 @@ def test_uninstalling_leaves_the_board_as_it_was_before_the_flash(vboard: Virtua
     (vboard.flash_dir / "mine.txt").write_text("mine")
     assert "/main.py was not Sluice's: kept as /main.py.old" in flash(vboard)
     assert run(*itself.sluice("set", "--port", vboard.url))  # it answers, so it runs
+    (vboard.flash_dir / "secrets.json").write_text("{}")
     printed = [run(sys.executable, "-m", "mpremote", *words) for words in uninstalling(vboard)]
     assert "app_" in printed[1] and "main.py.old" in printed[1]
     left = {path.name: path.read_bytes() for path in vboard.flash_dir.rglob("*")}

@@ -10,7 +10,7 @@ from typing import Any
 import host_sim  # noqa: F401  puts the firmware on the path
 
 # Everything under firmware/sluice that has `open` or `os` in it.
-MODULES = ("sluice.program.config", "sluice.queue.store")
+MODULES = ("sluice.net.secrets", "sluice.program.config", "sluice.queue.store")
 
 ENOENT, EIO, EEXIST, ENOSPC = 2, 5, 17, 28
 
