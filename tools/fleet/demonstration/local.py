@@ -7,7 +7,15 @@ from typing import Any
 
 from .boards import BoardsProcess, Plan
 from .process import ServerProcess
-from .servers import EtcdNode, GatewayProcess, board_table, etcd_table
+from .servers import (
+    Alertmanager,
+    EtcdNode,
+    GatewayProcess,
+    OperatorProcess,
+    Prometheus,
+    board_table,
+    etcd_table,
+)
 
 SLOTS, SLOT_SIZE = 64, 64
 RATES = (80, 60, 40, 30)
@@ -23,16 +31,21 @@ _VALUES: dict[str, Any] = {
 }
 
 
+def names(count: int) -> list[str]:
+    """Of so many boards; their order is that of the alphabet."""
+    return [f"board-{i + 1:0{len(str(count))}}" for i in range(count)]
+
+
 def plans(count: int) -> list[Plan]:
     """Boards that are fed an eighth of what they may send; the first two, half."""
     return [
         Plan(
-            f"board-{i + 1:0{len(str(count))}}",
+            name,
             _VALUES | {"rate": rate},
             rate / (8 if i > 1 else 2),
             b"x" * SLOT_SIZE,
         )
-        for i in range(count)
+        for i, name in enumerate(names(count))
         for rate in [RATES[i % len(RATES)]]
     ]
 
@@ -68,6 +81,22 @@ class LocalFleet:
 
     def __exit__(self, *_: object) -> None:
         self._stack.close()
+
+    def monitored(
+        self, stack: ExitStack, rules: str, *operator: str
+    ) -> tuple[Prometheus, Alertmanager]:
+        """Both, started, and an operator that they tell; the stack kills them.
+
+        rules: the text of rules.yml.  operator: options of the operator's.
+        """
+        keeper = OperatorProcess(self._folder, [self.etcd.address], *operator)
+        alertmanager = Alertmanager(self._folder, keeper.address)
+        addresses = [gateway.address for gateway in self.gateways]
+        prometheus = Prometheus(
+            self._folder, addresses, keeper.address, alertmanager.address, rules
+        )
+        start(stack, [keeper, alertmanager, prometheus])
+        return prometheus, alertmanager
 
     def pace(self, board: str, per_s: float | None) -> None:
         """Lets a board's sink take so many records a second; None: all."""

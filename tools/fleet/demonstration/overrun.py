@@ -13,9 +13,9 @@ from ..etcd import Etcd
 from ..steady import Course, jain, means, settling
 from .boards import Plan
 from .downstream import RECORD, Downstream
-from .local import LocalFleet, start
+from .local import LocalFleet, names
 from .observer import Observer, meanwhile, until
-from .servers import DEPLOY, Alertmanager, OperatorProcess, Prometheus
+from .servers import DEPLOY
 from .timeline import Timeline
 
 RATES = (8, 20, 50, 12, 30)
@@ -34,6 +34,9 @@ _VALUES: dict[str, Any] = {
     "slots": 128,
     "slot_size": RECORD,
 }
+
+LATE_MS = 1000
+"""A lag above this alerts, by rules.yml."""
 
 _ALERT = "SluiceLag"
 _START_S = _STEP_S = 120.0
@@ -117,7 +120,7 @@ def show(
     The files of tools/fleet/deploy are as they are deployed. tell: given what is done at present.
     UserError: something does not happen, or a server fails.
     """
-    rates = {f"board-{i + 1:0{len(str(boards))}}": RATES[i % len(RATES)] for i in range(boards)}
+    rates = {name: RATES[i % len(RATES)] for i, name in enumerate(names(boards))}
     own = sum(rates.values())
     downstream = Downstream(round(own / OVERLOAD))
     plans = [
@@ -127,16 +130,8 @@ def show(
     tell(f"starting etcd, {boards} boards and {gateways} gateways")
     with LocalFleet(folder, plans, gateways) as fleet, ExitStack() as stack:
         tell("starting Prometheus, Alertmanager and the operator")
-        operator = OperatorProcess(folder, [fleet.etcd.address], "--rule", "settling")
-        alertmanager = Alertmanager(folder, operator.address)
-        prometheus = Prometheus(
-            folder,
-            [gateway.address for gateway in fleet.gateways],
-            operator.address,
-            alertmanager.address,
-            (DEPLOY / "rules.yml").read_text(),
-        )
-        start(stack, [operator, alertmanager, prometheus])
+        rules = (DEPLOY / "rules.yml").read_text()
+        _, alertmanager = fleet.monitored(stack, rules, "--rule", "settling")
         watch = _Watch(fleet, downstream, alertmanager.address, rates)
         course, steady, seen = asyncio.run(watch.run(seconds, tell))
     return Overrun(
@@ -192,7 +187,7 @@ class _Watch:
 
     async def _rise(self, seen: Timeline) -> None:
         marks = seen.marks
-        await until(lambda: self._lag_ms >= 1000, "a late sink", _STEP_S)
+        await until(lambda: self._lag_ms >= LATE_MS, "a late sink", _STEP_S)
         marks[LATE] = time.monotonic()
         await until(lambda: seen.fires, "the alert", _STEP_S)
         marks[FIRES] = seen.alert[-1][0]

@@ -6,9 +6,7 @@ from matplotlib.axes import Axes
 
 from ...plots import BLUE, GREEN, GREY, ORANGE, RED, panels, plain_numbers, save
 from ..steady import MEAN_S, SWING, means
-from .overrun import FED, OVERLOAD, Overrun
-
-_ALERT_S = 1.0  # rules.yml: a lag above this alerts
+from .overrun import FED, LATE_MS, OVERLOAD, Overrun
 
 
 def draw_overrun(shown: Overrun, path: Path) -> list[Path]:
@@ -32,7 +30,7 @@ def draw_overrun(shown: Overrun, path: Path) -> list[Path]:
     sent.legend(loc="lower right", ncols=2, title=f"mean of {MEAN_S} s")
 
     lag.plot(seconds, [ms / 1000 for ms in course.lag_ms], color=ORANGE)
-    lag.axhline(_ALERT_S, color=RED, lw=1, ls="--")
+    lag.axhline(LATE_MS / 1000, color=RED, lw=1, ls="--")
     lag.set_ylim(0, max(1.3, *(ms / 1000 for ms in course.lag_ms)) * 1.12)
     lag.set_ylabel("s")
     lag.set_title("How late the downstream is. Red: the alert fires")

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from ..etcd import Etcd
 from . import dashboard, rules
-from .local import SLOTS, LocalFleet, plans, start
+from .local import SLOTS, LocalFleet, plans
 from .observer import BACKLOG, Observer, until
-from .servers import DEPLOY, Alertmanager, OperatorProcess, Prometheus
+from .servers import DEPLOY, Prometheus
 from .timeline import Threshold, Timeline
 
 SLOW_PER_S = 4
@@ -78,16 +78,7 @@ def show(folder: Path, boards: int, gateways: int, tell: Callable[[str], None]) 
     tell(f"starting etcd, {boards} boards and {gateways} gateways")
     with LocalFleet(folder, plans(boards), gateways) as fleet, ExitStack() as stack:
         tell("starting Prometheus, Alertmanager and the operator")
-        operator = OperatorProcess(folder, [fleet.etcd.address])
-        alertmanager = Alertmanager(folder, operator.address)
-        prometheus = Prometheus(
-            folder,
-            [gateway.address for gateway in fleet.gateways],
-            operator.address,
-            alertmanager.address,
-            quick.text,
-        )
-        start(stack, [operator, alertmanager, prometheus])
+        prometheus, alertmanager = fleet.monitored(stack, quick.text)
         seen = asyncio.run(_watch(fleet, prometheus, alertmanager.address, quick, tell))
         tell("asking Prometheus what the dashboard shows")
         now = time.time()
