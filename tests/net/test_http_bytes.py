@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from streams import Stream
+from streams import Played
 
 from host_sim import TickClock
 from sluice.flow.pipeline import HELD, REFUSED
@@ -34,33 +34,20 @@ def parsed(data: bytes) -> list[list[tuple[int, bytes]]]:
     return found
 
 
-class Rig:
+class Rig(Played):
     def __init__(self, clock: TickClock, gather_ms: int = 100) -> None:
-        self.clock = clock
-        self.streams: list[Stream] = []
-        self.there = True
-        self.told: list[tuple[str, str]] = []
+        super().__init__(clock)
         self.stats = Stats(clock.ticks)
         self.sink = HttpSink(
-            self._dial,
+            self.dial,
             HEAD,
             200,
-            lambda *what: self.told.append(what),
+            self.tell,
             self.stats,
             gather_ms,
             clock.ticks,
         )
         self.sink._number = START
-
-    def _dial(self):
-        if not self.there:
-            raise OSError(111)
-        self.streams.append(Stream())
-        return self.streams[-1]
-
-    @property
-    def stream(self) -> Stream:
-        return self.streams[-1]
 
     def put(self, *contents: bytes) -> "Rig":
         for content in contents:
@@ -497,7 +484,7 @@ def test_waits_for_the_network(rig) -> None:
     rig.put(b"a")
     rig.pass_ms(100)
     assert [rig.sink.tend(), rig.sink.tend()] == [True, True]
-    rig.sink._dial = rig._dial
+    rig.sink._dial = rig.dial
     rig.ask()
     assert rig.told == []
 

@@ -1,7 +1,7 @@
 """The sink `mqtt`, byte by byte, at a broker that no real one is: slow, out of order, or wrong."""
 
 import pytest
-from streams import Stream
+from streams import Played
 
 from host_sim import TickClock
 from sluice.flow.pipeline import HELD, REFUSED
@@ -27,26 +27,11 @@ def puback(number: int) -> bytes:
     return b"\x40\x02" + ((number % (1 << 30) & 0x7FFF) + 1).to_bytes(2)
 
 
-class Rig:
+class Rig(Played):
     def __init__(self, clock: TickClock, topic: str = "t/{number}/x") -> None:
-        self.clock = clock
-        self.streams: list[Stream] = []
-        self.there = True
-        self.told: list[tuple[str, str]] = []
-        self.sink = MqttSink(
-            self._dial, b"HELLO", topic, 200, lambda *what: self.told.append(what), clock.ticks
-        )
+        super().__init__(clock)
+        self.sink = MqttSink(self.dial, b"HELLO", topic, 200, self.tell, clock.ticks)
         self.sink._number = START
-
-    def _dial(self):
-        if not self.there:
-            raise OSError(111)
-        self.streams.append(Stream())
-        return self.streams[-1]
-
-    @property
-    def stream(self) -> Stream:
-        return self.streams[-1]
 
     def open(self) -> "Rig":
         """Let it connect, however long that takes."""
@@ -276,7 +261,7 @@ def test_waits_for_the_network(rig) -> None:
     rig.sink._dial = lambda: None
     assert [rig.sink.tend(), rig.sink.tend()] == [True, True]
     assert (rig.told, rig.sink.room()) == ([], 0)
-    rig.sink._dial = rig._dial
+    rig.sink._dial = rig.dial
     rig.sink.tend()
     assert rig.streams
 

@@ -2,9 +2,13 @@
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 PROJECT = Path(__file__).parents[2]
+SLUICE = Path(sys.executable).with_name("sluice")
+DEADLINE_S = 240
 
 
 def flash(board, **settings):
@@ -16,3 +20,17 @@ def flash(board, **settings):
     defaults = json.loads((PROJECT / "firmware" / "config.json").read_text())
     (target / "config.json").write_text(json.dumps(defaults | settings))
     board.reset()
+
+
+def flash_as(kind, board, folder, **values):
+    """`sluice flash` of that kind of board, with these values in a file of the folder; its end."""
+    config = folder / "config.json"
+    config.write_text(json.dumps(values))
+    return subprocess.run(
+        [SLUICE, "flash", "--board", kind, "--port", board.url, "--config", config],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE_S,
+        check=False,
+    )

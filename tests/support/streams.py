@@ -1,5 +1,7 @@
 """Connections to a server that is played, byte by byte."""
 
+from host_sim import TickClock
+
 
 class Stream:
     """A socket that does not block, as MicroPython's are."""
@@ -34,3 +36,29 @@ class Stream:
 
     def close(self) -> None:
         self.closed = True
+
+
+class Played:
+    """The server of a sink that is given `dial` and `tell`: each connection is a new stream.
+
+    there: whether it can be reached.  told: what the sink has told.
+    """
+
+    def __init__(self, clock: TickClock) -> None:
+        self.clock = clock
+        self.streams: list[Stream] = []
+        self.there = True
+        self.told: list[tuple[str, str]] = []
+
+    @property
+    def stream(self) -> Stream:
+        return self.streams[-1]
+
+    def dial(self) -> Stream:
+        if not self.there:
+            raise OSError(111)
+        self.streams.append(Stream())
+        return self.stream
+
+    def tell(self, state: str, reason: str) -> None:
+        self.told.append((state, reason))

@@ -1,32 +1,18 @@
 """The generic board's files on the virtual board, whose REPL they use as any other's."""
 
-import json
 import re
 import socket
-import subprocess
-import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
 from feeding import finish, start_feed
+from flashed import flash_as
 
 from sluice_tools.vboard import VirtualBoard
 
-SLUICE = Path(sys.executable).with_name("sluice")
 DEADLINE_S = 120
-
-
-def flash(board: VirtualBoard, folder: Path, **values: object) -> subprocess.CompletedProcess[str]:
-    config = folder / "config.json"
-    config.write_text(json.dumps(values))
-    return subprocess.run(
-        [SLUICE, "flash", "--board", "generic", "--port", board.url, "--config", config],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=2 * DEADLINE_S,
-        check=False,
-    )
+flash = partial(flash_as, "generic")
 
 
 def test_it_is_fed_and_sends_back_and_has_a_timer(vboard: VirtualBoard, tmp_path: Path) -> None:

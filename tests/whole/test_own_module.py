@@ -1,19 +1,18 @@
 """A user's own module on a board: flashed with its configuration, as docs/configuration.md says."""
 
-import json
 import re
 import socket
-import subprocess
-import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
+from flashed import flash_as
 
 from sluice_tools.vboard import VirtualBoard
 
-SLUICE = Path(sys.executable).with_name("sluice")
 PAGE = Path(__file__).parents[2] / "docs/configuration.md"
 DEADLINE_S = 120
+flash = partial(flash_as, "virtual")
 
 
 def example(name: str) -> str:
@@ -21,19 +20,6 @@ def example(name: str) -> str:
     shown = re.search(rf"^```python title=\"{name}\"\n(.*?)^```$", PAGE.read_text(), re.M | re.S)
     assert shown
     return shown[1]
-
-
-def flash(board: VirtualBoard, folder: Path, **values: object) -> subprocess.CompletedProcess[str]:
-    config = folder / "config.json"
-    config.write_text(json.dumps(values))
-    return subprocess.run(
-        [SLUICE, "flash", "--board", "virtual", "--port", board.url, "--config", config],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=2 * DEADLINE_S,
-        check=False,
-    )
 
 
 def heard(board: VirtualBoard, pattern: str) -> str:
