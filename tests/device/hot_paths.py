@@ -374,8 +374,11 @@ def holding():
 
 
 class Ends:
+    def __init__(self):
+        self.told = 0
+
     def ended(self, how, n):
-        pass
+        self.told = n
 
 
 class Stream:
@@ -757,25 +760,28 @@ def routers():
 
 def tiered_queues():
     record = bytearray(16)
-    for overflow in (REJECT, OVERWRITE):
+    for ends in (None, Ends()):
         store = SegmentStore("/spill", 16, 3, 128, 48, ticks=clock.ticks)
-        ring = RecordRing(4, 16, overflow, clock.ticks)
-        sink = Sink()
-        queue = TieredQueue(ring, store, sink, 3, 2)
-        for sink.answer in (True, False, True):
+        ring = RecordRing(4, 16, ticks=clock.ticks)
+        sink = Sink() if ends is None else None
+        queue = TieredQueue(ring, store, sink, 3, 2, ends, (1 << 30) - 9)
+        for answer in (True, False, True):
+            if sink is not None:
+                sink.answer = answer
             for n in (16, 0, 17, 1, 1, 1, 1, 1):
                 hot("tiered.TieredQueue.put", lambda: queue.put(record, n))
                 hot("tiered.TieredQueue.__len__", lambda: len(queue))
                 hot("store.SegmentStore.__len__", lambda: len(store))
                 queue.move()
             for _ in range(30):
-                hot("tiered.TieredQueue.peek", queue.peek)
-                hot("tiered.TieredQueue.peek_len", queue.peek_len)
-                hot("tiered.TieredQueue.peek_ticks", queue.peek_ticks)
-                hot("tiered.TieredQueue.release", queue.release)
+                hot("tiered.TieredQueue.number", queue.number)
+                if queue.front.release():
+                    hot("tiered.TieredQueue.ended", lambda: queue.ended(1, 1))
                 hot("store.SegmentStore.loaded_ticks", store.loaded_ticks)
+                hot("store.SegmentStore.loaded_number", store.loaded_number)
                 queue.move()
-        assert store.writes > 0 and queue.handed_over > 0 and len(queue) == 0
+        assert store.writes > 0 and len(queue) == 0
+        assert queue.handed_over > 0 if ends is None else ends.told > 0
         store.close()
 
 

@@ -17,17 +17,17 @@ def take_all():
     count = 0
     while len(queue):
         queue.move()
-        view = queue.peek()
+        view = queue.front.peek()
         if view is None:
             continue
         number = unpack_from("<I", view)[0]
         if count == 0:
             first = number
-        elif number != last + 1 or queue.peek_len() != length(number):
+        elif number != last + 1 or queue.front.peek_len() != length(number):
             print("gap", last, number)
         last = number
         count += 1
-        queue.release()
+        queue.front.release()
     queue.move()
     return first, last, count
 

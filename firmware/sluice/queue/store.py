@@ -26,9 +26,9 @@ from sluice.queue.ring import OVERWRITE, REJECT
 
 _SMALL_MAX = const((1 << 30) - 1)
 _MAX_SIZE = const(65535)
-_HEAD = const(8)  # bytes
+HEAD = const(8)  # bytes of a segment before its records
 _PREFIX = const(6)  # bytes of a record before its payload
-_AROUND = const(8)  # bytes of a record around its payload
+AROUND = const(8)  # bytes that a record takes besides its own
 _READ_TRIES = const(3)
 
 _ENOENT = const(2)  # the module errno has not all of them on every board
@@ -69,7 +69,10 @@ class SegmentStore:
     damaged, is given up, and the rest of its records counted as lost.
 
     Read only:
-      writes       batches given to the flash, failed ones too: its wear
+      writes       batches given to the flash, failed ones too
+      kept         records that were brought to flash, up to 2^30 - 1
+      kept_bytes   bytes written for these, up to 2^30 - 1: kept_bytes / kept is the wear by a
+                   record, to which the file system adds its own
       errors       failures of the flash
       last_error   the error number of the latest, 0: none
       torn         torn records and heads found at the start
@@ -92,13 +95,14 @@ class SegmentStore:
     ):
         check_int("size", size, 1, _MAX_SIZE)
         check_int("segments", segments, 1, 9999)
-        check_int("segment_bytes", segment_bytes, size + _AROUND + _HEAD, _SMALL_MAX)
-        check_int("batch_bytes", batch_bytes, size + _AROUND, segment_bytes - _HEAD)
+        check_int("segment_bytes", segment_bytes, size + AROUND + HEAD, _SMALL_MAX)
+        check_int("batch_bytes", batch_bytes, size + AROUND, segment_bytes - HEAD)
         if overflow != REJECT and overflow != OVERWRITE:
             raise ValueError("overflow must be REJECT or OVERWRITE, not %r" % (overflow,))
         check_int("retry_ticks", retry_ticks, 1, (1 << 29) - 1)
         self.size = size
-        self.writes = self.errors = self.last_error = 0
+        self.writes = self.kept = self.kept_bytes = 0
+        self.errors = self.last_error = 0
         self.torn = self.lost = self.overwritten = 0
         self._folder = folder
         self._limit = segments
@@ -108,11 +112,12 @@ class SegmentStore:
         self._writing = _Attempts(ticks, retry_ticks)
         self._reading = _Attempts(ticks, retry_ticks)
         self._removing = _Attempts(ticks, retry_ticks)
-        self._record = memoryview(bytearray(size + _AROUND))  # the one that is being read
+        self._record = memoryview(bytearray(size + AROUND))  # the one that is being read
         self._loaded_ticks = 0
-        self._batch = memoryview(bytearray(_HEAD + batch_bytes))  # with room for a segment's head
-        self._fill = _HEAD
-        self._at = _HEAD  # what lies before it in the batch has been loaded
+        self._loaded_number = 0
+        self._batch = memoryview(bytearray(HEAD + batch_bytes))  # with room for a segment's head
+        self._fill = HEAD
+        self._at = HEAD  # what lies before it in the batch has been loaded
         self._gathered = 0  # records in the batch
         self._unread = 0  # those of them that have not been loaded
         self._first = 0  # number of the first record in the batch
@@ -153,6 +158,32 @@ class SegmentStore:
         """
         return self._loaded_ticks
 
+    def loaded_number(self) -> int:
+        """The number of the record loaded last, below 2^30. Hot."""
+        return self._loaded_number
+
+    def next_number(self) -> int:
+        """The number that the record added next will have, below 2^30."""
+        return self._first + self._gathered & _SMALL_MAX
+
+    def set_number(self, number: int) -> None:
+        """Number the record added next, 0 to 2^30 - 1. To be called while the store is empty."""
+        self._first = number
+
+    def most_copied(self) -> int:
+        """Slots that the ring of `copy` may have."""
+        return (len(self._batch) - HEAD) // (self.size + AROUND)
+
+    def copy(self, ring) -> None:
+        """Copy all records of a RecordRing into the batch, while the store is empty. No flash.
+
+        For the ring that `load` fills: they count as loaded, as if they had come from here.
+        """
+        for k in range(len(ring)):
+            record, n = ring.peek_behind(k), ring.peek_behind_len(k)
+            self._append_to_batch(record, n, ring.peek_behind_ticks(k))
+        self._at = self._fill
+
     def add(self, ring) -> bool:
         """Move the oldest record of a RecordRing into the batch. No flash.
 
@@ -163,19 +194,16 @@ class SegmentStore:
         if record is None:
             return True
         n = ring.peek_len()
-        at = self._fill
-        end = at + n + _AROUND
-        batch = self._batch
-        if end > len(batch):
+        if self._fill + n + AROUND > len(self._batch):
             return False
-        pack_into("<HI", batch, at, n, ring.peek_ticks())
-        batch[at + _PREFIX : end - 2] = record[:n]
-        pack_into("<H", batch, end - 2, crc16(batch, at, end - 2))
+        at = self._fill
+        self._append_to_batch(record, n, ring.peek_ticks())
         if ring.release():
-            self._fill = end
-            self._gathered += 1
             self._unread += 1
             self._waiting += 1
+        else:
+            self._fill = at
+            self._gathered -= 1
         return True
 
     def write(self) -> bool:
@@ -184,15 +212,15 @@ class SegmentStore:
         False: it stays in RAM, because all segments are full, or the flash
         fails or did so less than retry_ticks ago.
         """
-        if self._fill == _HEAD:
+        if self._fill == HEAD:
             return True
         if not self._writing.allowed():
             return False
         segment = self._newest
-        if segment is None or segment.end + self._fill - _HEAD > self._segment_bytes:
+        if segment is None or segment.end + self._fill - HEAD > self._segment_bytes:
             if not self._make_place():
                 return False
-            segment = _Segment(self._number, 0)
+            segment = _Segment(self._number, 0, self._first)
         begins = segment is not self._newest
         try:
             self._append(segment, begins)
@@ -208,11 +236,14 @@ class SegmentStore:
             self._newest = segment
             self._number += 1
         if segment.unread == 0:
-            segment.at = segment.end + self._at - _HEAD
-        segment.end += self._fill - _HEAD
+            segment.at = segment.end + self._at - HEAD
+            segment.next = self._first + self._gathered - self._unread & _SMALL_MAX
+        self.kept = _sum(self.kept, self._gathered)
+        self.kept_bytes = _sum(self.kept_bytes, self._fill - (0 if begins else HEAD))
+        segment.end += self._fill - HEAD
         segment.unread += self._unread
         self._first = self._first + self._gathered & _SMALL_MAX
-        self._fill = self._at = _HEAD
+        self._fill = self._at = HEAD
         self._gathered = self._unread = 0
         return True
 
@@ -229,6 +260,15 @@ class SegmentStore:
             if segment.unread:
                 return self._load_segment(segment, ring)
         return self._load_batch(ring)
+
+    def _append_to_batch(self, record, n, ticks):
+        batch, at = self._batch, self._fill
+        end = at + n + AROUND
+        pack_into("<HI", batch, at, n, ticks)
+        batch[at + _PREFIX : end - 2] = record[:n]
+        pack_into("<H", batch, end - 2, crc16(batch, at, end - 2))
+        self._fill = end
+        self._gathered += 1
 
     def _make_place(self):
         while len(self._segments) >= self._limit:
@@ -247,7 +287,7 @@ class SegmentStore:
             batch[:2] = b"SQ"
             pack_into("<I", batch, 2, self._first)
             pack_into("<H", batch, 6, crc16(batch, 0, 6))
-        part = batch[0 if begins else _HEAD : self._fill]
+        part = batch[0 if begins else HEAD : self._fill]
         self.writes += 1
         with open(self._path(segment.number), "wb" if begins else "ab") as file:
             if file.write(part) != len(part):
@@ -257,12 +297,12 @@ class SegmentStore:
         while self._segments and self._segments[0].unread == 0:
             if not self._remove(self._segments[0]):
                 break  # nor the next: after a reset, a gap would look like a loss
-        taken = self._at - _HEAD
+        taken = self._at - HEAD
         if taken:
             batch = self._batch
-            batch[_HEAD : self._fill - taken] = batch[self._at : self._fill]
+            batch[HEAD : self._fill - taken] = batch[self._at : self._fill]
             self._fill -= taken
-            self._at = _HEAD
+            self._at = HEAD
             self._first = self._first + self._gathered - self._unread & _SMALL_MAX
             self._gathered = self._unread
 
@@ -282,8 +322,10 @@ class SegmentStore:
                         self._loaded_ticks = self._start
                     else:
                         self._loaded_ticks = unpack_from("<I", self._record, 2)[0]
+                    self._loaded_number = segment.next
+                    segment.next = segment.next + 1 & _SMALL_MAX
                     ring.put(self._record[_PREFIX:], n)
-                    segment.at += n + _AROUND
+                    segment.at += n + AROUND
                     segment.unread -= 1
                     self._waiting -= 1
                     moved += 1
@@ -300,8 +342,9 @@ class SegmentStore:
         batch = self._batch
         while self._unread and ring.free():
             n, self._loaded_ticks = unpack_from("<HI", batch, self._at)
+            self._loaded_number = self._first + self._gathered - self._unread & _SMALL_MAX
             ring.put(batch[self._at + _PREFIX :], n)
-            self._at += n + _AROUND
+            self._at += n + AROUND
             self._unread -= 1
             self._waiting -= 1
             moved += 1
@@ -320,7 +363,7 @@ class SegmentStore:
         if file.readinto(record[:_PREFIX]) != _PREFIX:
             return 0
         n = record[0] | record[1] << 8
-        if n < 1 or n > self.size or file.readinto(record[_PREFIX : n + _AROUND]) != n + 2:
+        if n < 1 or n > self.size or file.readinto(record[_PREFIX : n + AROUND]) != n + 2:
             return 0
         crc = record[n + _PREFIX] | record[n + _PREFIX + 1] << 8
         return n if crc16(record, 0, n + _PREFIX) == crc else 0
@@ -373,15 +416,15 @@ class SegmentStore:
                     count = following - first & _SMALL_MAX
             if first >= 0:
                 following = first
-            self._segments.insert(0, _Segment(number, count, True))
+            self._segments.insert(0, _Segment(number, count, first, True))
             self._waiting += count
 
     def _read_head(self, file):
         """The number of a segment's first record, or -1."""
-        head = bytearray(_HEAD)
+        head = bytearray(HEAD)
         n = file.readinto(head)
         magic, first, crc = unpack_from("<2sIH", head)
-        if n == _HEAD and magic == b"SQ" and crc == crc16(head, 0, 6) and first <= _SMALL_MAX:
+        if n == HEAD and magic == b"SQ" and crc == crc16(head, 0, 6) and first <= _SMALL_MAX:
             return first
         if n:
             self.torn += 1
@@ -389,25 +432,26 @@ class SegmentStore:
 
     def _count_records(self, file):
         count = 0
-        end = _HEAD
+        end = HEAD
         while True:
             n = self._read_record(file)
             if n == 0:
                 break
             count += 1
-            end += n + _AROUND
+            end += n + AROUND
         if file.seek(0, 2) > end:
             self.torn += 1
         return count
 
 
 class _Segment:
-    def __init__(self, number, unread, earlier_run=False):
+    def __init__(self, number, unread, first, earlier_run=False):
         self.number = number
+        self.next = first  # number of the next unread record
         self.earlier_run = earlier_run
         self.unread = unread  # records
-        self.at = _HEAD  # where the next unread one begins
-        self.end = _HEAD  # where the next batch is appended
+        self.at = HEAD  # where the next unread one begins
+        self.end = HEAD  # where the next batch is appended
 
 
 class _Attempts:
@@ -424,6 +468,20 @@ class _Attempts:
 
     def allowed(self):
         return self.failures == 0 or self._bucket.try_acquire()
+
+
+def free(folder) -> None:
+    """Let another store have the folder, if the one that has it is of no use any more.
+
+    For a program that was begun and did not stand.
+    """
+    place = _absolute(folder)
+    if place in _in_use:
+        _in_use.remove(place)
+
+
+def _sum(count, n):
+    return count + n if count <= _SMALL_MAX - n else _SMALL_MAX
 
 
 def _is_segment(name):

@@ -3,7 +3,8 @@
 A run is several lives of one board on one flash. In each, records are put, moved, taken and
 flushed in an order drawn from the seed, until the power goes, somebody resets the board or the
 store is closed; then the flash fails no more and everything is taken. Whenever a life ends, what
-a copy of the flash gives back is held against what the store said that it had kept.
+a copy of the flash gives back is held against what the store said that it had kept, and against
+the ends that were told.
 """
 
 import random
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from host_sim import TickClock
+from sluice.flow.pipeline import TAKEN
 from sluice.queue import store as stores
 from sluice.queue import tiered
 from sluice.queue.records import RecordRing
@@ -39,9 +41,8 @@ class _Shape:
     """How a queue is made; drawn anew for some of the lives."""
 
     slots: int
-    overflow: int
     spill_at: int | None
-    read_ahead: int
+    read_ahead: int | None
     segments: int
     segment_bytes: int
     batch_bytes: int
@@ -55,15 +56,15 @@ def _draw_shape(draw: random.Random, size: int) -> _Shape:
         (least, least + 1, 2 * least, draw.randint(least, 6 * least + 60))
     )
     most = segment_bytes - _HEAD
+    batch_bytes = draw.choice((least, most, draw.randint(least, most)))
     slots = draw.choice((1, 2, draw.randint(1, 12)))
     return _Shape(
         slots,
-        draw.choice((REJECT, REJECT, REJECT, OVERWRITE)),
         draw.choice((None, 1, slots, draw.randint(1, slots))),
-        draw.choice((1, draw.randint(1, 8))),
+        draw.choice((None, 1, draw.randint(1, min(8, batch_bytes // least)))),
         draw.choice((1, 2, draw.randint(1, 8), 9999)),
         segment_bytes,
-        draw.choice((least, most, draw.randint(least, most))),
+        batch_bytes,
         draw.choice((REJECT, REJECT, OVERWRITE)),
         draw.choice((1, 10, 1000, (1 << 29) - 1)),
     )
@@ -74,7 +75,7 @@ class _Life:
 
     found:      numbers of the records that the flash has at its start, in order.
     unreadable: more of them that the store counts, and will find that it cannot read.
-    base:       what the store numbers the record that it is given next.
+    base:       the number of the record that is put next.
     """
 
     def __init__(
@@ -89,7 +90,10 @@ class _Life:
         self.waiting = deque(found)
         self.ticks = dict.fromkeys(found, run.clock.ticks())
         self.accepted = self.taken = 0
+        self.queued: list[int] = []  # of those accepted, what was not handed over
+        self.told = 0  # so many of those have ended, as the queue has said
         self.added: list[int] = []  # to the store, in order
+        self.spilled = 0  # of those, so many from the ring
         self.kept = 0  # so many of those are on flash, as the store has said
         self.at_hand_given_way = 0
         self.skipped: set[int] = set()  # of those that waited, what was counted as lost
@@ -104,14 +108,18 @@ class _Life:
             shape.retry_ticks,
         )
         self._watch(self.store)
-        self.ring = RecordRing(shape.slots, run.size, shape.overflow, run.clock.ticks)
+        self.ring = RecordRing(shape.slots, run.size, REJECT, run.clock.ticks)
         self.queue: Any = tiered.TieredQueue(
             self.ring,
             self.store,
             self if run.hands_over else None,
             shape.spill_at,
             shape.read_ahead,
+            None if run.hands_over else self,
+            base,
         )
+        self.front: Any = self.queue.front
+        self.relieves = False  # a batch is to be brought to flash, and was not yet
         self.spill_at = shape.spill_at or max(1, shape.slots * 3 // 4)
         self.handed = b""  # what the consumer took of the record that was put last
         self.overtaken = 0  # so many waited then
@@ -122,7 +130,7 @@ class _Life:
 
     def _watch(self, store: Any) -> None:
         """Note what the store is given and what it says that it has brought to flash."""
-        add, write = store.add, store.write
+        add, copy, write = store.add, store.copy, store.write
 
         def watched_add(ring: RecordRing) -> bool:
             record = ring.peek()
@@ -131,7 +139,14 @@ class _Life:
             done = add(ring)
             if len(store) > before:
                 self.added.append(number)
+                self.spilled += 1
             return done
+
+        def watched_copy(ring: RecordRing) -> None:
+            for k in range(len(ring)):
+                view: Any = ring.peek_behind(k)
+                self.added.append(view[0])
+            copy(ring)
 
         def watched_write() -> bool:
             files = set(self.flash.files)
@@ -145,11 +160,17 @@ class _Life:
                 self.kept = len(self.added)
             return done
 
-        store.add, store.write = watched_add, watched_write
+        store.add, store.copy, store.write = watched_add, watched_copy, watched_write
 
     def at_hand(self) -> int:
-        """Records that the store has given back, and that nobody has taken."""
-        return len(self.queue) - len(self.store) - len(self.ring)
+        """Records that nobody has taken of those in the front."""
+        return len(self.front)
+
+    # Who is told of ends
+
+    def ended(self, how: int, n: int) -> None:
+        self.run.expect(how == TAKEN and n > 0, "what is safe or taken has ended")
+        self.told += n
 
     # The consumer
 
@@ -178,7 +199,7 @@ class _Life:
         handed = self.handed != b""
         run.note("put", number, len(record), done, "handed over" if handed else "")
         run.expect(
-            done == (handed or free > 0 or self.shape.overflow == OVERWRITE),
+            done == (handed or free > 0),
             "a record is refused when the ring is full, and only then",
         )
         run.expect(self.ring.rejected == rejected + (not done), "what is refused is counted")
@@ -193,6 +214,8 @@ class _Life:
             run.taken.add(number)
         else:
             self.waiting.append(number)
+            run.numbers[number] = self.base + len(self.queued) & _LAST_TICK
+            self.queued.append(number)
             self.ticks[number] = run.clock.ticks()
 
     def put_wrongly(self) -> None:
@@ -205,33 +228,36 @@ class _Life:
 
     def move(self) -> None:
         run, store, ring = self.run, self.store, self.ring
-        at_hand, waits, writes = self.at_hand(), len(ring), store.writes
-        due = waits >= self.spill_at or not ring.free()
+        at_hand, spilled, writes = self.at_hand(), self.spilled, store.writes
+        due = self.relieves or len(ring) >= self.spill_at or not ring.free()
         moved = self.queue.move()
         run.note("move", moved)
         run.expect(
-            moved == self.at_hand() - at_hand + waits - len(ring), "move says how many it moved"
+            moved == self.at_hand() - at_hand + self.spilled - spilled,
+            "move says how many it moved",
         )
         run.expect(store.writes - writes <= 1, "one move writes one batch")
         run.expect(due or store.writes == writes, "the flash is spared while the ring can hold it")
-        run.expect(due or len(ring) == waits, "the ring keeps what it can hold")
+        run.expect(due or self.spilled == spilled, "the ring keeps what it can hold")
+        self.relieves = due and self.kept < len(self.added)
 
     def take(self, moves: bool = False) -> bool:
         """Take the record in front; False: there was none at hand. Perhaps move meanwhile."""
-        run, queue = self.run, self.queue
-        view = queue.peek()
+        run, front = self.run, self.front
+        view = front.peek()
         if view is None:
-            run.expect(len(queue) == 0 or self.at_hand() == 0, "what is at hand can be peeked at")
+            run.expect(self.at_hand() == 0, "what is at hand can be peeked at")
             return False
-        n, tick = queue.peek_len(), queue.peek_ticks()
-        record = bytes(view[:n])
+        n, tick, number = front.peek_len(), front.peek_ticks(), self.queue.number()
         if moves:
             self.move()
-        done = queue.release()
+        record = bytes(view[:n])
+        done = front.release()
         run.note("take", record[0], done)
-        run.expect(done or moves, "the record in front is released")
-        if done:
-            self._enter(record, tick)
+        run.expect(done, "the record in front is released")
+        run.expect(number == run.numbers[record[0]], "a record keeps its number")
+        self._enter(record, tick)
+        self.queue.ended(TAKEN, 1)
         return True
 
     def _enter(self, record: bytes, tick: int) -> None:
@@ -253,6 +279,7 @@ class _Life:
         if done:
             self.run.expect(len(self.ring) == 0, "a flush leaves nothing in the ring")
             self.kept = len(self.added)
+        self.relieves = not done
         return done
 
     def set_limit(self) -> None:
@@ -271,23 +298,16 @@ class _Life:
 
     def count_skipped(self) -> int:
         """Hold what was passed over against what was counted; how many of those are in doubt."""
-        stored = self.skipped & {*self.found, *self.added}
         gone = self.store.lost + self.store.overwritten
-        self.run.expect(len(stored) <= gone, "what the store loses is counted")
-        self.run.expect(
-            len(self.skipped) - len(stored) <= self.ring.overwritten,
-            "what the ring loses is counted",
-        )
-        return gone - len(stored)
+        self.run.expect(len(self.skipped) <= gone, "what the store loses is counted")
+        return gone - len(self.skipped)
 
     def check(self) -> None:
         """What holds between any two operations."""
         expect, store = self.run.expect, self.store
         come = len(self.found) + self.unreadable + self.accepted
-        gone = store.lost + store.overwritten + self.ring.overwritten
-        left = come - self.taken - len(self.queue) - gone
-        # An overwriting ring counts when its consumer comes by.
-        expect(left == 0 or (left > 0 and self.shape.overflow == OVERWRITE), "the books balance")
+        gone = store.lost + store.overwritten
+        expect(come == self.taken + len(self.queue) + gone, "the books balance")
         expect(len(self.ring) <= self.shape.slots, "the ring keeps to its slots")
         expect(
             store.used() == len(self.flash.files) or self.run.failed_removals > 0,
@@ -306,22 +326,33 @@ class _Life:
         if self.run.failed_reads < 3:
             expect(store.lost <= self.unreadable, "a segment is given up after three attempts")
         self._check_heads()
+        if not self.run.hands_over:
+            self._check_told()
 
     def _check_heads(self) -> None:
-        """Records are numbered through all segments, also those that left from RAM."""
-        places = {number: self.base + at for at, number in enumerate(self.added)}
         for content in self.flash.files.values():
-            if len(content) >= _HEAD + _AROUND and content[_HEAD + 6] in places:
+            if len(content) >= _HEAD + _AROUND:
                 first = int.from_bytes(content[2:6], "little")
                 self.run.expect(
-                    first == places[content[_HEAD + 6]], "a segment has its first record's number"
+                    first == self.run.numbers.get(content[_HEAD + 6]),
+                    "a segment has its first record's number",
+                )
+
+    def _check_told(self) -> None:
+        """Told are all that are safe or taken, and what is older than those."""
+        kept, taken = set(self.added[: self.kept]), self.run.taken
+        self.run.expect(self.told <= len(self.queued), "each end is told once")
+        for at, number in enumerate(self.queued):
+            if number not in self.skipped:
+                ended = number in kept or number in taken
+                self.run.expect(
+                    ended == (at < self.told), "what is safe or taken is told, and only that"
                 )
 
     def check_end(self) -> None:
         """What holds when everything was taken."""
         come = len(self.found) + self.unreadable + self.accepted
-        self.ring.peek()  # an overwriting ring counts when its consumer comes by
-        gone = self.store.lost + self.store.overwritten + self.ring.overwritten
+        gone = self.store.lost + self.store.overwritten
         self.run.expect(come == self.taken + gone, "in the end the books balance")
 
     def owed(self) -> tuple[set[int], int]:
@@ -344,6 +375,7 @@ class _Run:
         self.failed_removals = 0  # in all lives
         self.left_from_ram = 0  # records that were taken and never on flash, in all lives
         self.records: list[bytes] = []  # by number, all that were accepted
+        self.numbers: dict[int, int] = {}  # those of the queue
         self.taken: set[int] = set()
         self.stored: set[int] = set()
         self.most_segment = 0  # bytes
@@ -380,6 +412,9 @@ class _Run:
         record = bytes([number]) + bytes([(number + n) & 255]) * (n - 1)
         self.records.append(record)
         return record
+
+    def draw_first(self) -> int:
+        return self.draw.choice((0, _LAST_TICK, self.draw.randint(0, _LAST_TICK)))
 
     def expect_record(self, number: int, record: bytes) -> None:
         known = number < len(self.records) and record == self.records[number]
@@ -499,6 +534,7 @@ class _Run:
         and the number it would give the next."""
         with self.flash.copy() as copy:
             first = 0
+            any_files = bool(copy.files)
             for name in sorted(copy.files):
                 if copy.files[name][:2] == b"SQ" and len(copy.files[name]) >= _HEAD:
                     first = int.from_bytes(copy.files[name][2:6], "little")
@@ -522,7 +558,8 @@ class _Run:
             # Behind a taken segment that could not be deleted, they look like a part of it.
             most_lost = self.left_from_ram if self.failed_removals else 0
             self.expect(store.lost <= most_lost, "all that is found is whole")
-        return found, store.lost, first + count
+            base = first + count & _LAST_TICK if any_files else self.draw_first()
+        return found, store.lost, base
 
     def _finish(self, life: _Life) -> None:
         """Take everything, on a flash that works from here on."""
