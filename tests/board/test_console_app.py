@@ -7,7 +7,7 @@ from queue import SimpleQueue
 from xml.etree import ElementTree
 
 import pytest
-from stats_lines import stats, stats_line
+from stats_lines import STORED, stats, stats_line
 from textual.content import Content
 from textual.widgets import RichLog, Static
 
@@ -109,6 +109,12 @@ async def console(size=SIZES[0]):
 
 def sample(ago=0.0, **changes):
     return Sample(time.time() - ago, stats(**changes))
+
+
+async def test_what_waits_on_flash_is_shown_with_the_queue():
+    async with console() as screen:
+        screen.say(LinkUp(time.time()), sample(**STORED))
+        await screen.shows(Levels, "peak 63, 7 on flash")
 
 
 @pytest.mark.parametrize("size", SIZES)

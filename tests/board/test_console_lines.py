@@ -6,7 +6,7 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from stats_lines import stats, stats_line
+from stats_lines import STORED, stats, stats_line
 
 from sluice_tools.board.console.events import (
     LinkDown,
@@ -54,6 +54,11 @@ def test_plain_sample_is_one_readable_line():
         "  p50/p95/p99 61/64/66 ms  admitted 5970 denied 5800 retried 2"
         "  rejected 0 overwritten 0 failed 0 shed 0  load 0.42 longest turn 2.1 ms"
     )
+
+
+def test_plain_sample_says_what_is_on_flash():
+    line = plain(Sample(0, stats(**STORED)))
+    assert "shed 0  on flash 7 lost there 1  load" in line
 
 
 SLOW = {"load": "1.00", "qps": 320, "depth": 32}

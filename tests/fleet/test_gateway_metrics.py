@@ -6,7 +6,7 @@ from math import inf
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
-from stats_lines import stats
+from stats_lines import STORED, stats
 
 from sluice_tools.fleet.gateway import metrics
 from sluice_tools.fleet.gateway.config import BoardConfig
@@ -40,7 +40,7 @@ def samples(page):
 
 
 def test_each_value_stands_under_its_name_and_board():
-    boards = [Board("b1"), Board("b2", rate="none", load="0.5", part=512)]
+    boards = [Board("b1", **STORED), Board("b2", rate="none", load="0.5", part=512, **STORED)]
     page = BoardMetrics(boards).page()
     found, read = families(page), samples(page)
     for family in FAMILIES:

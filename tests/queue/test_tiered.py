@@ -151,10 +151,9 @@ WAY = [
     ("put", records(0, 1), records(0, 1), 2, 0, 0, 0),
     ("take", 1, 0, 2, 0, 0, 0),  # nothing is in the front before a move
     ("move", 1, [2], 0, 0, 2, 0),
-    ("put", records(2, 3), records(2, 3), 2, 0, 2, 0),
-    ("move", 1, [0], 2, 0, 2, 0),  # the ring holds it, and the flash is spared
-    ("put", records(4), records(4), 3, 0, 2, 0),
-    ("move", 1, [0], 3, 0, 2, 1),  # the ring was at three: what waits goes to flash, oldest first
+    ("move", 1, [0], 0, 0, 2, 0),  # memory holds it, and the flash is spared
+    ("put", records(2, 3, 4), records(2, 3, 4), 3, 0, 2, 0),
+    ("move", 1, [0], 3, 0, 2, 1),  # three wait in memory: they go to flash, the oldest first
     ("move", 1, [2], 1, 2, 2, 1),
     ("put", records(5, 6, 7), records(5, 6, 7), 4, 2, 2, 1),
     ("put", records(8), [], 4, 2, 2, 1),  # the ring is full
@@ -397,27 +396,23 @@ def test_a_store_for_other_records_is_refused():
 def test_by_default_the_ring_is_relieved_at_three_quarters():
     for slots, expected in ((1, 1), (2, 1), (4, 3), (16, 12)):
         bench = Bench(slots=slots, spill_at=None, batch_bytes=56)
-        for number in range(2):  # in the front
-            bench.put(*records(number))
-            bench.move()
-        bench.put(*records(*range(2, 1 + expected)))
-        assert bench.move() == [0]
+        bench.put(*records(*range(expected - 1)))
+        bench.move()
         assert bench.segments() == 0
-        bench.put(*records(1 + expected))
-        assert bench.move() == [min(expected, 2)]  # the batch has room for the front and two
+        bench.put(*records(expected))
+        bench.move()
         assert bench.segments() == 1
 
 
 def test_a_ring_at_its_limit_is_relieved_too():
     bench = Bench()
-    bench.put(*records(0, 1))
-    bench.move()
     bench.ring.set_limit(2)
-    accepted = bench.put(*records(2, 3, 4))
-    assert accepted == records(2, 3)
-    bench.move(2)
-    accepted += bench.put(*records(5))
-    assert bench.drain() == records(0, 1) + accepted
+    accepted = bench.put(*records(0, 1, 2))
+    assert accepted == records(0, 1)
+    bench.move()
+    assert bench.segments() == 1
+    accepted += bench.put(*records(3))
+    assert bench.drain() == records(0, 1, 3)
 
 
 def test_it_reads_ahead_eight_records_or_what_the_batch_holds():
@@ -487,15 +482,16 @@ def test_a_record_has_ended_when_it_is_taken_or_on_flash_and_is_told_once():
     assert ends == []  # at the front
     line.turn()
     assert ends == [TAKEN]
-    line.sink.away = True
-    line.bench.put(*records(2, 3, 4))
     line.turn()
-    assert (len(ends), line.bench.segments()) == (1, 0)
-    line.bench.put(*records(5, 6))
+    line.sink.away = True
+    line.bench.put(*records(2, 3))
+    line.turn()
+    assert (len(ends), line.bench.segments()) == (2, 0)
+    line.bench.put(*records(4, 5, 6))
     line.turn()  # the two in the front are written, and so are safe
-    assert (len(ends), line.bench.segments()) == (3, 1)
+    assert (len(ends), line.bench.segments()) == (4, 1)
     line.bench.move(2)
-    assert (len(ends), len(line.bench.ring)) == (5, 2)
+    assert (len(ends), len(line.bench.ring)) == (6, 1)
     line.bench.flush()
     assert (len(ends), len(line.bench.ring)) == (7, 0)
     line.sink.away = False

@@ -6,7 +6,7 @@ from dataclasses import asdict
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from stats_lines import VALUES, stats, stats_line
+from stats_lines import STORED, VALUES, stats, stats_line
 
 from sluice_tools.serial.logfmt import StatsReader, parse, read_stats, write
 
@@ -123,8 +123,14 @@ def test_sample_has_every_value_of_its_line():
         "lag_ms": 62,
         "sink_ms": 3,
         "config_errors": 0,
+        **dict.fromkeys(STORED),
         "sojourns": (1, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 900),
     }
+
+
+def test_a_board_with_a_store_says_how_it_is():
+    sample = asdict(stats(**STORED))
+    assert {key: sample[key] for key in STORED} == STORED
 
 
 def test_what_an_older_firmware_does_not_say_is_none():

@@ -40,6 +40,9 @@ VALUES = {
     "p99_ms": "66",
 }
 
+STORED = {"stored": 7, "kept": 120, "kept_bytes": 9600, "store_errors": 2, "store_lost": 1}
+"""What a board with a `store` says besides."""
+
 
 def stats_line(**changes: object) -> str:
     """A line as the board prints it, with some values changed; None takes the key out."""

@@ -124,6 +124,16 @@ class Stats:
     """How long an attempt on the sink took, on average over the last interval; 0: none ended."""
     config_errors: int | None = None
     """How much of its configuration the board refused at its start: it runs with another one."""
+    stored: int | None = None
+    """Records on flash that wait there. This and the next four: None without a `store`."""
+    kept: int | None = None
+    """Records that were brought to flash since the start."""
+    kept_bytes: int | None = None
+    """Bytes that were written for these."""
+    store_errors: int | None = None
+    """Failures of the flash since the start: what fails is tried again."""
+    store_lost: int | None = None
+    """Records that the flash did not give back, or that newer ones have overwritten there."""
     sojourns: tuple[int, ...] | None = None
     """Since the start, each modulo 2^30: records by their sojourn time in ms, up to 3, 7, 15 and
     so on, the last ones any; and behind them the sum of the times."""

@@ -21,6 +21,9 @@ ROWS = (
     ("slot_size", 64, (1, 241), False, "bytes", ""),  # of the longest record; see MAX_RECORD
     ("limit", None, (1, 65535), True, "records", "limit"),  # null: as many as there are slots
     ("overflow", "reject", ("reject", "overwrite"), False, "", ""),
+    # behind the queue, on flash; null: none
+    ("store", None, (1, 1073741823), True, "records", ""),
+    ("store_folder", "/store", 64, False, "characters", ""),
     ("source", "link", ("link", "timer", "pin", "uart", "adc", "module:NAME"), False, "", ""),
     ("timer_ms", 100, (1, 3600000), False, "ms", ""),  # period of the sources "timer" and "adc"
     # uart: of a record; null: a line is one, or what stands between silences

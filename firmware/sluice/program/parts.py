@@ -17,17 +17,29 @@ class Parts:
     tell: called with a line of text for the console, of what happens to a part.
 
     Read only: `uart`, that of the source and the sink, or None. `tend`, None, or what is to be
-    called every few ms for the sink, which says whether it took its time.
+    called every few ms for the sink, which says whether it took its time. `tiers`, None, or the
+    queue that continues on flash.
     """
 
     def __init__(self, config, board, tell):
         self.uart = None
         self.tend = None
+        self.tiers = None
         self._config = config
         self._board = board
         self._tell = tell
         self._handler = None  # of the source's interrupts
         self._begin = None  # the board's function that lets them come
+
+    def open_tiers(self, ring, ends):
+        """The queue that continues on flash, between the ring and its front; see `open_tiers`.
+
+        To be called before `open_sink`, if the configuration has a store.
+        """
+        from sluice.program.spill import open_tiers
+
+        self.tiers = open_tiers(self._config, ring, ends, self._board)
+        return self.tiers
 
     def open_sink(self, stats):
         """The sink. Raises ConfigError when the user's module, or what it needs, is not there.
@@ -59,6 +71,14 @@ class Parts:
         frame of which no record is made. Raises ConfigError as `open_sink` does, and when its
         values do not go together.
         """
+        source = self._open_source(ring, dropped)
+        if self.tiers is None:
+            return source
+        from sluice.program.spill import Spill
+
+        return Spill(source, self.tiers)
+
+    def _open_source(self, ring, dropped):
         name = self._config["source"]
         if name == "link":
             return None

@@ -74,12 +74,13 @@ class Program:
         self._share = Share(load_share(board.FLASH), adopt, self._keep_share, ticks)
         self._frames = Frames(line, ticks, second // 10)
         self.bucket = make_bucket(config, self._share.clock if budgeted else ticks, second)
-        overflow = OVERWRITE if config["overflow"] == "overwrite" else REJECT
+        stores = config["store"] is not None  # and then that is what overwrites
+        overflow = OVERWRITE if config["overflow"] == "overwrite" and not stores else REJECT
         self.ring = RecordRing(config["slots"], config["slot_size"], overflow, ticks)
         adopt_limit(self.ring, config)
         self.stats = Stats(ticks, second)
         self.link = self._open_link()
-        if config["source"] != "link" or config["sink"] not in ("link", "null"):
+        if config["source"] != "link" or config["sink"] not in ("link", "null") or stores:
             from sluice.program.parts import Parts
 
             self._parts = Parts(config, board, self._tell)
@@ -109,6 +110,7 @@ class Program:
             line,
             second,
             config["cost"],
+            None if self._parts is None else self._parts.tiers,
         )
         self._meter = self.controls.meter
         self._busy = False  # the last turn was
@@ -236,13 +238,17 @@ class Program:
         """The pipeline from ring to sink, and what controls it."""
         config, ticks, second = self._config, self._ticks, self._board.TICKS_PER_S
         ring, bucket, stats = self.ring, self.bucket, self.stats
+        queue, ends = ring, (self.link if config["source"] == "link" else None)
+        if config["store"] is not None:
+            ends = self._parts.open_tiers(ring, ends)
+            queue = ends.front
         limit = shed = tuner = None
         if config["control"] is not None:
             from sluice.program.controllers import make_controller
 
             limit, shed, tuner = make_controller(config, ring, bucket, second)
         pipeline = Pipeline(
-            ring,
+            queue,
             bucket,
             self.open_sink(),
             stats,
@@ -254,7 +260,7 @@ class Program:
             second,
             shed,
             batch=_BATCH,
-            ends=self.link if config["source"] == "link" else None,
+            ends=ends,
         )
         controls = Controls(
             ring,

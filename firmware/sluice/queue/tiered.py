@@ -16,7 +16,7 @@ class TieredQueue:
 
     A record goes to the consumer directly when nothing waits before it and the
     consumer takes it; else into the ring. `move` brings it from there to the
-    front, a RecordRing from which a Pipeline takes. When the ring fills, what
+    front, a RecordRing from which a Pipeline takes. When memory fills, what
     waits goes to the store on flash, a batch at a time, and comes back to the
     front from there, before any that came later: records leave in the order in
     which they were put, whatever tiers they have been through.
@@ -26,8 +26,9 @@ class TieredQueue:
                 inside `put`, so in an interrupt if `put` is. True: it took the
                 record. False or an exception: it is not ready. It must not be
                 as long as it has anything in hand that was put earlier.
-    spill_at:   depth from which the ring is relieved into the store, 1 to its
-                capacity; None: three quarters. Also from its limit on. What is
+    spill_at:   as many records waiting in memory, in the ring and in the front
+                from there, are brought to flash: 1 to the ring's capacity;
+                None: three quarters of it. Also as many as its limit. What is
                 above it must be enough for what comes in between two calls of
                 `move`.
     read_ahead: slots of the front, made at the start: from 1 to the number of
@@ -127,7 +128,8 @@ class TieredQueue:
         """
         moved = self._load() if self._spilled else self._pass()
         ring = self.ring
-        if self._relieving or len(ring) >= self._spill_at or not ring.free():
+        waits = len(ring) if self._spilled else len(ring) + len(self.front)
+        if self._relieving or waits >= self._spill_at or waits >= ring.limit:
             moved += self._relieve()
         return moved
 

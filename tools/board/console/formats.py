@@ -37,12 +37,15 @@ def _plain_stats(stats: Stats) -> str:
         if stats.longest_turn_us is None
         else f" longest turn {stats.longest_turn_us / 1000:.1f} ms"
     )
+    stored = (
+        "" if stats.stored is None else f"  on flash {stats.stored} lost there {stats.store_lost}"
+    )
     drops = " ".join(f"{name} {getattr(stats, name)}" for name in DROPS)
     return (
         f"up {uptime(stats.up_s)}  qps {stats.qps} (mean {stats.mean_qps}, rate {stats.rate_text})"
         f"  depth {stats.depth}/{stats.capacity}  tokens {stats.tokens}/{stats.burst}"
         f"  p50/p95/p99 {sojourn} ms  admitted {stats.admitted} denied {stats.denied}"
-        f" retried {stats.retried}  {drops}  load {stats.load:.2f}{turn}"
+        f" retried {stats.retried}  {drops}{stored}  load {stats.load:.2f}{turn}"
         f"{'' if stats.keeps_rate else '  TOO SLOW for its rate'}"
     )
 

@@ -46,10 +46,15 @@ class Levels(StatsPanel):
         cells = max(0, self.size.width - len("tokens  ") - longest)
         return [
             _bar("depth  ", _part(stats.depth, stats.capacity), cells, depth, full),
-            Text(f"peak {short(stats.high_water)}, limit {short(stats.limit)}", "dim"),
+            Text(self._below_depth(stats), "dim"),
             _bar("tokens ", 0 if unlimited else _part(stats.tokens, stats.burst), cells, tokens),
             _bar("load   ", _part(round(stats.load * 100), 100), cells, load, slow),
         ]
+
+    def _below_depth(self, stats: Stats) -> str:
+        if stats.stored is not None:  # and no room for the limit, which is seldom another
+            return f"peak {short(stats.high_water)}, {short(stats.stored)} on flash"
+        return f"peak {short(stats.high_water)}, limit {short(stats.limit)}"
 
 
 def _part(part: int, whole: int) -> float:

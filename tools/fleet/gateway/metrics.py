@@ -107,6 +107,14 @@ FAMILIES = (
     ),
     Family("sluice_failed", "counter", "Records given up after all tries.", lambda s: s.failed),
     Family("sluice_shed", "counter", "Records dropped early.", lambda s: s.shed),
+    Family("sluice_stored", "gauge", "Records that wait on the board's flash.", lambda s: s.stored),
+    Family(
+        "sluice_store_lost",
+        "counter",
+        "Records that the flash did not give back, or that newer ones replaced there.",
+        lambda s: s.store_lost,
+    ),
+    Family("sluice_store_errors", "counter", "Failures of the flash.", lambda s: s.store_errors),
     Family(
         "sluice_retried", "counter", "Attempts on the sink after a failed one.", lambda s: s.retried
     ),

@@ -10,7 +10,14 @@ from typing import Any
 import host_sim  # noqa: F401  puts the firmware on the path
 
 # Everything under firmware/sluice that has `open` or `os` in it.
-MODULES = ("sluice.net.secrets", "sluice.program.config", "sluice.queue.store")
+MODULES = (
+    "sluice.net.secrets",
+    "sluice.program.config",
+    "sluice.program.spill",
+    "sluice.queue.store",
+)
+_BLOCK = 4096  # bytes, of statvfs
+_MUCH = 1 << 30  # bytes, where there is no end of room
 
 ENOENT, EIO, EEXIST, ENOSPC = 2, 5, 17, 28
 
@@ -132,6 +139,13 @@ class Flash:
             self._begin("rename", old)
         self.spend(1)
         self.files[target] = self.files.pop(source)
+
+    def statvfs(self, path: str) -> tuple[int, ...]:
+        """As `os` says it of the file system, as far as it is known here."""
+        self._begin("statvfs", path)
+        room = _MUCH if self.room is None else max(0, self.room - self.used())
+        free = room // _BLOCK
+        return _BLOCK, _BLOCK, free, free, free, 0, 0, 0, 0, 255
 
     def open(self, path: str, mode: str = "r") -> "_File":
         """A file to read (mode r), write (w) or append to (a), as text or (rb, wb, ab) bytes."""

@@ -229,7 +229,8 @@ class _Life:
     def move(self) -> None:
         run, store, ring = self.run, self.store, self.ring
         at_hand, spilled, writes = self.at_hand(), self.spilled, store.writes
-        due = self.relieves or len(ring) >= self.spill_at or not ring.free()
+        waits = len(ring) + at_hand
+        due = self.relieves or waits >= min(self.spill_at, ring.limit)
         moved = self.queue.move()
         run.note("move", moved)
         run.expect(

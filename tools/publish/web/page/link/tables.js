@@ -54,6 +54,11 @@ export const STATS = [
   ["lag_ms", WHOLE, false],
   ["sink_ms", WHOLE, false],
   ["config_errors", WHOLE, false],
+  ["stored", WHOLE, false],
+  ["kept", WHOLE, false],
+  ["kept_bytes", WHOLE, false],
+  ["store_errors", WHOLE, false],
+  ["store_lost", WHOLE, false],
   ["sojourns", SOJOURNS, false],
 ];
 

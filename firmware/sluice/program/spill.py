@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: MIT
+"""The queue that continues on flash, as it is configured: `store` and `store_folder`."""
+
+import os
+from random import getrandbits
+
+from micropython import const
+
+from sluice.program.config import ConfigError
+from sluice.queue.ring import OVERWRITE, REJECT
+from sluice.queue.store import AROUND, HEAD, SegmentStore, free
+from sluice.queue.tiered import TieredQueue
+
+_SEGMENT = const(4096)  # bytes of a file: a block of the flash of all boards
+_MOST_SEGMENTS = const(9999)
+_SPARE = const(262144)  # bytes of the flash that are left to others, another release above all
+_READ_AHEAD = const(16)  # records, as many as a turn sends
+
+
+def open_tiers(config, ring, ends, board):
+    """A TieredQueue from the ring over the flash to its front.
+
+    config: a configuration with a `store`.  ends: what is told of each record's end, or None.
+    board:  the module of boards/<name>/board.py.
+
+    ConfigError: the folder cannot be used, or the flash has no room for so many records.
+    """
+    records, size = config["store"], config["slot_size"] + AROUND
+    spill_at = max(1, (config["limit"] or config["slots"]) * 3 // 4)
+    # A batch has so many of the longest records, and never fewer, and a file has whole batches. One
+    # file more is for what was taken from the oldest.
+    at_once = min(spill_at, (_SEGMENT - HEAD) // size)
+    in_file = (_SEGMENT - HEAD) // (at_once * size) * at_once
+    segments = (records + in_file - 1) // in_file + 1
+    if segments > _MOST_SEGMENTS:
+        most = (_MOST_SEGMENTS - 1) * in_file
+        raise ConfigError("store", records, "%d or less with these slots" % most)
+    folder = board.FLASH + config["store_folder"]
+    free(folder)  # by a program that did not stand
+    try:
+        store = SegmentStore(
+            folder,
+            config["slot_size"],
+            segments,
+            _SEGMENT,
+            at_once * size,
+            OVERWRITE if config["overflow"] == "overwrite" else REJECT,
+            board.ticks,
+            board.TICKS_PER_S,
+        )
+        room = _room(folder) // _SEGMENT + store.used()
+    except OSError as error:
+        allowed = "a folder that can be made and read (errno %d)" % error.args[0]
+        raise ConfigError("store_folder", config["store_folder"], allowed)
+    if segments > room:
+        store.close()
+        allowed = "%d or less, as this flash has room" % max(0, (room - 1) * in_file)
+        raise ConfigError("store", records, allowed)
+    read_ahead = min(_READ_AHEAD, at_once)
+    return TieredQueue(ring, store, None, spill_at, read_ahead, ends, getrandbits(30))
+
+
+def _room(folder):
+    """Bytes of the folder's file system that a store may take."""
+    _, block, _, _, free, *_ = os.statvfs(folder)
+    return free * block - _SPARE
+
+
+class Spill:
+    """Lets records come and move between the tiers, in each turn of the loop.
+
+    source: what is polled for records, or None.  tiers: the TieredQueue behind it.
+    """
+
+    def __init__(self, source, tiers):
+        self._source = source
+        self._tiers = tiers
+
+    def poll(self) -> bool:
+        """Poll the source and move records; False when there was nothing to do.
+
+        Blocks where the flash is written or read.
+        """
+        busy = self._source is not None and self._source.poll()
+        return self._tiers.move() > 0 or busy
