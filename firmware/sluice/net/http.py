@@ -8,9 +8,8 @@ from micropython import const
 
 from sluice.flow.pipeline import HELD, REFUSED
 from sluice.net.answer import GOES_ON, WHOLE, WRONG, Answer
-from sluice.net.backoff import Backoff
 from sluice.net.batch import Batch
-from sluice.net.errors import in_words
+from sluice.net.sink import CLOSED, SILENT, NetSink
 
 _RESENDS = const(1)  # connections that may break without an answer before the records are lost
 _ANSWER_MS = const(20000)  # a server that owes an answer for longer is gone
@@ -22,29 +21,19 @@ _TIMED_OUT = const(408)
 _TOO_MANY = const(429)
 _UNAVAILABLE = const(503)
 
-# States of the connection.
-_AWAY = const(0)
-_IDLE = const(1)  # there, and nothing is due
-_ASKED = const(2)  # a request goes out, and its answer is due
-_MET = const(3)  # its status is known, and its content is passed over
-_BROKEN = const(4)  # by _fault, which `tend` is to tell
+# Further states of the connection.
+_IDLE = const(2)  # there, and nothing is due
+_ASKED = const(3)  # a request goes out, and its answer is due
+_MET = const(4)  # its status is known, and its content is passed over
 
-# Faults that are no exception.
-_CLOSED = const(0)
-_SILENT = const(1)
-_CUT = const(2)
-_GARBAGE = const(3)
-_ENDED = const(4)  # nothing was due any more
+# Faults of its own.
+_GARBAGE = const(0)
+_ENDED = const(1)  # nothing was due any more
 
-_FAULTS = (
-    "the server closed the connection",
-    "no answer for %d s" % (_ANSWER_MS // 1000),
-    "the connection broke",
-    "an answer that is no HTTP/1.1, or too long",
-)
+_FAULTS = ("an answer that is no HTTP/1.1, or too long",)
 
 
-class HttpSink:
+class HttpSink(NetSink):
     """Sends records to a server, several in a request, and holds them until it has answered.
 
     dial:      a function that returns a connected socket that does not block (see Dialer.dial),
@@ -79,31 +68,23 @@ class HttpSink:
     **A record may come twice**: its number tells. Numbers count records from a random start, modulo
     2^30; what was lost and is written again has new ones. A request has at most 96 records.
 
-    On 32 bits it takes 7 KB of heap, its code 9 KB, and the pipeline's for sinks that hold 4.3 KB.
+    On 32 bits it takes 7 KB of heap, its code 17 KB, and the pipeline's for sinks that hold 4.3 KB.
     Its hot methods allocate nothing of their own, as those of MqttSink.
 
     Ownership: the main loop alone.
     """
 
     def __init__(self, dial, head, size, tell, stats, gather_ms, ticks=time.ticks_ms):
-        self._dial = dial
-        self._tell = tell
+        NetSink.__init__(self, dial, tell, ticks, "server", _ANSWER_MS, 64)
         self._stats = stats
         self._gather_ms = gather_ms
-        self._ticks = ticks
-        self._retry = Backoff(ticks)
-        self._told = None  # why it is down; empty: it is up
         self._busy_told = False
         self._news = 0  # the status of an answer that `tend` is to tell
-        self._state = _AWAY
-        self._socket = None
-        self._fault = _CLOSED
         self._due = False  # as it broke an answer was due, or the first request
         self._reused = False  # the connection has brought an answer, and what is next uses it again
         self._asked_from = 0  # tick of the request, or of the end of its answer
         self._fruitless = 0  # connections in a row that broke without an answer to the batch
         self._answer = Answer()
-        self._in = bytearray(64)
         self._batch = Batch(head, size)  # that is sent, or is to be; empty: none
         self._at = 0  # so many bytes of it went out
         self._gathered = Batch(head, size)
@@ -125,124 +106,79 @@ class HttpSink:
             self._gathered_from = self._ticks()
         self._gathered.add(self._number, record, n)
         self._number = self._number + 1 & _SMALL_MAX
-        self._try_send()
+        if self._is_made():
+            self._try_send()
         return HELD
 
     def done(self) -> int:
         """What an answer says of the oldest held since, see Pipeline. Hot."""
-        self._try_hear()
+        if self._is_made():
+            self._try_hear()
         n = self._verdict
         self._verdict = 0
         if n == -1:
             self._gathered.clear()
-        self._try_send()
+        if self._is_made():
+            self._try_send()
         return n
-
-    def tend(self) -> bool:
-        """Do what the connection needs; to be called every few ms, also while nothing is sent.
-
-        True: it called `dial`, and took as long as that. Only that allocates, and what is told.
-        """
-        self._form()
-        if self._state == _AWAY:
-            return self._batch.count > 0 and self._reach()
-        try:
-            self._hear()
-            self._send()
-        except Exception as error:  # whatever it is, the connection is no more
-            self._break(error)
-        if self._news:
-            self._report(self._news)
-        self._judge()
-        if self._state == _BROKEN:
-            self._close()
-        return False
 
     # The connection
 
-    def _reach(self):
-        if not self._retry.due():
-            return False
-        try:
-            opened = self._dial()
-        except Exception as error:  # whatever it is, it is told, and tried again
-            self._down("not reached: %s" % in_words(error))
-            return True
-        if opened is None:
-            return True
-        self._socket = opened
+    def _wants(self):
+        self._form()
+        return self._batch.count > 0
+
+    def _opened(self):
         self._state = _IDLE
         self._reused = False
         self._at = 0
-        return True
 
     def _judge(self):
         """Give up a connection that does not answer, or that was not used for long."""
         state = self._state
-        if state == _BROKEN:
-            return
         passed = time.ticks_diff(self._ticks(), self._asked_from)
         if 0 <= passed < (_IDLE_MS if state == _IDLE else _ANSWER_MS):
             return
         if state == _ASKED:
             self._count_missed()
-            self._break(_SILENT)
+            self._break(SILENT)
         else:
             self._break(_ENDED)
 
     def _break(self, fault):
         self._due = self._state == _ASKED or not self._reused
-        self._fault = fault
-        self._state = _BROKEN
+        NetSink._break(self, fault)
 
-    def _close(self):
-        self._state = _AWAY
-        try:
-            self._socket.close()  # type: ignore  # there is one
-        except OSError:  # it is gone either way
-            pass
-        self._socket = None
-        if self._due and not self._is_stale():
-            self._count_fruitless()
-            self._down(self._why())
+    def _fails(self):
+        if not self._due or self._is_stale():
+            return False
+        if self._at:
+            self._fruitless += 1
+            if self._fruitless > _RESENDS:
+                self._lose()
+        return True
 
     def _is_stale(self):
         """Whether the server closed a connection that it was done with, as a request came (9.5)."""
-        return self._reused and self._fault != _SILENT and not self._answer.begun
+        return self._reused and self._fault != SILENT and not self._answer.begun
 
-    def _count_fruitless(self):
-        if self._at == 0:
-            return
-        self._fruitless += 1
-        if self._fruitless > _RESENDS:
-            self._lose()
-
-    def _why(self):
-        """The fault in words."""
-        fault = self._fault
-        return _FAULTS[fault] if isinstance(fault, int) else "lost: %s" % in_words(fault)
-
-    def _down(self, reason):
-        self._retry.failed()
-        self._tell_down(reason)
+    def _named(self, fault):
+        return _FAULTS[fault]
 
     def _tell_down(self, reason):
         self._busy_told = False
-        if reason != self._told:
-            self._told = reason
-            self._tell("down", reason)
+        NetSink._tell_down(self, reason)
 
-    def _report(self, status):
-        self._news = 0
-        if status < 300:
-            if self._told != "":
-                self._told = ""
-                self._tell("up", "")
-        elif status not in (_TOO_MANY, _UNAVAILABLE):
+    def _report(self):
+        status, self._news = self._news, 0
+        if status in (_TOO_MANY, _UNAVAILABLE):
+            if not self._busy_told:
+                self._busy_told = True
+                self._tell("busy", "answered %d" % status)
+        elif status >= 300:
             self._tell_down("answered %d" % status)
-        elif not self._busy_told:
-            self._busy_told = True
-            self._tell("busy", "answered %d" % status)
+        elif status:
+            self._tell_up()
 
     # Sending
 
@@ -263,13 +199,6 @@ class HttpSink:
         """Whether the connection is beyond its TLS, of whose faults only `tend` can tell."""
         return self._reused or self._at > 0
 
-    def _try_send(self):
-        try:
-            if self._is_made():
-                self._send()
-        except Exception:  # whatever it is, the connection is no more
-            self._break(_CUT)
-
     def _send(self):
         """Send what waits, as far as the socket takes it."""
         self._form()
@@ -289,23 +218,6 @@ class HttpSink:
 
     # Receiving
 
-    def _try_hear(self):
-        try:
-            if self._is_made():
-                self._hear()
-        except Exception:  # as in _try_send
-            self._break(_CUT)
-
-    def _hear(self):
-        if self._state == _AWAY or self._state == _BROKEN:
-            return
-        n = self._socket.readinto(self._in)  # type: ignore  # there is one
-        if n == 0:
-            self._break(_CLOSED)
-        for i in range(n or 0):
-            if self._state != _BROKEN:
-                self._take(self._in[i])
-
     def _take(self, byte):
         if self._state == _IDLE:  # nothing is due
             self._break(_ENDED)
@@ -321,7 +233,7 @@ class HttpSink:
         if self._state == _ASKED:
             if answer.status == _TIMED_OUT:  # of the connection, not of the request
                 answer.begin()
-                self._break(_CLOSED)
+                self._break(CLOSED)
                 return
             if self._at != self._batch.end:  # it did not want to read the rest
                 answer.closes = True

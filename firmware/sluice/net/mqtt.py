@@ -9,8 +9,7 @@ from struct import pack
 from micropython import const
 
 from sluice.flow.pipeline import HELD, REFUSED
-from sluice.net.backoff import Backoff
-from sluice.net.errors import in_words
+from sluice.net.sink import BROKEN, SILENT, NetSink
 
 NUMBER = "{number}"  # in a topic: where the record's number stands
 _DIGITS = const(8)
@@ -31,17 +30,12 @@ _PUBACK = const(0x40)
 _PINGRESP = const(0xD0)
 _PINGREQ = b"\xc0\0"
 
-# States of the connection.
-_AWAY = const(0)
-_GREETING = const(1)  # CONNECT goes out, CONNACK is due
-_OPEN = const(2)
-_BROKEN = const(3)  # by _fault, which `tend` is to tell
+# Further states of the connection.
+_GREETING = const(2)  # CONNECT goes out, CONNACK is due
+_OPEN = const(3)
 
-# Faults that are no exception: the first two bytes of a packet that is not due, or one of these.
-_CLOSED = const(-1)
-_SILENT = const(-2)
-_CUT = const(-3)
-_REFUSED = const(-1000)  # less the code
+# A fault is the first two bytes of a packet that is not due, or from here on the code of a refusal.
+_REFUSED = const(0x10000)
 
 _REFUSALS = (  # 3.2.2.3
     "",
@@ -77,7 +71,7 @@ def _length(n):
     return bytes([n]) if n < 128 else bytes([n & 127 | 128]) + _length(n >> 7)
 
 
-class MqttSink:
+class MqttSink(NetSink):
     """Publishes each record to a broker, and holds it until the broker has acknowledged it (QoS 1).
 
     dial:     a function that returns a connected socket that does not block (see Dialer.dial),
@@ -100,7 +94,7 @@ class MqttSink:
     none of them, they are lost (`done` says -1): a failed attempt of the oldest, and what is
     written again has new numbers.
 
-    On 32 bits it takes 0.6 KB of heap for records of 64 bytes, its code 10 KB, and the pipeline's
+    On 32 bits it takes 0.6 KB of heap for records of 64 bytes, its code 12 KB, and the pipeline's
     for sinks that hold 4.3 KB. Its hot methods allocate nothing of their own. MicroPython's sockets
     make no objects to read and write; lwIP and mbedTLS take their buffers from memory of their own
     or, on an RP2040 with TLS, from the heap. A connection that breaks raises an exception, which is
@@ -110,15 +104,8 @@ class MqttSink:
     """
 
     def __init__(self, dial, greeting, topic, size, tell, ticks=time.ticks_ms):
-        self._dial = dial
+        NetSink.__init__(self, dial, tell, ticks, "broker", _ANSWER_MS, 4 * _WINDOW)
         self._greeting = greeting
-        self._tell = tell
-        self._told = ""  # why it is down
-        self._ticks = ticks
-        self._retry = Backoff(ticks)
-        self._state = _AWAY
-        self._socket = None
-        self._fault = None
         # The packet of a PUBLISH: its length takes 2 bytes, or 1, then it begins at the second.
         before, _, _ = topic.partition(NUMBER)
         data = topic.replace(NUMBER, "0" * _DIGITS).encode()
@@ -139,7 +126,6 @@ class MqttSink:
         self._fruitless = 0  # connections in a row that were sent records and acknowledged none
         self._lost = False
         # The packet that is being received.
-        self._in = bytearray(4 * _WINDOW)
         self._place = 0
         self._kind = 0
         self._high = 0
@@ -180,52 +166,21 @@ class MqttSink:
         self._leave(n)
         return n
 
-    def tend(self) -> bool:
-        """Do what the connection needs; to be called every few ms, also while nothing is sent.
-
-        True: it called `dial`, and took as long as that. Only that allocates, and a change of the
-        connection's state.
-        """
-        if self._state == _AWAY:
-            return self._reach()
-        greeted = self._state != _GREETING
-        try:
-            self._hear()
-            self._send()
-        except Exception as error:  # whatever it is, the connection is no more
-            self._break(error)
-        if not greeted and self._state == _OPEN:
-            self._told = ""
-            self._tell("up", "")
-        self._judge()
-        if self._state == _BROKEN:
-            self._down(self._why())
-        return False
-
     # The connection
 
-    def _reach(self):
-        if not self._retry.due():
-            return False
-        try:
-            opened = self._dial()
-        except Exception as error:  # whatever it is, it is told, and tried again
-            self._down("not reached: %s" % in_words(error))
-            return True
-        if opened is None:
-            return True
-        self._socket = opened
+    def _opened(self):
         self._state = _GREETING
         self._place = self._next = 0
         self._pinged = self._fruitful = False
         self._owed_from = self._ticks()
         self._begin(self._greeting, 0, len(self._greeting))
-        return True
+
+    def _report(self):
+        if self._state == _OPEN:
+            self._tell_up()
 
     def _judge(self):
         """Give up a connection that does not answer, and keep an idle one alive."""
-        if self._state == _BROKEN:
-            return
         now = self._ticks()
         if not self._owes():
             self._owed_from = now
@@ -234,7 +189,7 @@ class MqttSink:
                 self._begin(_PINGREQ, 0, 2)
                 self._try_send()
         elif not 0 <= time.ticks_diff(now, self._owed_from) < _ANSWER_MS:
-            self._break(_SILENT)
+            self._break(SILENT)
 
     def _owes(self):
         """Whether the broker has something to answer, or to take."""
@@ -242,41 +197,17 @@ class MqttSink:
             return True
         return self._acked != (1 << self._next) - 1
 
-    def _down(self, reason):
-        self._state = _AWAY
-        if self._socket is not None:
-            try:
-                self._socket.close()
-            except OSError:  # it is gone either way
-                pass
-            self._socket = None
+    def _fails(self):
         if self._next and not self._fruitful:
             self._fruitless += 1
             self._lost = self._fruitless > _RESENDS
         self._next = 0
-        self._retry.failed()
-        if reason != self._told:
-            self._told = reason
-            self._tell("down", reason)
+        return True
 
-    def _break(self, fault):
-        self._fault = fault
-        self._state = _BROKEN
-
-    def _why(self):
-        """The fault in words."""
-        fault = self._fault
-        if fault == _CLOSED:
-            return "the broker closed the connection"
-        if fault == _CUT:
-            return "the connection broke"
-        if fault == _SILENT:
-            return "no answer for %d s" % (_ANSWER_MS // 1000)
-        if not isinstance(fault, int):
-            return "lost: %s" % in_words(fault)
-        if fault >= 0:
+    def _named(self, fault):
+        if fault < _REFUSED:
             return "a packet that is not due: type %d, length %d" % (fault >> 12, fault & 255)
-        code = _REFUSED - fault
+        code = fault - _REFUSED
         return "refused: %s" % (_REFUSALS[code] if code < len(_REFUSALS) else "code %d" % code)
 
     def _answered(self):
@@ -291,12 +222,6 @@ class MqttSink:
         self._at = at
         self._end = end
 
-    def _try_send(self):
-        try:
-            self._send()
-        except Exception:  # whatever it is, the connection is no more
-            self._break(_CUT)
-
     def _send(self):
         """Send what waits, as far as the socket takes it."""
         # bound: the window
@@ -310,7 +235,7 @@ class MqttSink:
         left = self._end - self._at
         if left == 0:
             return True
-        if self._state == _BROKEN:
+        if self._state == BROKEN:
             return False
         n = self._socket.write(self._out, self._at, left)  # type: ignore  # there is one
         if n:
@@ -358,25 +283,6 @@ class MqttSink:
 
     # Receiving
 
-    def _try_hear(self):
-        try:
-            self._hear()
-        except Exception:  # as in _try_send
-            self._break(_CUT)
-
-    def _hear(self):
-        n = 0 if self._state == _BROKEN else self._read()
-        for i in range(n):
-            if self._state != _BROKEN:
-                self._take(self._in[i])
-
-    def _read(self):
-        """How many bytes came."""
-        n = self._socket.readinto(self._in)  # type: ignore  # there is one
-        if n == 0:
-            self._break(_CLOSED)
-        return n or 0
-
     def _take(self, byte):
         """Take a byte of a packet. To one that has subscribed to nothing a broker sends three."""
         place = self._place
@@ -407,7 +313,7 @@ class MqttSink:
 
     def _greeted(self, code):
         if code:
-            self._break(_REFUSED - code)
+            self._break(_REFUSED + code)
         else:
             self._state = _OPEN
             self._owed_from = self._ticks()
