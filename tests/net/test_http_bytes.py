@@ -518,3 +518,14 @@ def test_why_tls_fails_is_told_whoever_finds_out(rig) -> None:
         rig.pass_ms(1)
     assert len(rig.told) == 2
     assert (len(rig.streams), rig.sink.done()) == (5, 0)  # nothing was sent, nothing is lost
+
+
+def test_a_server_that_speaks_before_it_is_asked_is_none_of_ours(rig) -> None:
+    rig.put(b"a")
+    while not rig.streams:
+        rig.pass_ms(10)
+    rig.stream.incoming.append(b"220 mail.example ESMTP\r\n")
+    rig.pass_ms(10)
+    assert (rig.stream.closed, rig.told) == (True, [("down", "an answer to no request")])
+    rig.ask()
+    assert rig.hear(answer(200)) == 1

@@ -30,7 +30,7 @@ _MET = const(4)  # its status is known, and its content is passed over
 _GARBAGE = const(0)
 _ENDED = const(1)  # nothing was due any more
 
-_FAULTS = ("an answer that is no HTTP/1.1, or too long",)
+_FAULTS = ("an answer that is no HTTP/1.1, or too long", "an answer to no request")
 
 
 class HttpSink(NetSink):
