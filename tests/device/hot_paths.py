@@ -24,6 +24,7 @@ from sluice.flow.pulses import Pulses
 from sluice.flow.router import Router, Topic
 from sluice.flow.samples import Samples
 from sluice.flow.sinks import LinkSink, NullSink
+from sluice.flow.slots import free_slot
 from sluice.flow.uart_sink import UartSink
 from sluice.flow.uart_source import UartSource
 from sluice.limit.debounce import Debounce
@@ -839,6 +840,7 @@ def own_modules():
         source = ModuleSource(ring, module.read, caught)
         for _ in range(4):
             hot("module.ModuleSource.poll", source.poll)
+        hot("slots.free_slot", lambda: free_slot(ring))
     sink = ModuleSink(module, module.write, caught)
     hot("module.ModuleSink.room", sink.room)
     for module.calls in (0, 1):

@@ -5,7 +5,7 @@ import time
 
 from micropython import const
 
-from sluice.queue.ring import REJECT
+from sluice.flow.slots import free_slot
 
 _AT_MOST = const(64)  # bytes that a turn of the loop reads
 _LINE_FEED = const(10)
@@ -45,7 +45,6 @@ class UartSource:
         self._silence = silence
         self._most = length or ring.size
         self._ending = -1 if length or silence else _LINE_FEED
-        self._rejects = ring.overflow == REJECT
         self._chunk = bytearray(_AT_MOST)
         self._at = 0  # of the chunk's next byte
         self._end = 0
@@ -85,10 +84,7 @@ class UartSource:
         return True
 
     def _claims(self):
-        ring = self._ring
-        if self._rejects and not ring.free():
-            return False
-        slot = ring.claim()
+        slot = free_slot(self._ring)
         if slot is None:
             return False
         self._slot = slot

@@ -7,8 +7,8 @@ import sys
 from micropython import const
 
 from sluice.flow.pipeline import REFUSED
+from sluice.flow.slots import free_slot
 from sluice.program.config import ConfigError
-from sluice.queue.ring import REJECT
 
 _SMALL_MAX = const((1 << 30) - 1)
 _AT_MOST = const(4)  # records that a turn of the loop asks for
@@ -65,7 +65,6 @@ class ModuleSource:
         self._ring = ring
         self._read = read
         self._caught = caught
-        self._rejects = ring.overflow == REJECT
 
     def poll(self) -> bool:
         """Take the records that there are, 4 at most; whether there was one. Hot.
@@ -78,10 +77,7 @@ class ModuleSource:
         return left != _AT_MOST
 
     def _take(self):
-        ring = self._ring
-        if self._rejects and not ring.free():
-            return False
-        slot = ring.claim()
+        slot = free_slot(self._ring)
         if slot is None:
             return False
         n = self._ask(slot)

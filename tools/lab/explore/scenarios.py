@@ -1015,6 +1015,7 @@ EXEMPT = {
     "program.settings": "the main loop's own",
     "flow.samples": "what it asks of the ring is what Pulses asks, which has scenarios",
     "flow.sinks": "called by the pipeline alone",
+    "flow.slots": "the sources' own; what it asks of the ring is what Pulses asks",
     "flow.stats": "the pipeline's own",
     "flow.uart_sink": "called by the pipeline alone",
     "flow.uart_source": "the main loop's own; records go in by RecordRing's claim and publish",
