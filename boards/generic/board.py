@@ -21,13 +21,9 @@ ticks = time.ticks_ms
 open_line = StdioLine
 open_uart = open_adc = None  # on which pins?
 pulse_irq = None
+WDT = getattr(machine, "WDT", None)
 
 _timers = []  # a timer that nothing refers to is collected, and stops
-
-
-def WDT(timeout: int):
-    """The board's watchdog, which resets it after `timeout` ms without `feed()`."""
-    return machine.WDT(timeout=timeout)
 
 
 def idle():
@@ -54,7 +50,9 @@ def _start_timer(period_ms: int, callback):
 
 def _has_soft_timers():
     try:
-        machine.Timer(-1)
+        timer = machine.Timer(-1)
+        timer.init(mode=machine.Timer.PERIODIC, period=60000, callback=print)
+        timer.deinit()
     except (AttributeError, ValueError, TypeError, OSError):  # each port has its own word for it
         return False
     return True

@@ -244,6 +244,28 @@ def test_a_uart_that_does_not_open_is_told(rig, key):
     assert run_main(rig)[0] == told
 
 
+def _no_such_time(timeout):
+    raise ValueError("timeout too long")
+
+
+@pytest.mark.parametrize(
+    ("watchdog", "allowed"),
+    [
+        (None, "null on a board without machine.WDT"),
+        (_no_such_time, "a time that machine.WDT takes (timeout too long)"),
+    ],
+)
+def test_without_its_watchdog_the_last_good_configuration_runs(rig, watchdog, allowed):
+    rig.WDT = watchdog
+    (rig.flash / "config.good.json").write_text('{"rate": 7}')
+    (rig.flash / "config.json").write_text('{"rate": 8, "watchdog_ms": 8388}')
+    program = stand(rig, rig.line)
+    assert program.bucket.rate == 7
+    assert rig.line.sent.decode().splitlines() == [
+        f'event=config_error key=watchdog_ms value=8388 allowed="{allowed}"'
+    ]
+
+
 def test_readings_of_the_analog_input_have_their_tick(rig):
     program = start(rig, source="adc", sink="uart", rate=None, timer_ms=10, slot_size=6)
     begun = rig.clock.ticks()

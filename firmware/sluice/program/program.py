@@ -121,7 +121,6 @@ class Program:
         self._attend_every = second // 100
         self._tells = False  # an interval is closed, and its line is due
         self._per_ms = second // 1000
-        self._watchdog = None
         self._led = board.open_led()
         self._lit = False
         self._sleep_most = self._longest_sleep()
@@ -131,6 +130,11 @@ class Program:
         self._listens = self._always_listens = linked or self._sleep_most > 0
         if budgeted:
             self._adopt_share(self._share.guaranteed)
+        self._watchdog = None
+        if config["watchdog_ms"] is not None:  # last: nothing stops it, whatever else fails
+            from sluice.program.watchdog import open_watchdog
+
+            self._watchdog = open_watchdog(config["watchdog_ms"], board)
 
     def run(self) -> None:
         """Run until Ctrl-C, which raises KeyboardInterrupt.
@@ -144,7 +148,7 @@ class Program:
                 self.rest()
 
     def start(self) -> None:
-        """Say on the console what starts; then let the source's events and the watchdog begin."""
+        """Say on the console what starts; then let the source's events begin."""
         config = self._config
         say(
             self._line,
@@ -155,8 +159,6 @@ class Program:
         )
         if self._parts is not None:
             self._parts.begin()
-        if config["watchdog_ms"] is not None:
-            self._watchdog = self._board.WDT(timeout=config["watchdog_ms"])
 
     def turn(self) -> bool:
         """One turn of the loop; False when there was nothing to do. Hot."""

@@ -26,7 +26,7 @@ def open_uplink(config, board, tell, stats):
     """
     kind = config["sink"]
     _check(config, kind)
-    name = "%s-%s" % (board.NAME, hexlify(machine.unique_id()).decode())
+    name = _name(kind, board)
     scheme, address, rest = parse(kind, config[kind], name)
     secrets = _secrets(board.FLASH)
     ca = _certificate(kind, secrets) if scheme == kind + "s" else None
@@ -35,7 +35,7 @@ def open_uplink(config, board, tell, stats):
         from sluice.net.dialer import Dialer
 
         dialer = Dialer(host, int(port or _PORTS[scheme]), ca, _network(secrets, tell))
-    except ImportError:
+    except (ImportError, AttributeError):  # no socket, no ssl, or no network.WLAN
         raise ConfigError("sink", kind, "another on a board without a network")
     except (OSError, ValueError):
         raise ConfigError("secrets.json", _HIDDEN, "%s_ca: a certificate" % kind)
@@ -80,6 +80,13 @@ def parse(kind, url, board):
     if [c for c in "+#{}" if c in plain]:
         raise ConfigError(kind, url, "a topic without + and #; {board} and one {number} in it")
     return scheme, address, rest
+
+
+def _name(kind, board):
+    """What the server knows this board by."""
+    if not hasattr(machine, "unique_id"):
+        raise ConfigError("sink", kind, "another on a board without machine.unique_id")
+    return "%s-%s" % (board.NAME, hexlify(machine.unique_id()).decode())
 
 
 def _is_port(text):
