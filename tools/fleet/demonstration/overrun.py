@@ -58,8 +58,8 @@ class Overrun:
     """What was seen, and the course from second 0 on.
 
     capacity: what the downstream takes, and own: what the boards may send, records a second.
-    sent, taken: records in all.  steady: what each board sent in the last third of the time, the
-    steady state; rates: what it may send.
+    sent, taken: records in all.  by_board: what each board had sent, at the start and after each
+    second; rates: what it may send.  The steady state is the last third of the time.
     """
 
     boards: int
@@ -69,7 +69,7 @@ class Overrun:
     course: Course
     sent: int
     taken: int
-    steady: Counter[str]
+    by_board: list[Counter[str]]
     rates: dict[str, int]
     seen: Timeline
 
@@ -86,7 +86,7 @@ class Overrun:
     @property
     def steady_s(self) -> int:
         """From when on is the steady state."""
-        return _steady_s(len(self.course.sent))
+        return len(self.course.sent) * 2 // 3
 
     @property
     def used_percent(self) -> float:
@@ -108,7 +108,10 @@ class Overrun:
     @property
     def fairness(self) -> float:
         """Jain's index over what each board sent in the steady state, of its own rate."""
-        return jain((1, self.steady[board] / rate) for board, rate in self.rates.items())
+        before, after = self.by_board[self.steady_s], self.by_board[-1]
+        return jain(
+            (1, (after[board] - before[board]) / rate) for board, rate in self.rates.items()
+        )
 
 
 def show(
@@ -133,7 +136,7 @@ def show(
         rules = (DEPLOY / "rules.yml").read_text()
         _, alertmanager = fleet.monitored(stack, rules, "--rule", "settling")
         watch = _Watch(fleet, downstream, alertmanager.address, rates)
-        course, steady, seen = asyncio.run(watch.run(seconds, tell))
+        course, by_board, seen = asyncio.run(watch.run(seconds, tell))
     return Overrun(
         boards,
         gateways,
@@ -142,7 +145,7 @@ def show(
         course,
         downstream.sent.total(),
         downstream.taken,
-        steady,
+        by_board,
         rates,
         seen,
     )
@@ -159,11 +162,12 @@ class _Watch:
         self._alertmanager = alertmanager
         self._rates = rates
         self._course = Course()
+        self._by_board: list[Counter[str]] = []
 
     async def run(
         self, seconds: int, tell: Callable[[str], None]
-    ) -> tuple[Course, Counter[str], Timeline]:
-        """The course, what each board sent in the steady state, and all marks."""
+    ) -> tuple[Course, list[Counter[str]], Timeline]:
+        """The course, what each board had sent second by second, and all marks."""
         addresses = [gateway.address for gateway in self._fleet.gateways]
         async with (
             Etcd([self._fleet.etcd.address], timeout_s=_STEP_S) as etcd,
@@ -182,8 +186,8 @@ class _Watch:
                 for board, rate in self._rates.items():
                     self._fleet.feed(board, _FED * rate)
                 async with meanwhile(self._rise(seen)):
-                    steady = await self._note(seen, seconds, tell)
-        return self._course, steady, seen
+                    await self._note(seen, seconds, tell)
+        return self._course, self._by_board, seen
 
     async def _rise(self, seen: Timeline) -> None:
         marks = seen.marks
@@ -199,13 +203,10 @@ class _Watch:
             _STEP_S,
         )
 
-    async def _note(
-        self, seen: Timeline, seconds: int, tell: Callable[[str], None]
-    ) -> Counter[str]:
-        """Notes each second until all have passed and the rise is over; what each board sent in
-        the steady state."""
+    async def _note(self, seen: Timeline, seconds: int, tell: Callable[[str], None]) -> None:
+        """Notes each second until all have passed and the rise is over."""
         course, downstream = self._course, self._downstream
-        before = Counter(downstream.sent)
+        self._by_board.append(Counter(downstream.sent))
         sent = taken = 0
         waited_s = 0.0
         at = fed = seen.marks[FED]
@@ -221,19 +222,13 @@ class _Watch:
             course.watermark_ms.append(seen.watermark_ms)
             at, sent, taken = now, downstream.sent.total(), downstream.taken
             waited_s = downstream.waited_s
-            if len(course.sent) == _steady_s(seconds):
-                before = Counter(downstream.sent)
+            self._by_board.append(Counter(downstream.sent))
             tell(
                 f"second {len(course.sent)} of {seconds}: {100 * course.sent[-1]:.0f} % of the "
                 f"capacity sent, {lag_ms:,.0f} ms late, watermark {seen.watermark_ms:,} ms"
             )
-        return downstream.sent - before
 
     @property
     def _lag_ms(self) -> float:
         """The last."""
         return self._course.lag_ms[-1] if self._course.lag_ms else 0.0
-
-
-def _steady_s(seconds: int) -> int:
-    return seconds * 2 // 3
