@@ -51,6 +51,7 @@ from sluice.program.module import Caught, ModuleSink, ModuleSource
 from sluice.program.program import Program
 from sluice.program.settings import Settings
 from sluice.program.share import Share
+from sluice.program.spill import Spill
 from sluice.program.trial import Trial
 from sluice.queue.channel import WAIT, Channel
 from sluice.queue.limits import limits_of
@@ -781,6 +782,11 @@ def tiered_queues():
                 hot("store.SegmentStore.loaded_ticks", store.loaded_ticks)
                 hot("store.SegmentStore.loaded_number", store.loaded_number)
                 queue.move()
+        spill = Spill(queue)
+        spill.begin(None, Pipeline(queue.front, TokenBucket(None, 1), Holder(), Stats()))
+        hot("spill.Spill.number", spill.number)
+        log = LogLine(200)
+        hot("spill.Spill.tell", lambda: spill.tell(log))
         assert store.writes > 0 and len(queue) == 0
         assert queue.handed_over > 0 if ends is None else ends.told > 0
         store.close()

@@ -7,6 +7,7 @@ import pytest
 import serial
 from shared_suite import SUITE
 
+from sluice_tools.lab.runtimes import Unix
 from sluice_tools.vboard import VirtualBoard
 
 HERE = SUITE.parent / "device"
@@ -99,3 +100,12 @@ def test_a_full_flash_refuses_and_keeps_what_it_has(power, tmp_path):
     fields, _ = console.until("drained")
     assert fields == f"drained 0 {newest} {newest + 1} torn 0 lost 0".split()
     assert not list((board.flash_dir / "spill").iterdir())
+
+
+def test_a_cut_at_every_write_and_erase_of_littlefs_costs_nothing_that_was_told(running):
+    if reason := Unix.why_not():
+        pytest.skip(reason)
+    printed = running(Unix).run((HERE / "cut_store.py").read_text())
+    found = dict(line.split() for line in printed if line.startswith(("steps", "twice")))
+    assert int(found["steps"]) > 150
+    assert int(found["twice"]) > 150

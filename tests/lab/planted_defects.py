@@ -227,7 +227,7 @@ DEFECTS = [
     Defect(
         "a record that ends behind a held one leaves before it",
         "sluice.flow.holding",
-        "        if self._ahead == 0:\n            self._denied",
+        "        if self.ahead == 0:\n            self._denied",
         "        if how:\n            self._denied",
         124,
     ),

@@ -56,16 +56,19 @@ def micropython() -> Iterator[Callable[..., Publisher]]:
 
 @pytest.fixture
 def station(tmp_path: Path, micropython) -> Callable[..., Publisher]:
-    """station(pulses, secrets, key=value, ...): the program with this configuration, running."""
+    """station(pulses, secrets, takes=N, key=value, ...): the program with this configuration,
+    running."""
 
-    def start(pulses: int, secrets: object, **config: object) -> Publisher:
+    def start(
+        pulses: int, secrets: object, takes: int | None = None, **config: object
+    ) -> Publisher:
         sink = "http" if "http" in config else "mqtt"
         defaults = {"source": "pin", "sink": sink, "slot_size": 8}
         (tmp_path / "config.json").write_text(json.dumps(defaults | config))
         if secrets is not None:
             text = '{"wifi_ssid": "s3cret' if secrets == "torn" else json.dumps(secrets)
             (tmp_path / "secrets.json").write_text(text)
-        return micropython(STATION, tmp_path, pulses)
+        return micropython(STATION, tmp_path, pulses, *([] if takes is None else [takes]))
 
     return start
 

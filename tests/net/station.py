@@ -1,8 +1,9 @@
 """MicroPython's: the board's program as it is, with the sink `mqtt` or `http`, on the unix port.
 
-    station.py FLASH PULSES
+    station.py FLASH PULSES [TAKES]
 
-FLASH: a folder with config.json and secrets.json, which the program reads. Played are the board
+FLASH: a folder with config.json and secrets.json, which the program reads. It ends when the sink
+has taken or given up TAKES records, as many as PULSES if they are left out. Played are the board
 (its pin's pulses, its watchdog, the line is standard output) and its Wi-Fi, network.WLAN: in range
 while there is a file FLASH/range, else not; it joins at once. The sockets are real.
 """
@@ -80,6 +81,7 @@ sys.modules["time"] = Time
 from sluice.program.program import stand  # noqa: E402
 
 flash, pulses = sys.argv[1], int(sys.argv[2])
+takes = int(sys.argv[3]) if len(sys.argv) > 3 else pulses
 
 
 def exists(name):
@@ -130,10 +132,10 @@ board = Board()
 program = stand(board, Line())
 loaded = sorted([name for name in sys.modules if name.startswith("sluice.net")])
 print("loaded", *loaded)
-if pulses:
+if takes:
     program.start()
     put = 0
-    while program.stats.admitted + program.stats.failed < pulses:
+    while program.stats.admitted + program.stats.failed < takes:
         if put < pulses and program.ring.free():
             board.pulse()
             put += 1

@@ -6,6 +6,8 @@ import mosquitto
 import pytest
 from publishers import Publisher, numbers
 
+from sluice_tools.serial.logfmt import parse
+
 WIFI = {"wifi_ssid": "home", "wifi_password": "wlan s3cret"}
 
 
@@ -45,6 +47,29 @@ def test_an_outage_of_broker_and_wi_fi_costs_no_record(tmp_path, broker, station
     assert end[:4] == ["end", "400", "0", "0"]
     assert set(numbers(broker.received())) == set(range(400))
     assert "s3cret" not in "\n".join(publisher.lines)
+
+
+def test_records_on_flash_outlive_cuts_of_the_power_and_keep_their_numbers(broker, station) -> None:
+    url = f"mqtt://localhost:{broker.port}/a/{{number}}"
+    config = {"mqtt": url, "slots": 16, "store": 500, "stats_ms": 100}
+    broker.kill()
+    first = station(300, None, takes=301, rate=None, **config)
+    kept = 0
+    while kept < 200:
+        kept = int(parse(first.until("event=stats"))["kept"])
+    first.kill()
+    broker.start()
+    second = station(0, None, takes=301, rate=100, **config)
+    while len(broker.received()) < 40:
+        second.until("event=stats")
+    second.kill()
+    taken = len(broker.received())
+    third = station(0, None, takes=400, rate=None, **config)
+    while not set(range(kept)) <= set(numbers(broker.received())):
+        third.until("event=stats")
+    again = numbers(broker.received())[taken:]
+    assert again == [*range(again[0], again[0] + len(again))]  # in order, what came twice too
+    assert again[0] <= taken
 
 
 @pytest.mark.parametrize(

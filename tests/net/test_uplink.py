@@ -18,7 +18,7 @@ URLS = {"mqtt": "mqtt://broker", "http": "http://server/in"}
 def opened(folder, kind):
     with TickClock() as clock:
         config = check({"sink": kind, kind: URLS[kind]}, 1000)
-        return open_uplink(config, BoardTwin(clock, folder), print, None)
+        return open_uplink(config, BoardTwin(clock, folder), print, None, None)
 
 
 @pytest.mark.parametrize("kind", URLS)

@@ -2,10 +2,13 @@
 
 import json
 import random
+import re
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
-from board_twin import BoardTwin, start
+from board_twin import BoardTwin
 from joined_board import Joined
 
 from sluice.program.config import ConfigError, check
@@ -213,7 +216,7 @@ def test_a_program_that_did_not_stand_leaves_the_folder_to_the_next(tick_clock, 
     (tmp_path / "config.good.json").write_text(json.dumps(values))
     program = stand(rig, rig.line)
     assert b"key=sink" in rig.line.sent and rig.line.sent.count(b"config_error") == 1
-    assert program.turn in (program.turn,) and program.link is not None
+    assert program is not None
     (tmp_path / "config.json").write_text(json.dumps(values))
     rig.line.sent.clear()
     assert stand(rig, rig.line) is not None
@@ -257,8 +260,36 @@ def test_what_the_flash_cannot_do_is_refused(tick_clock, values, key, allowed):
         assert allowed in refused.value.allowed
 
 
-def test_without_it_nothing_of_it_is_loaded(rig):
-    start(rig, source="timer", sink="null")
-    before = {name for name in sys.modules if name.startswith("sluice.")}
-    assert before  # a fresh interpreter is asked in tests/whole; here, that no object is made
-    assert start(rig, source="timer", sink="null")._parts.tiers is None
+@pytest.mark.parametrize(("store", "loaded"), [(None, 0), (100, 3)])
+def test_what_is_not_configured_is_not_loaded(tmp_path, store, loaded):
+    program = (
+        "import sys, host_sim; sys.path[:0] = sys.argv[2:]\n"
+        "from board_twin import BoardTwin, start\n"
+        "with host_sim.TickClock() as clock:\n"
+        f"    start(BoardTwin(clock, sys.argv[1]), source='timer', sink='null', store={store})\n"
+        "names = [name for name in sys.modules if name.startswith('sluice.')]\n"
+        "print(len([name for name in names if name.endswith(('spill', 'tiered', 'store'))]))\n"
+    )
+    command = [sys.executable, "-c", program, tmp_path, *sys.path]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout == f"{loaded}\n"
+
+
+def test_the_configuration_of_the_page_is_one():
+    page = (Path(__file__).parents[2] / "docs/store.md").read_text()
+    values = json.loads(page.split("```")[1])
+    assert check(values, 1000)["store"] == 10000
+
+
+def test_the_bytes_of_a_record_on_flash_are_those_of_the_page(tick_clock, sink):
+    with Flash() as flash:
+        life = Life(tick_clock, flash, source="pin", slots=64, slot_size=64)
+        sink().away = True
+        for _ in range(3000):
+            life.rig.pulse()
+            life.board._run_board()
+            tick_clock.advance(1)
+        stats = life.last_stats()
+    page = (Path(__file__).parents[2] / "docs/store.md").read_text()
+    row = re.search(r"`kept_bytes` / `kept`\) \| 72 \| (\d+) \|", page)
+    assert row and int(row[1]) == round(stats.kept_bytes / stats.kept)

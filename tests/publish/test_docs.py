@@ -213,8 +213,8 @@ def classes_of_the_library() -> list[str]:
 
 # Bases and helpers that a program meets under another name, an error of the configuration, and what
 # Program alone makes, of what that says.
-BEHIND_ANOTHER = {"ConfigError", "CtrlC", "Holding", "Ring", "Terms", "TokenLine"}
-BEHIND_ANOTHER |= {"Caught", "Complaints", "ModuleSink", "ModuleSource", "Parts"}
+BEHIND_ANOTHER = {"ConfigError", "CtrlC", "Holding", "NetSink", "Ring", "Terms", "TokenLine"}
+BEHIND_ANOTHER |= {"Caught", "Complaints", "ModuleSink", "ModuleSource", "Parts", "Spill"}
 SECTIONS = {
     name: text
     for page in PROJECT.glob("docs/classes/*.md")

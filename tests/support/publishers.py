@@ -22,6 +22,11 @@ class Publisher:
                 return self.lines[-1]
         pytest.fail(f"no {beginning!r} in {self.lines}")
 
+    def kill(self) -> None:
+        """At once, as if its board had lost its power."""
+        self._process.kill()
+        self._process.wait()
+
     def told(self) -> list[str]:
         return [line for line in self.lines if line.startswith(("up", "down"))]
 

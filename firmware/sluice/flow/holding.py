@@ -32,6 +32,9 @@ class Holding:
     are offered again as if for the first time, a shedding control included. Of
     records that it will never take each is a failed attempt, and given up.
 
+    Read only: `ahead`, the records in front of the one to offer next: they are held, or have ended
+    behind a held one.
+
     Raises ValueError for a queue that neither overwrites nor lets look behind its
     oldest record.
 
@@ -54,7 +57,7 @@ class Holding:
         self._marks = array("i", [0] * slots)
         self._starts = array("i", [0] * slots)
         self._first = 0  # place of the front record's mark
-        self._ahead = 0  # records in front of the one to offer next: held, or ended behind a held
+        self.ahead = 0
         self._held = 0
         self._over = 0  # of the held, the oldest so many have ended, and not left yet
         self._how = _TAKEN  # how those ended
@@ -86,7 +89,7 @@ class Holding:
         """
         if self._over or self._marks[self._first] < 0:
             return 1
-        ahead = self._ahead
+        ahead = self.ahead
         if self._waits() or ahead and (ahead == self._slots or ahead == len(self._ring)):
             return 0
         return self._room()
@@ -111,13 +114,13 @@ class Holding:
 
     def _lose(self):
         """The oldest is in front; the ones that ended behind it keep their marks."""
-        self._held = self._ahead = self._wait = 0
+        self._held = self.ahead = self._wait = 0
         self._denied = False
         self._refused(self._count(False, self._first), self._next_len())
 
     def _leave(self):
         """Whether the front record has ended, behind a held one or as one; drop it."""
-        if self._ahead == 0:
+        if self.ahead == 0:
             return False
         how = -self._marks[self._first]
         if how <= 0:
@@ -127,7 +130,7 @@ class Holding:
             self._end_held(how)
             self._over -= 1
             self._held -= 1
-        self._ahead -= 1
+        self.ahead -= 1
         self._drop(how)
         return True
 
@@ -159,24 +162,24 @@ class Holding:
 
     def _next(self):
         """The place of the mark of the record to offer next."""
-        at = self._first + self._ahead
+        at = self._first + self.ahead
         return at if at < self._slots else at - self._slots
 
     def _next_len(self):
         """Its bytes; 0: there is none."""
         pipeline = self._pipeline
-        if self._ahead:
-            return 0 if self._slots == self._ahead else self._ring.peek_behind_len(self._ahead)
+        if self.ahead:
+            return 0 if self._slots == self.ahead else self._ring.peek_behind_len(self.ahead)
         if pipeline._copied:
             return pipeline._copied
         return self._ring.peek_len() if pipeline._peek() is not None else 0
 
     def _next_view(self):
-        return self._ring.peek_behind(self._ahead) if self._ahead else self._pipeline._in_front()
+        return self._ring.peek_behind(self.ahead) if self.ahead else self._pipeline._in_front()
 
     def _put_ticks(self):
-        if self._ahead:
-            return self._ring.peek_behind_ticks(self._ahead)
+        if self.ahead:
+            return self._ring.peek_behind_ticks(self.ahead)
         return self._pipeline._put_ticks()
 
     def _offer(self):
@@ -215,7 +218,7 @@ class Holding:
     def _sheds(self, codel):
         pipeline = self._pipeline
         now = pipeline._ticks()
-        behind = len(self._ring) - self._ahead - (0 if pipeline._copied else 1)
+        behind = len(self._ring) - self.ahead - (0 if pipeline._copied else 1)
         if not codel.should_drop(_ticks_diff(now, self._put_ticks()), now, behind):
             return False
         pipeline._stats.shed_one()
@@ -231,12 +234,12 @@ class Holding:
         if wait < 0 and cost > pipeline._bucket.burst:
             return self._give_up(n) if pipeline._hold(n) else False
         # Behind others a tick: the pipeline's `retry_now` ends its own wait alone.
-        self._wait_for(now, wait if wait > 0 and self._ahead == 0 else 1)
+        self._wait_for(now, wait if wait > 0 and self.ahead == 0 else 1)
         return False
 
     def _wait_for(self, now, wait):
         # The pipeline's own wait would keep the step from asking what became of the held.
-        owner = self if self._ahead else self._pipeline
+        owner = self if self.ahead else self._pipeline
         owner._wait_from = now
         owner._wait = wait
 
@@ -285,7 +288,7 @@ class Holding:
 
     def _end(self, how):
         """The record to offer next has ended: it leaves, or is marked behind those ahead."""
-        if self._ahead == 0:
+        if self.ahead == 0:
             self._denied = False
             self._drop(how)
             return True
@@ -294,6 +297,6 @@ class Holding:
 
     def _pass(self):
         """Leave it among those ahead, and go on to the one behind it."""
-        self._ahead += 1
+        self.ahead += 1
         self._denied = False
         return True

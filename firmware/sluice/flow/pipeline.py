@@ -73,6 +73,8 @@ class Pipeline:
 
     A record that costs more than the bucket can ever hold is given up at once.
 
+    Read only: `holding`, a Holding; there is one only for a sink that has `done`.
+
     Ownership: the consumer of the ring and the owner of the bucket.
     """
 
@@ -127,6 +129,7 @@ class Pipeline:
             from sluice.flow.holding import Holding
 
             holding = Holding(self, sink.done)
+            self.holding = holding
             self._together = True
             self._several = holding.step
             self._room = holding.room

@@ -45,6 +45,8 @@ class HttpSink(NetSink):
     stats:     the pipeline's Stats.
     gather_ms: for how long a record may wait for others to go with, while no answer is due.
     ticks:     a clock in ms.
+    number:    a function that says the number of the record that is written, 0 to 2^30 - 1. None:
+               they are counted here.
 
     While an answer is due the records that come are gathered for the next request, 3 KB of lines,
     see Batch. What an answer means for all records of its request:
@@ -65,8 +67,9 @@ class HttpSink(NetSink):
     record that had no answer in time counts in `stats` as an attempt that failed. A connection that
     cannot be made loses nothing.
 
-    **A record may come twice**: its number tells. Numbers count records from a random start, modulo
-    2^30; what was lost and is written again has new ones. A request has at most 96 records.
+    **A record may come twice**: its number tells. Without `number` they count records from a random
+    start, modulo 2^30; what was lost and is written again has new ones then. A request has at most
+    96 records.
 
     On 32 bits it takes 7 KB of heap, its code 17 KB, and the pipeline's for sinks that hold 4.3 KB.
     Its hot methods allocate nothing of their own, as those of MqttSink.
@@ -74,7 +77,7 @@ class HttpSink(NetSink):
     Ownership: the main loop alone.
     """
 
-    def __init__(self, dial, head, size, tell, stats, gather_ms, ticks=time.ticks_ms):
+    def __init__(self, dial, head, size, tell, stats, gather_ms, ticks=time.ticks_ms, number=None):
         NetSink.__init__(self, dial, tell, ticks, "server", _ANSWER_MS, 64)
         self._stats = stats
         self._gather_ms = gather_ms
@@ -89,6 +92,7 @@ class HttpSink(NetSink):
         self._at = 0  # so many bytes of it went out
         self._gathered = Batch(head, size)
         self._gathered_from = 0
+        self._ask_number = number
         self._number = getrandbits(30)  # of the next record
         self._verdict = 0  # what `done` is to say
 
@@ -104,7 +108,8 @@ class HttpSink(NetSink):
             return REFUSED
         if self._gathered.count == 0:
             self._gathered_from = self._ticks()
-        self._gathered.add(self._number, record, n)
+        ask = self._ask_number
+        self._gathered.add(self._number if ask is None else ask(), record, n)
         self._number = self._number + 1 & _SMALL_MAX
         if self._is_made():
             self._try_send()

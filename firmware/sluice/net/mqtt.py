@@ -82,17 +82,19 @@ class MqttSink(NetSink):
     tell:     a function of (state, reason), called when the connection is up or down, and with each
               new reason for which it stays down.
     ticks:    a clock in ms.
+    number:   a function that says the number of the record that is written, 0 to 2^30 - 1; while
+              records are held, one more each time. None: they are counted here.
 
     The payload is the record, byte for byte. **A record may come twice** (at least once is what QoS
-    1 promises): its number tells. Numbers count records from a random start, modulo 2^30, so a
-    subscriber drops a number that it has seen among the last 8.
+    1 promises): its number tells. Without `number` they count records from a random start, modulo
+    2^30, so a subscriber drops a number that it has seen among the last 8.
 
     Up to 8 records are under way. When the connection is lost, they are sent again in the next one,
     in their order, at no tokens and no attempts; `room` is 0 until then. Sessions are clean: the
     broker keeps nothing of one that ended, so these are new messages to it, and their DUP flag is
     0. If that connection, too, ends without any acknowledgement, perhaps because the broker wants
     none of them, they are lost (`done` says -1): a failed attempt of the oldest, and what is
-    written again has new numbers.
+    written again has new numbers, if they are counted here.
 
     On 32 bits it takes 0.6 KB of heap for records of 64 bytes, its code 12 KB, and the pipeline's
     for sinks that hold 4.3 KB. Its hot methods allocate nothing of their own. MicroPython's sockets
@@ -103,7 +105,7 @@ class MqttSink(NetSink):
     Ownership: the main loop alone.
     """
 
-    def __init__(self, dial, greeting, topic, size, tell, ticks=time.ticks_ms):
+    def __init__(self, dial, greeting, topic, size, tell, ticks=time.ticks_ms, number=None):
         NetSink.__init__(self, dial, tell, ticks, "broker", _ANSWER_MS, 4 * _WINDOW)
         self._greeting = greeting
         # The packet of a PUBLISH: its length takes 2 bytes, or 1, then it begins at the second.
@@ -118,6 +120,7 @@ class MqttSink(NetSink):
         # The records that are held, at their numbers modulo the window.
         self._records = [None] * _WINDOW
         self._sizes = array("H", [0] * _WINDOW)
+        self._ask_number = number
         self._number = getrandbits(30)  # of the oldest
         self._held = 0
         self._next = 0  # of the held so many went out, the last perhaps in part
@@ -143,6 +146,8 @@ class MqttSink(NetSink):
         """HELD: it is on its way; REFUSED: there was no room. Hot."""
         if self.room() == 0:
             return REFUSED
+        if self._held == 0 and self._ask_number is not None:
+            self._number = self._ask_number()
         at = self._number + self._held & _WINDOW - 1
         self._records[at] = record
         self._sizes[at] = n

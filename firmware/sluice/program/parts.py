@@ -17,14 +17,15 @@ class Parts:
     tell: called with a line of text for the console, of what happens to a part.
 
     Read only: `uart`, that of the source and the sink, or None. `tend`, None, or what is to be
-    called every few ms for the sink, which says whether it took its time. `tiers`, None, or the
-    queue that continues on flash.
+    called every few ms for the sink, which says whether it took its time. `tell_store`, None, or
+    what the statistics line asks about the flash.
     """
 
     def __init__(self, config, board, tell):
         self.uart = None
         self.tend = None
-        self.tiers = None
+        self.tell_store = None
+        self._spill = None
         self._config = config
         self._board = board
         self._tell = tell
@@ -36,10 +37,12 @@ class Parts:
 
         To be called before `open_sink`, if the configuration has a store.
         """
-        from sluice.program.spill import open_tiers
+        from sluice.program.spill import Spill, open_tiers
 
-        self.tiers = open_tiers(self._config, ring, ends, self._board)
-        return self.tiers
+        tiers = open_tiers(self._config, ring, ends, self._board)
+        self._spill = Spill(tiers)
+        self.tell_store = self._spill.tell
+        return tiers
 
     def open_sink(self, stats):
         """The sink. Raises ConfigError when the user's module, or what it needs, is not there.
@@ -56,7 +59,8 @@ class Parts:
         if name in ("mqtt", "http"):
             from sluice.program.uplink import open_uplink
 
-            sink = open_uplink(self._config, self._board, self._tell, stats)
+            number = None if self._spill is None else self._spill.number
+            sink = open_uplink(self._config, self._board, self._tell, stats, number)
             self.tend = sink.tend
             return sink
         from sluice.program.module import ModuleSink
@@ -64,19 +68,18 @@ class Parts:
         module, caught = self._load("sink", "write")
         return ModuleSink(module, module.write, caught)
 
-    def open_source(self, ring, dropped):
+    def open_source(self, ring, dropped, pipeline):
         """What the loop is to `poll` for records; None: a host or interrupts put them.
 
         To be called after `open_sink`.  dropped: a function without arguments, called for each
-        frame of which no record is made. Raises ConfigError as `open_sink` does, and when its
-        values do not go together.
+        frame of which no record is made.  pipeline: the one behind the ring. Raises ConfigError as
+        `open_sink` does, and when its values do not go together.
         """
-        source = self._open_source(ring, dropped)
-        if self.tiers is None:
+        source, spill = self._open_source(ring, dropped), self._spill
+        if spill is None:
             return source
-        from sluice.program.spill import Spill
-
-        return Spill(source, self.tiers)
+        spill.begin(source, pipeline)
+        return spill
 
     def _open_source(self, ring, dropped):
         name = self._config["source"]

@@ -86,7 +86,7 @@ class Program:
             self._parts = Parts(config, board, self._tell)
         self.pipeline, self.controls = self._build()
         if self._parts is not None:
-            self._source = self._parts.open_source(self.ring, self._frames.count_bad)
+            self._source = self._parts.open_source(self.ring, self._frames.count_bad, self.pipeline)
             self._attend(self._parts.tend)
         self._member = Member(
             self._frames, self._share, self.ring, self.controls.set_watermark, ticks, second
@@ -110,7 +110,7 @@ class Program:
             line,
             second,
             config["cost"],
-            None if self._parts is None else self._parts.tiers,
+            None if self._parts is None else self._parts.tell_store,
         )
         self._meter = self.controls.meter
         self._busy = False  # the last turn was
@@ -242,7 +242,7 @@ class Program:
         ring, bucket, stats = self.ring, self.bucket, self.stats
         queue, ends = ring, (self.link if config["source"] == "link" else None)
         if config["store"] is not None:
-            ends = self._parts.open_tiers(ring, ends)
+            ends = self._parts.open_tiers(ring, ends)  # type: ignore  # there is one
             queue = ends.front
         limit = shed = tuner = None
         if config["control"] is not None:

@@ -67,14 +67,39 @@ def _room(folder):
 
 
 class Spill:
-    """Lets records come and move between the tiers, in each turn of the loop.
+    """The source of a program with a store: lets records come, and move between the tiers.
 
-    source: what is polled for records, or None.  tiers: the TieredQueue behind it.
+    tiers: the TieredQueue behind the source.
+
+    Ownership: the main loop alone.
     """
 
-    def __init__(self, source, tiers):
-        self._source = source
+    def __init__(self, tiers):
         self._tiers = tiers
+        self._source = None
+        self._holding = None
+
+    def begin(self, source, pipeline) -> None:
+        """Name what is polled for records, or None, and the pipeline behind the tiers."""
+        self._source = source
+        if hasattr(pipeline, "holding"):
+            self._holding = pipeline.holding
+
+    def number(self) -> int:
+        """The number of the record that the pipeline gives its sink, if that holds records. Hot.
+
+        Below 2^30, and the same when the record comes again after a reset.
+        """
+        return self._tiers.number(self._holding.ahead)  # type: ignore  # there is one
+
+    def tell(self, log) -> None:
+        """Append to a LogLine how the store is. Hot."""
+        store = self._tiers.store
+        log.number(b"stored", len(store))
+        log.number(b"kept", store.kept)
+        log.number(b"kept_bytes", store.kept_bytes)
+        log.number(b"store_errors", store.errors)
+        log.number(b"store_lost", store.lost + store.overwritten)
 
     def poll(self) -> bool:
         """Poll the source and move records; False when there was nothing to do.

@@ -16,7 +16,7 @@ class StatsLine:
     line:       the console's.
     per_second: ticks in a second, a multiple of 1,000.
     cost:       what a token stands for, "record" or "bytes".
-    tiers:      the queue that continues on flash, or None.
+    tell_store: a function of (log) that appends what is on flash, or None.
 
     config_errors: how much of the board's configuration was refused at the start; set by the
                 program's start, and told.
@@ -24,7 +24,7 @@ class StatsLine:
     Ownership: the main loop alone.
     """
 
-    def __init__(self, controls, pipeline, link, frames, line, per_second, cost, tiers):
+    def __init__(self, controls, pipeline, link, frames, line, per_second, cost, tell_store):
         self.config_errors = 0
         self._controls = controls
         self._stats = controls.stats
@@ -38,7 +38,7 @@ class StatsLine:
         self._line = line
         self._per_ms = per_second // 1000
         self._cost = cost.encode()
-        self._store = None if tiers is None else tiers.store
+        self._tell_store = tell_store
 
     def write(self) -> bool:
         """Do the next half of the line; whether it is whole, and written. Hot.
@@ -54,8 +54,8 @@ class StatsLine:
             return False
         self._losses()
         self._refusals()
-        if self._store is not None:
-            self._stored(self._store)
+        if self._tell_store is not None:
+            self._tell_store(self._log)
         self._sojourn()
         self._log.write(self._line)
         return True
@@ -106,14 +106,6 @@ class StatsLine:
         log.number(b"duplicates", link.duplicates)
         log.number(b"repeated", link.repeated)
         log.number(b"refused", link.refused + link.unknown + link.malformed + link.versions)
-
-    def _stored(self, store):
-        log = self._log
-        log.number(b"stored", len(store))
-        log.number(b"kept", store.kept)
-        log.number(b"kept_bytes", store.kept_bytes)
-        log.number(b"store_errors", store.errors)
-        log.number(b"store_lost", store.lost + store.overwritten)
 
     def _sojourn(self):
         log, stats, per_ms = self._log, self._stats, self._per_ms

@@ -14,13 +14,14 @@ _GATHER_MS = 100  # for which a record may wait for others, so that it is 10 req
 _HIDDEN = "(not shown)"
 
 
-def open_uplink(config, board, tell, stats):
+def open_uplink(config, board, tell, stats, number):
     """The sink.
 
     config: the configuration, of which `sluice.program.config.check` knows each value alone.
     board:  the module of boards/<name>/board.py.
     tell:   called with a line of text when the Wi-Fi or the connection is up or down.
     stats:  the pipeline's.
+    number: a function that says the number of the record that is written, or None.
 
     ConfigError: what the configuration, the secrets or the board would have to be for it.
     """
@@ -45,14 +46,15 @@ def open_uplink(config, board, tell, stats):
         from sluice.net.mqtt import MqttSink, greeting
 
         hello = greeting(name, secrets.get("mqtt_user"), secrets.get("mqtt_password"))
-        return MqttSink(dialer.dial, hello, rest, size, told)
+        return MqttSink(dialer.dial, hello, rest, size, told, number=number)
     from sluice.net.batch import request
     from sluice.net.http import HttpSink
 
     head = request(address, rest, _token(secrets))
-    # Of an overwriting ring it has one record at a time.
-    gather_ms = 0 if config["overflow"] == "overwrite" else _GATHER_MS
-    return HttpSink(dialer.dial, head, size, told, stats, gather_ms)
+    # Of an overwriting ring it has one record at a time; with a store no ring is.
+    alone = config["overflow"] == "overwrite" and config["store"] is None
+    gather_ms = 0 if alone else _GATHER_MS
+    return HttpSink(dialer.dial, head, size, told, stats, gather_ms, number=number)
 
 
 def parse(kind, url, board):

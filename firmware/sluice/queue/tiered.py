@@ -111,9 +111,12 @@ class TieredQueue:
             return True
         return self.ring.put(record, n)
 
-    def number(self) -> int:
-        """The number of the oldest record in the front, below 2^30. Hot."""
-        return self._next - len(self.front) & _SMALL_MAX
+    def number(self, behind: int = 0) -> int:
+        """The number of the record `behind` the oldest in the front, below 2^30. Hot.
+
+        behind: 0 to the number of those records.
+        """
+        return self._next - (len(self.front) - behind) & _SMALL_MAX
 
     def __len__(self) -> int:
         """Records waiting in all tiers. Hot."""
