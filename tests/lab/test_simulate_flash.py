@@ -8,7 +8,7 @@ import pytest
 from host_sim import FIRMWARE
 from sluice_tools.lab.simulate.flash import ENOENT, ENOSPC, MODULES, Flash, PowerCut
 
-_, CONFIG, STORE = map(import_module, MODULES)
+CONFIG, STORE = map(import_module, ("sluice.program.config", "sluice.queue.store"))
 
 
 def names_of_files(path):

@@ -1001,6 +1001,7 @@ EXEMPT = {
     "program.module": "the main loop's own; records go in by RecordRing's claim and publish",
     "program.parts": "the main loop's own",
     "program.program": "the main loop itself",
+    "program.spill": "the main loop's own",
     "program.statsline": "the main loop's own",
     "link.frames": "the link's own",
     "link.ctrl_c": "the link's own",
