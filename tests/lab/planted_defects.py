@@ -238,6 +238,70 @@ DEFECTS = [
         "",
         92,
     ),
+    # A sink to a server.
+    Defect(
+        "records are lost with the first connection that breaks",
+        "sluice.net.http",
+        "_RESENDS = const(1)",
+        "_RESENDS = const(0)",
+        90,
+    ),
+    Defect(
+        "an acknowledgement counts for the oldest, whose ever it is",
+        "sluice.net.mqtt",
+        "                self._acked |= 1 << i\n",
+        "                self._acked = self._acked << 1 | 1\n",
+        0,
+    ),
+    Defect(
+        "what was acknowledged out of order is sent again",
+        "sluice.net.mqtt",
+        "            if self._acked >> self._next & 1 == 0:\n                self._publish",
+        "            if self._held:\n                self._publish",
+        10,
+    ),
+    Defect(
+        "records are taken while the broker is away",
+        "sluice.net.mqtt",
+        "        if self._state != _OPEN or self._next != self._held or",
+        "        if self._next != self._held or",
+        0,
+    ),
+    Defect(
+        "a Retry-After is forgotten",
+        "sluice.net.http",
+        "        if seconds:\n            self._retry.wait(1000 * seconds)\n        else:\n"
+        "            self._retry.failed()\n",
+        "        self._retry.succeeded()\n",
+        50,
+    ),
+    Defect(
+        "the tuner is not told of what was put off",
+        "sluice.net.http",
+        "    def _put_off(self, seconds):\n        self._count_missed()\n",
+        "    def _put_off(self, seconds):\n",
+        50,
+    ),
+    Defect(
+        "what the server will never take counts as taken",
+        "sluice.net.http",
+        "            self._verdict = -1 - n\n",
+        "            self._verdict = n\n",
+        140,
+    ),
+    Defect(
+        "half a request goes on in the next connection",
+        "sluice.net.http",
+        "            self._state = _ASKED\n            self._at = 0\n",
+        "            self._state = _ASKED\n",
+        110,
+    ),
+    Defect(
+        "a server that says nothing is waited for",
+        "sluice.net.sink",
+        "        if self._state != BROKEN:\n            self._judge()\n",
+        "        if self._state < BROKEN:\n            self._judge()\n",
+    ),
     # Frames.
     Defect(
         "the board does not look at a frame's checksum",

@@ -49,7 +49,7 @@ def plant(defect: Defect) -> None:
 def main() -> None:
     number, first, last = map(int, sys.argv[1:])
     plant(DEFECTS[number])
-    from sluice_tools.lab.simulate.scenario import draw
+    from sluice_tools.lab.simulate.serving import scenarios
     from sluice_tools.lab.simulate.violation import Violation
     from sluice_tools.lab.simulate.world import run
 
@@ -57,7 +57,8 @@ def main() -> None:
     gc.freeze()
     for seed in range(first, last + 1):
         try:
-            run(draw(seed))
+            for scenario in scenarios(seed):
+                run(scenario)
         except Violation as violation:
             print(f"{seed} {str(violation).splitlines()[0]}")
             return

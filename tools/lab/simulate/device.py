@@ -10,6 +10,7 @@ from sluice.program.program import Program, stand
 from sluice.queue.limits import limits_of
 
 _PERIOD = 1 << 30
+_SERVED_MS = 15
 
 TAKE = "take"
 REFUSE = "refuse"
@@ -148,6 +149,18 @@ class HoldingProgram(Program):
         return self._board.holder if isinstance(sink, UartSink) else sink
 
 
+class ServedProgram(Program):
+    """A program whose sink's server, and the way there, are simulated."""
+
+    def open_sink(self):
+        return self._board.served.watch(Program.open_sink(self))
+
+    def _end_interval(self):
+        before = self.bucket.rate
+        Program._end_interval(self)
+        self._board.served.judge(self, before)
+
+
 class Watchdog:
     """Bites when it was not fed for `timeout` ms."""
 
@@ -208,6 +221,7 @@ class Device:
 
     root: the path of its files.  tick: of its clock at the start, 0 to 2^30 - 1.
     holds: whether its program's sink is a holder, if it is to write to the UART.
+    served: its sink's server, and the way there, see watched.py; None: it has no such sink.
     ms: since then.  idle_ms: how long its loop stands still at most when it has nothing to do.
     program: None while it is off, or has ended.
     """
@@ -215,7 +229,7 @@ class Device:
     NAME = "simulated"
     TICKS_PER_S = 1000
 
-    def __init__(self, root, tick, turns_per_ms=4, sleeps=False, holds=False):
+    def __init__(self, root, tick, turns_per_ms=4, sleeps=False, holds=False, served=None):
         self.FLASH = root
         self.SLEEPS_WITH = ("timer",) if sleeps else ()
         self.ms = 0
@@ -227,6 +241,9 @@ class Device:
         self.line = Line()
         self.uart = Uart(self)
         self.holder = Holder(self) if holds else None
+        self.served = served
+        if served is not None:
+            served.attach(self)
         self.idle_ms = 20
         self._ahead = 0  # ms by which its own clock is ahead of the simulation's
         self.power_off()
@@ -280,18 +297,23 @@ class Device:
         self.uart.records = self.uart.bytes = 0
         if self.holder is not None:
             self.holder.clear()
+        if self.served is not None:
+            self.served.restart()
         self._paid = 0  # of what has cost tokens, what is accounted for
         self._allowance = Allowance()
 
     def power_on(self):
         """Start the program that the flash configures."""
         self.power_off()
-        self.program = stand(self, self.line, Program if self.holder is None else HoldingProgram)
+        kind = Program if self.holder is None else HoldingProgram
+        if self.served is not None:
+            kind = ServedProgram
+        self.program = stand(self, self.line, kind)
         if self.program is not None:
             self.program.start()
 
     def configure(self, values):
-        """Write config.json."""
+        """Write config.json, and what it needs."""
         self._by_bytes = values.get("cost") == "bytes"
         keep(values, self.FLASH + PATH)
 
@@ -308,6 +330,10 @@ class Device:
         """See Holder."""
         assert self.holder is not None
         self.holder.set(places, ms, at_once, losses)
+
+    def set_served(self, what, *values):
+        """Call this method of what its sink is served by."""
+        getattr(self.served, what)(*values)
 
     def set_stuck(self, stuck):
         """Whether its line takes nothing more."""
@@ -328,6 +354,8 @@ class Device:
         self.line.sent = bytearray()
         taken = self.uart.taken
         self.uart.taken = []
+        if self.served is not None:
+            taken = self.served.take()
         return sent, wake, taken, self.wrong, self.state()
 
     def state(self):
@@ -358,6 +386,7 @@ class Device:
             "half_ms": program.controls._half_ms,
             "part": program.controls.part,
             "wait": program.pipeline.wait_ticks(),
+            "said": -1 if self.served is None else self.served.said,
         }
 
     def _turn(self):
@@ -388,13 +417,18 @@ class Device:
         """
         if self._slept > 1 or wait == 0:
             return self._slept
+        if wait == 1 and self.served is not None:
+            return _SERVED_MS  # a server answers later; each ms would be a step
         return self.idle_ms if wait < 0 else min(wait, self.idle_ms)
 
     def _account(self):
         program = self.program
         assert program is not None
         bucket = program.bucket
-        if self._by_bytes:
+        if self.served is not None:
+            self.served.check(program.stats)
+            paid = self.served.paid(self._by_bytes)
+        elif self._by_bytes:
             paid = self.uart.bytes  # 0 with another sink
         elif self.holder is not None:
             paid = self.uart.records
@@ -416,3 +450,5 @@ class Device:
             self._timer_at += self._timer[0]
             self._timer[1](None)
         self.ms = end
+        if self.served is not None:
+            self.served.let_pass(ms)

@@ -61,6 +61,9 @@ class RemoteBoard:
     def set_holder(self, places: int, ms: int, at_once: int, losses: int) -> None:
         self._call("set_holder", places, ms, at_once, losses)
 
+    def set_served(self, what: str, *values: object) -> None:
+        self._call("set_served", what, *values)
+
     def set_stuck(self, stuck: bool) -> None:
         self._call("set_stuck", stuck)
 

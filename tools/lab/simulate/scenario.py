@@ -72,6 +72,11 @@ class Scenario:
         """Whether the board's sink answers later."""
         return self.has("hold")
 
+    @property
+    def served(self) -> bool:
+        """Whether the board's sink is a server in the network."""
+        return self.config["sink"] in ("mqtt", "http")
+
     def has(self, *kinds: str) -> bool:
         """Whether an event of these kinds happens."""
         return any(event.what in kinds for event in self.events)
@@ -124,7 +129,7 @@ def draw(seed: int) -> Scenario:
         host,
         _draw_faults(chance, clean),
         _draw_faults(chance, clean),
-        _sorted(holds + _draw_events(chance, config, records, calm_ms)),
+        in_order(holds + _draw_events(chance, config, records, calm_ms)),
         calm_ms,
     )
     return _with_uart(
@@ -143,7 +148,7 @@ def _draw_config(chance: random.Random) -> dict[str, object]:
     for name in _VALUES:
         if chance.random() < share:
             values[name] = _draw_value(name, chance)
-    return _allowed(values)
+    return allowed(values)
 
 
 def is_allowed(config: dict[str, object]) -> bool:
@@ -162,7 +167,8 @@ def _check(values: dict[str, object]) -> None:
         raise ConfigError("slot_size", config["slot_size"], f"{SIZE} or more")
 
 
-def _allowed(values: dict[str, object]) -> dict[str, object]:
+def allowed(values: dict[str, object]) -> dict[str, object]:
+    """The keys of these that a board takes together, the last left out first."""
     values = dict(values)
     while True:
         try:
@@ -274,7 +280,7 @@ def _draw_events(
     copies = config.get("overflow") == "overwrite"  # the record to send, while the sink refuses it
     if config["sink"] == "uart" and chance.random() < (0.9 if copies else 0.3):
         # The sink takes nothing while its feed is killed and resumed.
-        begin = chance.randrange(_busy_ms(records, calm_ms) if copies else calm_ms)
+        begin = chance.randrange(busy_ms(records, calm_ms) if copies else calm_ms)
         events.append(Event(begin, "sink", (device.REFUSE, 1, 3000)))
         killed = min(begin + chance.choice([1, 50, 500]), calm_ms - 1)
         events.append(Event(killed, "kill", (1,)))
@@ -287,11 +293,12 @@ def _draw_events(
     return events
 
 
-def _sorted(events: list[Event]) -> tuple[Event, ...]:
+def in_order(events: list[Event]) -> tuple[Event, ...]:
+    """By their times."""
     return tuple(sorted(events, key=lambda event: event.at_ms))
 
 
-def _busy_ms(records: tuple[tuple[int, int], ...], calm_ms: int) -> int:
+def busy_ms(records: tuple[tuple[int, int], ...], calm_ms: int) -> int:
     """Until when records arrive, but for those after a long idle time."""
     return max([ms + 1 for ms, _ in records if ms < calm_ms], default=1)
 
@@ -325,7 +332,7 @@ def _with_half(chance: random.Random, scenario: Scenario) -> Scenario:
     if scenario.has("watermark") and chance.random() < 0.5:
         pairs = f"watermark_half_ms={chance.choice(halves)}"
         events.append(Event(chance.randrange(scenario.calm_ms), "set", (pairs,)))
-    return replace(scenario, config=config, events=_sorted(events))
+    return replace(scenario, config=config, events=in_order(events))
 
 
 def _with_uart(chance: random.Random, scenario: Scenario) -> Scenario:

@@ -6,7 +6,13 @@ from typing import Any
 
 from .scenario import Faults, Scenario, is_allowed
 
-_KEPT = ("source", "sink")  # keys of the configuration that say what the scenario is about
+_KEPT = (
+    "source",
+    "sink",
+    "mqtt",
+    "http",
+    "slot_size",
+)  # keys of the configuration that say what the scenario is about
 
 
 def shrink(scenario: Scenario, fails: Callable[[Scenario], bool], most: int = 300) -> Scenario:

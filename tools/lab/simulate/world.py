@@ -10,10 +10,15 @@ import tempfile
 import traceback
 from collections import deque
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Protocol
+
+from sluice.net.secrets import PATH as SECRETS_PATH
+from sluice.program.config import keep
 
 from ...errors import UserError
 from ...serial.session import LinkError
@@ -22,7 +27,9 @@ from .flash import Flash, PowerCut
 from .host import FeedProgram, GatewayProgram, Program, Sender, Settings
 from .line import Way
 from .scenario import TICK_PERIOD, Faults, Scenario
+from .serving import has_wifi, make_server
 from .violation import Violation
+from .watched import Served
 from .witness import Witness, payload
 
 _IDLE_MS = 20
@@ -36,6 +43,9 @@ _STILL_MS = 30_000
 
 _LONGEST_MS = 120_000
 """Of a calm at the end, in which what is left moves on."""
+
+_RETRY_MS = 70_000
+"""A sink to a server waits for so long at most, from when all is well."""
 
 _JUMP_MS = 1 << 26
 """A board with nothing to do turns at least so often; it is 18 hours."""
@@ -75,6 +85,7 @@ class AnyDevice(Protocol):
     def pulse(self) -> None: ...
     def set_uart(self, mode: str, ms: int) -> None: ...
     def set_holder(self, places: int, ms: int, at_once: int, losses: int) -> None: ...
+    def set_served(self, what: str, *values: object) -> None: ...
     def set_stuck(self, stuck: bool) -> None: ...
     def run(
         self, ms: int, received: bytes
@@ -86,10 +97,25 @@ def make_device(scenario: Scenario) -> AnyDevice:
     return Device(_ROOT, scenario.tick, scenario.turns_per_ms, scenario.sleeps, scenario.holds)
 
 
+def _make_served(scenario: Scenario, served: Served) -> AnyDevice:
+    if has_wifi(scenario):
+        keep({"wifi_ssid": "home"}, _ROOT + SECRETS_PATH)
+    return Device(_ROOT, scenario.tick, scenario.turns_per_ms, False, False, served)
+
+
 def run(scenario: Scenario, make_board: Callable[[Scenario], AnyDevice] = make_device) -> Outcome:
     """Lets it happen. Violation: a promise was broken."""
     random.seed(scenario.seed)  # programs draw the numbers of their sessions from it
-    with tempfile.TemporaryDirectory(prefix="simulate") as folder, Flash(_ROOT) as flash:
+    with (
+        tempfile.TemporaryDirectory(prefix="simulate") as folder,
+        Flash(_ROOT) as flash,
+        ExitStack() as stack,
+    ):
+        if scenario.served:
+            chance = random.Random(f"{scenario.seed} internet")
+            served = Served(make_server(scenario, chance), chance, scenario.tick)
+            stack.enter_context(served.internet)
+            make_board = partial(_make_served, served=served)
         world = World(scenario, make_board(scenario), Path(folder), flash)
         try:
             world.run()
@@ -121,7 +147,7 @@ class World:
         self._to_board = Way(scenario.to_board, self._chance)
         self._to_host = Way(scenario.to_host, self._chance)
         payloads = [payload(place, size) for place, (_, size) in enumerate(scenario.records)]
-        self.witness = Witness(payloads, scenario.damages)
+        self.witness = Witness(payloads, scenario.damages, scenario.served)
         self._events = deque(scenario.events)
         self._later: list[tuple[int, int, Callable[[], None]]] = []  # when, order, what
         self._order = itertools.count()
@@ -130,7 +156,9 @@ class World:
         self._board_ms = 0  # how far the board is
         self._last_pulse = -1
         self._off_ms = 0  # how long the power will be away
-        self._never_refuses = scenario.config["sink"] != "uart" and not scenario.has("stuck")
+        sure = scenario.config["sink"] in ("link", "null")
+        self._never_refuses = sure and not scenario.has("stuck")
+        self._patience_ms = _RETRY_MS if scenario.served else 0
         self._wake_at = 0.0
         self._plugged = True
         self._suspended_until = 0
@@ -285,7 +313,7 @@ class World:
         self._wake_at = self.now + wake if wake else _NEVER
         if self._scenario.config["source"] == "link":
             self.witness.take(taken)
-        else:
+        elif not self._scenario.served:
             self._take_pulses(taken)
 
     def _take_pulses(self, taken: list[bytes]) -> None:
@@ -368,7 +396,7 @@ class World:
             state["depth"] and state["rate"] == 0
         ):
             self._moved_at = self.now
-        if self.now - self._moved_at > _STILL_MS + self._longest_wait:
+        if self.now - self._moved_at > _STILL_MS + self._patience_ms + self._longest_wait:
             raise Violation(f"nothing moves any more: {still}")
 
     def _sent(self) -> int:
@@ -420,7 +448,7 @@ class World:
         return self._state[name]
 
     def _overdue(self) -> bool:
-        return self.now > self._calm_from + _LONGEST_MS
+        return self.now > self._calm_from + _LONGEST_MS + self._patience_ms
 
     def _settle(self) -> None:
         """All is over: the sums of all sides."""
@@ -437,6 +465,9 @@ class World:
         assert sender is not None
         told = witness.told_before + sender.told
         witness.settle(str(self._scenario.config["sink"]), told, self._figure("admitted"))
+        if self._scenario.served and self._figure("admitted") != self._figure("said"):
+            said = self._figure("said")
+            raise Violation(f"{self._figure('admitted')} counted as taken, the sink said {said}")
         if self._feed is not None:
             self._feed.settle()
 
@@ -571,6 +602,19 @@ class World:
     def _do_hold(self, places: int, ms: int, at_once: int, losses: int) -> None:
         self._board.set_holder(places, ms, at_once, losses)
 
+    def _do_way(self, delay_ms: int, most: int, space: int) -> None:
+        self._board.set_served("set_way", delay_ms, most, space)
+
+    def _do_server(self, think_ms: int, *shares: object) -> None:
+        self._board.set_served("set_server", think_ms, *shares)
+
+    def _do_outage(self, what: str, ms: int) -> None:
+        self._board.set_served("set_outage", what)
+        self._after(ms, self._end_outage)
+
+    def _end_outage(self) -> None:
+        self._board.set_served("set_outage", "")
+
     def _do_set(self, pairs: str) -> None:
         self._settings.add(pairs)
 
@@ -608,6 +652,8 @@ class World:
         self._mend_sink()
         if scenario.holds:
             self._board.set_holder(5, 1, 0, 0)
+        if scenario.served:
+            self._board.set_served("heal")
         self._power_on()
         self._plug()
         self._later.clear()
