@@ -513,4 +513,40 @@ DEFECTS = [
         "            self._reader = LineReader()\n        self._connected",
         "        self._connected",
     ),
+    # Records on flash.
+    Defect(
+        "a record on flash is acknowledged again when it is taken",
+        "sluice.queue.tiered",
+        "        if told < n:\n",
+        "        told = 0\n        if told < n:\n",
+        15,
+    ),
+    Defect(
+        "what is taken behind a record on flash is not acknowledged",
+        "sluice.queue.tiered",
+        "            self._safe = number\n",
+        "            pass\n",
+        5,
+    ),
+    Defect(
+        "a sink that holds gives all of them the number of the first",
+        "sluice.program.spill",
+        "self._tiers.number(self._holding.ahead)",
+        "self._tiers.number()",
+        55,
+    ),
+    Defect(
+        "after a reset what came before is behind what comes",
+        "sluice.queue.tiered",
+        "        self._spilled = store.used() > 0\n",
+        "        self._spilled = False\n",
+        15,
+    ),
+    Defect(
+        "numbers of direct records are those of records on flash",
+        "sluice.queue.tiered",
+        "            self.store.set_number(self.number())\n",
+        "",
+        15,
+    ),
 ]

@@ -49,7 +49,7 @@ def plant(defect: Defect) -> None:
 def main() -> None:
     number, first, last = map(int, sys.argv[1:])
     plant(DEFECTS[number])
-    from sluice_tools.lab.simulate.serving import scenarios
+    from sluice_tools.lab.simulate.draws import scenarios
     from sluice_tools.lab.simulate.violation import Violation
     from sluice_tools.lab.simulate.world import run
 

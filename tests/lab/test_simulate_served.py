@@ -5,10 +5,11 @@ What they find is in test_planted_defects.py.
 
 import pytest
 
+from sluice_tools.lab.simulate.draws import scenarios
 from sluice_tools.lab.simulate.internet import OUTAGES
 from sluice_tools.lab.simulate.scenario import draw
 from sluice_tools.lab.simulate.servers import BROKER_KINDS, WEB_KINDS
-from sluice_tools.lab.simulate.serving import draw_served, scenarios
+from sluice_tools.lab.simulate.serving import draw_served
 from sluice_tools.lab.simulate.world import run
 
 

@@ -260,6 +260,32 @@ def test_what_the_flash_cannot_do_is_refused(tick_clock, values, key, allowed):
         assert allowed in refused.value.allowed
 
 
+def test_a_configuration_that_stood_stands_again_on_a_flash_that_is_full_now(tick_clock, sink):
+    values = {"source": "pin", "sink": "module:mine", "store": 1000, "slots": 8, "slot_size": 16}
+    with Flash() as flash:
+        flash.reset()
+        rig = BoardTwin(tick_clock, "")
+        flash.files["/config.json"] = json.dumps(values).encode()
+        assert stand(rig, rig.line) is not None
+        flash.reset()
+        flash.room = 0
+        program = stand(rig, rig.line)
+        assert b"config_error" not in rig.line.sent
+        program.start()
+        sink().away = True
+        for _ in range(20):
+            rig.pulse()
+            tick_clock.advance(10)
+            program.turn()
+        assert program.ring.rejected > 0 and b"errno" not in rig.line.sent
+        flash.room = None
+        sink().away = False
+        for _ in range(3000):
+            tick_clock.advance(1)
+            program.turn()
+        assert len(sink().taken) == 20 - program.ring.rejected
+
+
 @pytest.mark.parametrize(("store", "loaded"), [(None, 0), (100, 3)])
 def test_what_is_not_configured_is_not_loaded(tmp_path, store, loaded):
     program = (

@@ -6,7 +6,7 @@ from random import getrandbits
 
 from micropython import const
 
-from sluice.program.config import ConfigError
+from sluice.program.config import ConfigError, load_good
 from sluice.queue.ring import OVERWRITE, REJECT
 from sluice.queue.store import AROUND, HEAD, SegmentStore, free
 from sluice.queue.tiered import TieredQueue
@@ -23,7 +23,9 @@ def open_tiers(config, ring, ends, board):
     config: a configuration with a `store`.  ends: what is told of each record's end, or None.
     board:  the module of boards/<name>/board.py.
 
-    ConfigError: the folder cannot be used, or the flash has no room for so many records.
+    ConfigError: the folder cannot be used, or the flash has no room for so many records. A
+    configuration that stood before stands again: other files may have come since, and what has no
+    room any more stays in memory, and is told.
     """
     records, size = config["store"], config["slot_size"] + AROUND
     spill_at = max(1, (config["limit"] or config["slots"]) * 3 // 4)
@@ -49,10 +51,11 @@ def open_tiers(config, ring, ends, board):
             board.TICKS_PER_S,
         )
         room = _room(folder) // _SEGMENT + store.used()
+        stood = load_good(board.TICKS_PER_S, board.FLASH) == config
     except OSError as error:
         allowed = "a folder that can be made and read (errno %d)" % error.args[0]
         raise ConfigError("store_folder", config["store_folder"], allowed)
-    if segments > room:
+    if segments > room and not stood:
         store.close()
         allowed = "%d or less, as this flash has room" % max(0, (room - 1) * in_file)
         raise ConfigError("store", records, allowed)

@@ -13,8 +13,8 @@ from typing import NamedTuple
 import click
 
 from . import spilling
+from .draws import scenarios
 from .scenario import Scenario
-from .serving import scenarios
 from .shrink import shrink
 from .violation import Violation
 from .world import run

@@ -372,7 +372,7 @@ class Device:
             "shed": stats.shed,
             "retried": stats.retried,
             "overwritten": ring.overwritten,
-            "depth": len(ring),
+            "depth": self._waiting(),
             "limit": ring.limit,
             "capacity": ring.capacity,
             "own_limit": min(limits.user, limits.controller),
@@ -388,6 +388,13 @@ class Device:
             "wait": program.pipeline.wait_ticks(),
             "said": -1 if self.served is None else self.served.said,
         }
+
+    def _waiting(self):
+        """Records in the queue, and on flash."""
+        program = self.program
+        parts = program._parts
+        spill = None if parts is None else parts._spill
+        return len(program.ring) if spill is None else len(spill._tiers)
 
     def _turn(self):
         program = self.program

@@ -73,6 +73,11 @@ class Scenario:
         return self.has("hold")
 
     @property
+    def stores(self) -> bool:
+        """Whether the board keeps on flash what its queue cannot hold."""
+        return self.config.get("store") is not None
+
+    @property
     def served(self) -> bool:
         """Whether the board's sink is a server in the network."""
         return self.config["sink"] in ("mqtt", "http")

@@ -47,7 +47,8 @@ class Server(ABC):
     """What both have in common.
 
     window: records that may be lost together.  lenient: whether the board may be given a record
-    that it has sent, by a host that was killed.
+    that it has sent, by a host that was killed.  keeps: whether the board has a store, so that a
+    record keeps its number, also one that was lost.
 
     stored: the records that it took since they were fetched.  confirmed, refused: those of which
     the board has read that they are taken, and that they never will be.  losses: how often it may
@@ -58,18 +59,21 @@ class Server(ABC):
     _SILENT_MS: int
     """After so long without a byte it closes a connection."""
 
-    def __init__(self, chance: random.Random, window: int, lenient: bool) -> None:
+    def __init__(self, chance: random.Random, window: int, lenient: bool, keeps: bool) -> None:
         self._chance = chance
         self._window = window
         self._lenient = lenient
+        self._keeps = keeps
         self.wrong: list[str] = []
         self.stored: list[bytes] = []
+        self._kept: dict[int, int] = {}  # numbers that stay, by the records' places in the log
+        self._numbers: dict[int, bytes] = {}
         self.set(0)
         self.restart()
 
     def restart(self) -> None:
         """The board has lost its power: its numbers begin anew."""
-        self._numbers: dict[int, bytes] = {}
+        self._numbers = {}
         self._sent: set[bytes] = set()  # records under their present number
         self._recent: deque[bytes] = deque(maxlen=self._window)
         self._last: int | None = None  # number
@@ -85,6 +89,15 @@ class Server(ABC):
         another kind and its share ..."""
         self._think_ms = think_ms
         self._shares = dict(zip(shares[::2], shares[1::2], strict=True))
+
+    def keep_numbers(self, acknowledged: int) -> None:
+        """A board with a store loses its power: of its records the first so many were acknowledged,
+        and those that come again have the numbers that they had.
+        """
+        for number, record in self._numbers.items():
+            place = _place(record)
+            if place < acknowledged:
+                self._kept.setdefault(place, number)
 
     # What an internet calls, see there.
 
@@ -130,7 +143,9 @@ class Server(ABC):
             return False
         if self._last is not None and not 1 <= (number - self._last) % _PERIOD <= 1 + self._slack:
             self.wrong.append(f"number {number} comes after {self._last}")
-        place = int.from_bytes(record[:_NUMBERED], "little")
+        place = _place(record)
+        if self._kept.get(place, number) != number:
+            self.wrong.append(f"record {place} has another number than before a reset")
         if not self._lenient and record in self._sent:
             self.wrong.append(f"record {place} has another number, and was not lost")
         elif not self._lenient and place <= self._order:
@@ -156,19 +171,29 @@ class Server(ABC):
             self._lose()
 
 
+def _place(record: bytes) -> int:
+    """The record's place in the log."""
+    return int.from_bytes(record[:_NUMBERED], "little")
+
+
 class Broker(Server):
     """Acknowledges what is published, QoS 1: late, not at all, twice, in another order."""
 
     _WINDOW = 8
     _SILENT_MS = 90_000
 
-    def __init__(self, chance: random.Random, lenient: bool) -> None:
-        super().__init__(chance, self._WINDOW, lenient)
+    def __init__(self, chance: random.Random, lenient: bool, keeps: bool) -> None:
+        super().__init__(chance, self._WINDOW, lenient, keeps)
         self._acknowledged: set[int] = set()
 
     def restart(self) -> None:
         super().restart()
         self._acknowledged = set()
+
+    def _lose(self) -> None:
+        super()._lose()
+        if self._keeps:  # what is held, also what was acknowledged of it, comes under its number
+            self._acknowledged.clear()
 
     def takes(self, streams: list[Stream]) -> bool:
         return any(stream.state.get("greeted") for stream in streams)
@@ -267,8 +292,8 @@ class Web(Server):
     _SILENT_MS = 1 << 30  # never: it is the board that has to give up
     _HEAD = request(HOST, "/in")
 
-    def __init__(self, chance: random.Random, lenient: bool) -> None:
-        super().__init__(chance, self._WINDOW, lenient)
+    def __init__(self, chance: random.Random, lenient: bool, keeps: bool) -> None:
+        super().__init__(chance, self._WINDOW, lenient, keeps)
 
     def restart(self) -> None:
         super().restart()
@@ -324,7 +349,8 @@ class Web(Server):
 
     def _request(self, stream: Stream, rows: _Rows, now: int) -> None:
         if rows == self._rows:
-            if self._settled:
+            lost = self._keeps and self.losses != self._losses_then
+            if self._settled and not lost:
                 self.wrong.append("a request comes again that was answered")
             if now < self._not_before:
                 self.wrong.append(f"a request comes {self._not_before - now} ms too early")

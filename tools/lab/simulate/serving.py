@@ -10,8 +10,6 @@ from .servers import BROKER_KINDS, FAIL, NEVER, PUT_OFF, URLS, WEB_KINDS, Broker
 _APART = 1 << 40
 """The rest of it is what is drawn from a seed so far from those of the other runs."""
 
-_EVERY = 10
-
 _LEAST_SIZE = 4  # bytes of a record that is known by its content
 _LEAST_WATCHDOG_MS = 5000  # the sinks stand still for 3 s
 _NOT_HERE = ("hold", "sink", "grant")
@@ -19,11 +17,6 @@ _SENT_AGAIN = ("kill", "reset", "power", "suspend", "stall", "stuck", "unplug")
 """Behind these a host may send what it has sent."""
 
 _DRAWN_HERE = ("sink", "light_sleep_ms", "rate_from", "watchdog_ms", "slot_size")
-
-
-def scenarios(seed: int) -> list[Scenario]:
-    """All of a seed: that of the whole, and of each tenth one with a server as the sink."""
-    return [draw(seed)] if seed % _EVERY else [draw(seed), draw_served(seed)]
 
 
 def draw_served(seed: int) -> Scenario:
@@ -93,7 +86,7 @@ def _draw_server(chance: random.Random, kind: str) -> tuple[object, ...]:
 def make_server(scenario: Scenario, chance: random.Random) -> Server:
     """That of its sink."""
     lenient = scenario.has(*_SENT_AGAIN)
-    return (Broker if scenario.config["sink"] == "mqtt" else Web)(chance, lenient)
+    return (Broker if scenario.config["sink"] == "mqtt" else Web)(chance, lenient, scenario.stores)
 
 
 def has_wifi(scenario: Scenario) -> bool:

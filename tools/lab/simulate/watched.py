@@ -160,6 +160,10 @@ class Served:
         """See Server.set."""
         self.server.set(think_ms, *shares)
 
+    def keep_numbers(self, acknowledged: int) -> None:
+        """See Server."""
+        self.server.keep_numbers(acknowledged)
+
     def set_way(self, delay_ms: int, most: int, space: int) -> None:
         """See Internet."""
         self.internet.set_way(delay_ms, most, space)

@@ -22,13 +22,16 @@ class Witness:
     """Keeps what is known of the records of one log.
 
     line_damages: whether the line may change bytes.  served: whether a server takes the records,
-    at least once, and is watched for their order; else it is a UART, once and in order.
+    at least once, and is watched for their order; else it is a UART, once and in order.  stores:
+    whether the board may acknowledge what it has on flash; then the sink takes it in the end.
 
     taken: how often the UART took each.  acknowledged: so many records from the log's first on.
     delivered: so many of these came back, where the sink is the link.
     """
 
-    def __init__(self, payloads: list[bytes], line_damages: bool, served: bool = False) -> None:
+    def __init__(
+        self, payloads: list[bytes], line_damages: bool, served: bool = False, stores: bool = False
+    ) -> None:
         self.payloads = payloads
         self.acknowledged = 0
         self.delivered = 0
@@ -44,6 +47,7 @@ class Witness:
             payload: index for index, payload in enumerate(payloads) if len(payload) >= _NUMBERED
         }
         self._served = served
+        self._stores = stores
         self._line_damages = line_damages  # one damage of 65,536 is not seen by a checksum
         self._known = len(self._by_content) == len(payloads)
 
@@ -67,7 +71,7 @@ class Witness:
 
     def check_told(self, not_taken: int) -> None:
         """The host was told of so many records that the UART did not take them."""
-        if self._early > not_taken:
+        if self._early > not_taken and not self._stores:
             raise Violation(
                 f"{self._early} records are acknowledged that the UART has not taken, "
                 f"and the host was told of {not_taken}"

@@ -147,7 +147,7 @@ class World:
         self._to_board = Way(scenario.to_board, self._chance)
         self._to_host = Way(scenario.to_host, self._chance)
         payloads = [payload(place, size) for place, (_, size) in enumerate(scenario.records)]
-        self.witness = Witness(payloads, scenario.damages, scenario.served)
+        self.witness = Witness(payloads, scenario.damages, scenario.served, scenario.stores)
         self._events = deque(scenario.events)
         self._later: list[tuple[int, int, Callable[[], None]]] = []  # when, order, what
         self._order = itertools.count()
@@ -334,6 +334,7 @@ class World:
             and not sender.under_way
             and self._state is not None
             and self._watermark_told()
+            and not (self._scenario.stores and self._state["depth"])
             and self.now + _QUIET_MS < self._next_due_ms() < _NEVER
         )
 
@@ -464,6 +465,8 @@ class World:
         sender = self._sender
         assert sender is not None
         told = witness.told_before + sender.told
+        if self._scenario.stores:
+            told += self._figure("depth")  # at a rate at which it takes too long
         witness.settle(str(self._scenario.config["sink"]), told, self._figure("admitted"))
         if self._scenario.served and self._figure("admitted") != self._figure("said"):
             said = self._figure("said")
@@ -530,6 +533,8 @@ class World:
 
     def _do_reset(self, ms: int) -> None:
         self.witness.interrupted = True
+        if self._scenario.stores and self._scenario.served:
+            self._board.set_served("keep_numbers", self.witness.acknowledged)
         self._board.power_off()
         self._powered = False
         self._last_pulse = -1
