@@ -140,6 +140,8 @@ class Server(ABC):
         if number in self._numbers:
             if self._numbers[number] != record:
                 self.wrong.append(f"number {number} is another record than before")
+            if (self._last - number) % _PERIOD >= self._window:  # type: ignore[operator]
+                self.wrong.append(f"number {number} comes again behind {self._last}")
             return False
         if self._last is not None and not 1 <= (number - self._last) % _PERIOD <= 1 + self._slack:
             self.wrong.append(f"number {number} comes after {self._last}")
