@@ -6,7 +6,8 @@ import sys
 import tempfile
 import threading
 import time
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -37,13 +38,16 @@ def demo(
     Feeds LOG, whatever `sluice feed` reads, as fast as the board takes it, or a bursty workload of
     12 s of its own in real time. The board lets 500 records a second through, with bursts of 10.
     """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that all that runs here ends
     wanted = Wanted(time_column, time_key, record_key)
     files = [log for log in logs if Path(log).is_file()]
     if files and len(files) == len(logs):  # a pipe can be read only once
         read_logs([open_log(log) for log in files], wanted)
     with tempfile.TemporaryDirectory(prefix="sluice-demo-") as folder, VirtualBoard() as board:
         click.echo(f"A virtual board answers at {board.url}; flashing it.")
-        subprocess.run(sluice("flash", "--board", "virtual", "--port", board.url), check=True)
+        with _child("flash", "--board", "virtual", "--port", board.url) as flash:
+            if status := flash.wait():
+                sys.exit(status)
         if not logs:
             workload = Path(folder) / "workload.csv"
             workload.write_text("\n".join(readings(_SECONDS, _SEED)) + "\n")
@@ -53,9 +57,11 @@ def demo(
             what = [*_options(wanted), "--asap", "--", *logs]
             click.echo(f"Feeding it {', '.join(logs)} as fast as it takes it.")
         with (Path(folder) / "account.txt").open("w+") as account:
-            status = _feed_and_watch(what, board.url, account)
-            account.seek(0)
-            click.echo(account.read(), nl=False)
+            try:
+                status = _feed_and_watch(what, board.url, account)
+            finally:
+                account.seek(0)
+                click.echo(account.read(), nl=False)
     sys.exit(status)
 
 
@@ -65,18 +71,35 @@ def _options(wanted: Wanted) -> list[str]:
     return [f"--{name.replace('_', '-')}={value}" for name, value in given.items()]
 
 
+@contextmanager
+def _child(*arguments: str, output: IO[str] | None = None) -> Iterator[subprocess.Popen[bytes]]:
+    """A command of sluice, which ends here at the latest.
+
+    A Ctrl-C at the terminal does not reach it: it would tell of it, too, even by a traceback.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    child = subprocess.Popen(sluice(*arguments), stdout=output, stderr=output)
+    try:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)  # now a Ctrl-C raises
+        yield child
+    finally:
+        child.kill()
+        child.wait()
+
+
 def _feed_and_watch(what: list[str], port: str, account: IO[str]) -> int:
     """The exit status of the feed, whose output goes to `account`."""
-    feed = subprocess.Popen(sluice("feed", "--port", port, *what), stdout=account, stderr=account)
-    try:
-        if sys.stdin.isatty() and sys.stdout.isatty():
-            _watch_on_screen(port, feed)
-        else:
-            _watch_in_lines(port, feed)
-        return feed.wait()
-    except KeyboardInterrupt:
-        feed.send_signal(signal.SIGINT)
-        return feed.wait()
+    with _child("feed", "--port", port, *what, output=account) as feed:
+        try:
+            if sys.stdin.isatty() and sys.stdout.isatty():
+                _watch_on_screen(port, feed)
+            else:
+                _watch_in_lines(port, feed)
+            return feed.wait()
+        except KeyboardInterrupt:
+            feed.terminate()  # it ends with the account so far
+            feed.wait()
+            raise
 
 
 def _watch_on_screen(port: str, feed: subprocess.Popen[bytes]) -> None:
@@ -96,12 +119,10 @@ def _watch_on_screen(port: str, feed: subprocess.Popen[bytes]) -> None:
     if error is not None:
         raise error
     if feed.poll() is None:
-        click.echo("The feed goes on; Ctrl-C ends it with the account so far.")
+        click.echo("The feed continues; Ctrl-C ends it with the account so far.")
 
 
 def _watch_in_lines(port: str, feed: subprocess.Popen[bytes]) -> None:
-    console = subprocess.Popen(sluice("console", "--plain", "--port", port))
-    feed.wait()
-    time.sleep(_LAST_LOOK_S)
-    console.send_signal(signal.SIGINT)
-    console.wait()
+    with _child("console", "--plain", "--port", port):
+        feed.wait()
+        time.sleep(_LAST_LOOK_S)

@@ -65,6 +65,23 @@ def test_a_second_build_replaces_the_first_and_nothing_else(sluice, tmp_path):
     assert [path.name for path in mine.iterdir()] == ["letter.txt"]
 
 
+@pytest.mark.parametrize("cut", ["copytree", "copyfile", "rmtree"])
+def test_a_build_that_was_cut_off_is_done_again_by_the_next(sluice, tmp_path, monkeypatch, cut):
+    out = tmp_path / "web"
+    if cut == "rmtree":
+        sluice("web", "--out", out)
+    with monkeypatch.context() as patched:
+
+        def ctrl_c(*_, **__):
+            raise KeyboardInterrupt
+
+        patched.setattr(build.shutil, cut, ctrl_c)
+        assert sluice("web", "--out", out)[0] == 130
+    status, printed = sluice("web", "--out", out)
+    assert status == 0, printed
+    assert (out / "index.html").is_file()
+
+
 def test_what_hinders_it_is_one_line(sluice, tmp_path, monkeypatch):
     file = tmp_path / "file"
     file.write_text("")

@@ -1,8 +1,13 @@
 """The whole way of a record: what `make demo` shows, and the board's own side of the line."""
 
 import gzip
+import os
+import signal
 import subprocess
 from collections.abc import Callable
+from pathlib import Path
+
+import pytest
 
 from sluice_tools import itself
 from sluice_tools.testing.board import mpremote
@@ -62,3 +67,36 @@ def test_mpremote_stops_the_running_program_and_has_the_repl(boot: Callable[...,
     assert sluice("set", "--port", vboard.url).returncode == 0  # it answers, so it runs
     done = mpremote(vboard.url, "exec", "print('the REPL', 6 * 7)")
     assert (done.returncode, done.stdout.strip()) == (0, "the REPL 42")
+
+
+@pytest.mark.parametrize("phase", ["A virtual board answers", "Feeding it", "up 0:00:0"])
+def test_ctrl_c_ends_the_demo_and_its_children_in_one_line(phase: str, tmp_path: Path) -> None:
+    """As a terminal sends it: to the demo and to whatever it has started, at once."""
+    with subprocess.Popen(
+        itself.sluice("demo"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        env=os.environ | {"TMPDIR": str(tmp_path)},
+    ) as demo:
+        assert demo.stdout and demo.stderr
+        while not demo.stdout.readline().startswith(phase):
+            assert demo.poll() is None
+        os.killpg(demo.pid, signal.SIGINT)
+        errors = demo.stderr.read()  # ends when the last child has closed it
+    told = [line for line in errors.splitlines() if line and not line.endswith(": connected")]
+    assert (demo.returncode, told) == (130, ["Interrupted."])
+    assert list(tmp_path.glob("sluice-demo-*")) == []
+
+
+def test_a_demo_that_is_ended_leaves_nothing_running() -> None:
+    with subprocess.Popen(
+        itself.sluice("demo"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as demo:
+        assert demo.stdout and demo.stderr
+        while not demo.stdout.readline().startswith("up "):
+            assert demo.poll() is None
+        demo.terminate()
+        assert demo.stderr.read().splitlines()[-1] == "Interrupted."
+    assert demo.returncode == 130

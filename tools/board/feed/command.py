@@ -108,7 +108,8 @@ def feed(
     LOG is an access log of Apache or nginx, syslog, JSON lines or a CSV with a time; plain or
     compressed with gzip, bzip2 or zstd; a file or a pipe. Several are sent one after another: name
     the oldest first. - is the standard input, whose lines are sent as they come. Each line is a
-    record. The exit status is 1 if any was lost or not sent, or if there was none.
+    record. The exit status is 1 if any was lost or not sent, or if there was none; 130 if Ctrl-C
+    ended it before all was sent. The account comes in each case.
     """
     if speed is not None and not (math.isfinite(speed) and speed > 0):
         raise click.BadParameter("must be above 0.", param_hint="--speed")
@@ -138,30 +139,42 @@ def feed(
     with _Display(_size(opened)) as display:
         shows = display.show_line, display.show_progress
         feeder = Feeder(arrivals, port, pace, *shows, bookmark, display.show_notice)
-        failure = _run(feeder)
+        failure, interrupted = _run(feeder)
     if bookmark is not None:
         bookmark.close()
     if feeder.answered or failure is None:
         account = feeder.account()
         click.echo(json.dumps(account.as_dict()) if as_json else account.as_text())
         if failure is None and not account.complete:
+            if interrupted:
+                raise KeyboardInterrupt
             context.exit(1)
     if failure is not None:
         raise failure
 
 
-def _run(feeder: Feeder) -> UserError | None:
-    """Runs a feed, which Ctrl-C stops; what ended it before its time."""
+def _run(feeder: Feeder) -> tuple[UserError | None, bool]:
+    """Runs a feed: what ended it before its time, and whether Ctrl-C did.
+
+    Ctrl-C and SIGTERM stop it, with an account of what was sent.
+    """
+    came: list[int] = []
+
+    def stop(number: int, _: object) -> None:
+        came.append(number)
+        feeder.stop()
+
     signals = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.signal(number, lambda *_: feeder.stop()) for number in signals]
+    before = [signal.signal(number, stop) for number in signals]
+    failure = None
     try:
         feeder.run()
     except UserError as error:
-        return error
+        failure = error
     finally:
         for number, handler in zip(signals, before, strict=True):
             signal.signal(number, handler)
-    return None
+    return failure, signal.SIGINT in came
 
 
 def _size(logs: Sequence[Log]) -> int | None:

@@ -13,6 +13,7 @@ from ...vboard.node import install
 _HERE = Path(__file__).resolve().parent
 _PAGE = _HERE / "page"
 _UPLOT = _HERE / "node_modules" / "uplot"
+_MARK = "firmware.json"  # says that a folder is a build's, also of one that was cut off
 
 
 def install_parts() -> None:
@@ -37,27 +38,32 @@ def build(out: Path) -> None:
             )
     try:
         _clear(out)
+        out.mkdir(parents=True, exist_ok=True)
+        names = sorted(library(FIRMWARE, arch=""))
+        (out / _MARK).write_text(json.dumps(names, indent=1) + "\n")
         compiled = shutil.ignore_patterns("__pycache__")  # pip leaves it where it installs
         shutil.copytree(_PAGE, out, ignore=compiled, dirs_exist_ok=True)
         _copy(_UPLOT / "dist", out / "uplot", "uPlot.esm.js", "uPlot.min.css")
         _copy(_UPLOT, out / "uplot", "LICENSE")
         _copy(MICROPYTHON, out / "micropython", "micropython.mjs", "micropython.wasm")
-        names = sorted(library(FIRMWARE, arch=""))
         _copy(FIRMWARE, out / "firmware", *names)
-        (out / "firmware.json").write_text(json.dumps(names, indent=1) + "\n")
     except OSError as error:
         raise UserError(f"{error.filename or out}: {error.strerror}") from None
 
 
 def _clear(out: Path) -> None:
-    """Remove an earlier build."""
+    """Remove an earlier build, but not its mark: this may be cut off, too."""
     if out.exists() and not out.is_dir():
         raise UserError(f"{out} is not a folder")
     if not out.is_dir() or not any(out.iterdir()):
         return
-    if not (out / "firmware.json").is_file():
+    if not (out / _MARK).is_file():
         raise UserError(f"{out} holds other files; the page wants an empty folder, or a new one")
-    shutil.rmtree(out)
+    for path in out.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        elif path.name != _MARK:
+            path.unlink()
 
 
 def _copy(source: Path, target: Path, *names: str) -> None:
