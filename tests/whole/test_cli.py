@@ -195,3 +195,45 @@ def test_ctrl_c_while_it_is_loaded_leaves_no_traceback() -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stdout + done.stderr) == (-signal.SIGINT, "")
+
+
+# Runs a command, to which Ctrl-C comes after a while, also while it is loaded.
+INTERRUPTED = """
+import os, signal, sys, threading
+delay_s = float(sys.argv.pop(1))
+later = threading.Timer(delay_s, os.kill, (os.getpid(), signal.SIGINT))
+later.daemon = True
+later.start()
+import sluice_tools.__main__
+sluice_tools.__main__.start()
+"""
+
+
+@pytest.mark.parametrize("delay_s", [0.05, 0.4, 1.5])
+@pytest.mark.parametrize(
+    "command",
+    [
+        "bench --quick --runtime webassembly",
+        "check",
+        "demo",
+        "experiment shapes --out out",
+        "explore",
+        "package --out out",
+        "simulate",
+        "vboard",
+        "web --out out",
+    ],
+)
+def test_whenever_ctrl_c_comes_it_is_a_line_at_most(
+    command: str, delay_s: float, tmp_path: Path
+) -> None:
+    """Not only at one moment; a command that has ended by then tells nothing, either."""
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED, str(delay_s), *command.split()],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode in (130, -signal.SIGINT, 0)
+    assert done.stderr.split() in ([], ["Interrupted."]), done.stderr
