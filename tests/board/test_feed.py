@@ -307,7 +307,9 @@ def test_a_board_that_runs_something_else(vboard, tmp_path):
     assert (status, account) == (1, None)
     error = errors.splitlines()[-1]
     assert error.startswith(f"Error: {vboard.url}: no answer for 5 s: is Sluice running on the")
-    assert "Traceback" not in errors
+    assert error.endswith(f"`sluice doctor --port {vboard.url}` tells what to do")
+    lines = errors.splitlines()
+    assert len(lines) == len(set(lines))  # the REPL's echo of each HELLO is told once
 
 
 class MadeUpBoard:

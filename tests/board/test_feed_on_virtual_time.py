@@ -116,7 +116,9 @@ def test_a_board_that_never_answers_is_given_up_with_its_last_line():
     assert run.lines == []
     run.run(until=1 + TEXT_SILENCE_S)
     assert run.lines == [">>> "]
+    run.say(b"\r\n>>> \r\n>>> \r\n")  # a REPL that echoes each HELLO is told of once
     run.run(until=ANSWER_S - 0.01)
+    assert run.lines == [">>> ", "", ">>> "]
     with pytest.raises(UserError, match=f'{URL}: no answer for 5 s: is Sluice.*line: ">>> "'):
         run.run(until=ANSWER_S)
 

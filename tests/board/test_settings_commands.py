@@ -207,7 +207,7 @@ def test_a_board_that_runs_something_else(vboard):
     status, out, errors = sluice("set", "--port", vboard.url, "rate=2")
     assert (status, out) == (1, "")
     assert errors.startswith(f"Error: {vboard.url}: no answer for 5 s: is Sluice running on the")
-    assert errors.endswith(f"`sluice doctor --port {vboard.url}` tells what to do.\n")
+    assert errors.endswith(f"`sluice doctor --port {vboard.url}` tells what to do\n")
     assert errors.count("\n") == 1
 
 

@@ -73,6 +73,19 @@ class PortError(UserError):
         return self.message
 
 
+class NoSluice(UserError):
+    """No Sluice answers at the port."""
+
+    def __init__(self, url: str, reason: str) -> None:
+        super().__init__(f"{url}: {reason}")
+        self._url = url
+
+    def format_message(self) -> str:
+        """With what to do next."""
+        between = " " if self.message[-1] in '?"' else "; "
+        return f"{self.message}{between}`sluice doctor --port {self._url}` tells what to do"
+
+
 def canonical(url: str) -> str:
     """The one name of a port that can be written in several ways: links, case, localhost."""
     if not _SCHEME.match(url):

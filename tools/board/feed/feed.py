@@ -11,6 +11,7 @@ from ...errors import UserError
 from ...serial.frames import FRAME_SILENCE_S, Frame, LineReader, Text, encode
 from ...serial.logfmt import parse
 from ...serial.session import Session, together
+from ...serial.url import NoSluice
 from ..console.events import printable
 from .account import Account, Tally
 from .arrivals import Arrivals
@@ -199,7 +200,7 @@ class Feed:
         hint = "" if answered else ": is Sluice running on the board?"
         if self._last_line:
             hint += f' Its last line: "{self._last_line}"'
-        raise UserError(f"{self._url}: no answer for {patience:.0f} s{hint}")
+        raise NoSluice(self._url, f"no answer for {patience:.0f} s{hint}")
 
     def _hear(self, items: list[Text | Frame], now: float) -> None:
         for item in items:
@@ -221,12 +222,14 @@ class Feed:
             self._on_notice(f"the line is slow: the board's answer took {late_s:.1f} s")
 
     def _hear_line(self, line: str, now: float) -> None:
-        self._last_line = printable(line)
+        before, self._last_line = self._last_line, printable(line)
         self._tally.add_line(line)
         event = parse(line).get("event")
         if event == "start":
             self._session.restarted(now)
-        if event not in _FREQUENT:
+        # Where Sluice does not run, the REPL echoes each HELLO.
+        echoed = not self._session.answered and self._last_line == before
+        if event not in _FREQUENT and not echoed:
             self._on_line(self._last_line)
 
     def _next_due(self) -> float:

@@ -6,22 +6,12 @@ from queue import SimpleQueue
 from ...errors import UserError
 from ...serial.port import Port, State
 from ...serial.settings import Refused, Request
+from ...serial.url import NoSluice
 from ...serial.waiting import Turns
 from ..console.events import printable
 from .asking import ANSWER_S, Asking
 
 _PROMPT = ">>> "
-
-
-class NoSluice(UserError):
-    """No Sluice answers at the port."""
-
-    def __init__(self, url: str, reason: str) -> None:
-        super().__init__(f"{url}: {reason}")
-        self._url = url
-
-    def format_message(self) -> str:
-        return f"{self.message} `sluice doctor --port {self._url}` tells what to do."
 
 
 def ask(url: str, request: Request, nudge: bytes = b"") -> None:
