@@ -31,7 +31,7 @@ help:
 	@echo "make release  the wheel, the packages for mip, the pages and tools/fleet/deploy, into build/release"
 	@echo "make lint   ruff, and pyright against each board's stubs"
 	@echo "make flash BOARD=rp2040 PORT=/dev/ttyACM0"
-	@echo "make tables  renews the keys' tables of docs/ and of the page, from their sources"
+	@echo "make tables  renews the tables of keys, and the page of commands, from their sources"
 	@echo "make lock   renew the locks after a change of the dependencies"
 	@echo "make protos  renew what is generated from the .proto files"
 	@echo "make clean  remove what the others have made"
@@ -135,6 +135,7 @@ flash: $(VENV)/ready
 
 tables: setup
 	python -m sluice_tools.publish.tables
+	python -m sluice_tools.manual
 
 UV := build/lock/bin/uv pip compile --quiet --universal --generate-hashes --no-header \
 	--no-emit-index-url --no-emit-find-links --python-version 3.11

@@ -36,7 +36,7 @@ _COMMANDS = {  # where it is, the first sentence of its help, and the extras tha
     ),
     "doctor": (
         ".board.doctor.command:doctor",
-        "Say which board is there, what is wrong and how to mend it.",
+        "Say which board is there, what is wrong and how to fix it.",
     ),
     "experiment": (
         ".lab.experiments.command:experiment",
@@ -125,7 +125,7 @@ class Sluice(click.Group):
     """All commands. Whatever ends one, it is told in a line at most, and by the exit status."""
 
     def main(self, *arguments: Any, standalone_mode: bool = True, **extra: Any) -> Any:
-        """As click's, but for a Ctrl-C, and for an output that takes no more."""
+        """As click's, except for a Ctrl-C and an output that takes no more."""
         if not standalone_mode:
             return super().main(*arguments, standalone_mode=False, **extra)
         # Until here a Ctrl-C ends the process at once: see __main__.py.

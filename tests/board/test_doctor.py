@@ -251,7 +251,7 @@ def test_a_virtual_board_on_a_pty_is_not_to_be_ended() -> None:
             check=False,
         )
     assert done.returncode == 1
-    assert "no MicroPython answers" in done.stdout and "mend: reset it" in done.stdout
+    assert "no MicroPython answers" in done.stdout and "fix: reset it" in done.stdout
 
 
 def test_a_micropython_that_is_too_old(vboard: VirtualBoard) -> None:
@@ -319,4 +319,4 @@ def test_what_people_read(line, vboard: VirtualBoard) -> None:
     done = CliRunner().invoke(main, ["doctor", "--port", "/dev/no-such"])
     wrong, mend = done.output.splitlines()[1:]
     assert wrong == "WRONG  /dev/no-such: no such port"
-    assert mend.startswith("       mend: plug it in")
+    assert mend.startswith("       fix: plug it in")

@@ -11,7 +11,7 @@ import host_sim
 
 # From the top down. What shares a line knows nothing of each other, `:` lets it.
 ROOMS = """
-sluice_tools.__main__
+sluice_tools.__main__ | sluice_tools.manual
 sluice_tools.cli
 sluice_tools.demo | sluice_tools.testing
 sluice_tools.lab : sluice_tools.publish

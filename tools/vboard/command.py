@@ -9,15 +9,32 @@ from . import VirtualBoard, install_micropython
 
 
 @click.command()
-@click.option("--port", type=click.IntRange(1, 65535), help="On 127.0.0.1; else a free one.")
+@click.option(
+    "--port",
+    "-p",
+    type=click.IntRange(1, 65535),
+    help="The TCP port on 127.0.0.1; without it a free one.",
+)
 @click.option("--pty", is_flag=True, help="A pseudo-terminal instead of a TCP port.")
 @click.option(
     "--flash",
     type=click.Path(file_okay=False, path_type=Path),
-    help="The folder that is the board's file system; else a temporary one.",
+    help="The folder that is the board's file system; without it a temporary one.",
 )
-@click.option("--flash-kb", type=click.IntRange(64, 65536), default=1408, show_default=True)
-@click.option("--heap-kb", type=click.IntRange(64, 65536), default=264, show_default=True)
+@click.option(
+    "--flash-kb",
+    type=click.IntRange(64, 65536),
+    default=1408,
+    show_default=True,
+    help="KB of the file system.",
+)
+@click.option(
+    "--heap-kb",
+    type=click.IntRange(64, 65536),
+    default=264,
+    show_default=True,
+    help="KB of the heap at the start.",
+)
 @click.option(
     "--uart1",
     type=click.Path(dir_okay=False, writable=True, path_type=Path),

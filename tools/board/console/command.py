@@ -24,13 +24,13 @@ from .watch import Watch
     "csv_path",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="Also write the statistics to FILE, anew, in any mode.",
+    help="Also write the statistics to FILE, in any mode; what was in FILE is replaced.",
 )
 def console(port: str, plain: bool, as_json: bool, teleplot: bool, csv_path: Path | None) -> None:
     """Watch a board: its statistics and what it prints.
 
-    Shows a screen on a terminal, otherwise plain lines. Goes on when the board is reset or
-    unplugged and comes back; ends with q or Ctrl-C.
+    Shows a screen on a terminal, otherwise plain lines. Continues when the board is reset, or
+    unplugged and plugged in again. q or Ctrl-C ends it.
     """
     if plain + as_json + teleplot > 1:
         raise click.UsageError("--plain, --json and --teleplot exclude each other.")

@@ -21,18 +21,18 @@ _QUESTION = (
 @click.option(
     "--port", "-p", help="A serial port, or a URL; without it, every port of a USB device."
 )
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 @click.option(
     "--yes", is_flag=True, help="Restart a board whose settings were changed, without a question."
 )
 @click.pass_context
 def doctor(context: click.Context, port: str | None, as_json: bool, yes: bool) -> None:
-    """Say which board is there, what is wrong and how to mend it.
+    """Say which board is there, what is wrong and how to fix it.
 
-    The board's program is stopped for it and started again; none of its files is changed. If its
-    settings were changed since it started, the restart would undo that: doctor asks first, and
-    where it cannot ask it leaves the board running, unless --yes is given. The exit status is 1 if
-    there is a problem.
+    Stops the board's program to look, and starts it again; changes no file. If settings were
+    changed since the board started, the restart would undo that: doctor asks first. Where it cannot
+    ask, it leaves the board running, unless --yes is given. The exit status is 1 if there is a
+    problem.
     """
 
     def may_restart(port: str) -> bool:
@@ -62,5 +62,5 @@ def _as_text(finding: Finding) -> str:
     where = f"{finding.port}: " if finding.port else ""
     lines = [f"{'WRONG' if finding.problem else 'good '}  {where}{says}"]
     if finding.mend:
-        lines.append(f"       {'mend' if finding.problem else 'next'}: {finding.mend}")
+        lines.append(f"       {'fix' if finding.problem else 'next'}: {finding.mend}")
     return "\n".join(lines)

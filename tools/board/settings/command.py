@@ -61,10 +61,12 @@ def _user() -> str:
     "trial_s",
     metavar="TIME",
     callback=_trial_s,
-    help="Go back by itself when errors or p95 get worse within 30s, 5m …",
+    help="Undo the change when errors or p95 get worse within this time, such as 30s or 5m.",
 )
 @click.option("--keep", is_flag=True, help="Write config.json, so that it stays after a reset.")
-@click.option("--who", metavar="NAME", callback=_name, help="Who does it; default: your user name.")
+@click.option(
+    "--who", metavar="NAME", callback=_name, help="Who makes the change; default: your user name."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the values as JSON.")
 def change(
     changes: tuple[str, ...], port: str, trial_s: int, keep: bool, who: str, as_json: bool

@@ -28,8 +28,20 @@ from .servers import PACKAGES
 
 
 @click.command()
-@click.option("--boards", type=click.IntRange(1, 1000), default=30, show_default=True)
-@click.option("--gateways", type=click.IntRange(1, 50), default=3, show_default=True)
+@click.option(
+    "--boards",
+    type=click.IntRange(1, 1000),
+    default=30,
+    show_default=True,
+    help="How many boards are simulated.",
+)
+@click.option(
+    "--gateways",
+    type=click.IntRange(1, 50),
+    default=3,
+    show_default=True,
+    help="Among how many gateways the boards are divided.",
+)
 @click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
@@ -56,16 +68,16 @@ from .servers import PACKAGES
     "--peers",
     type=click.IntRange(0, 1000),
     metavar="N",
-    help="With --cost: the boards share a budget, with N more gateways of 100 boards, of which "
-    "there is only what they write to etcd.",
+    help="With --cost: the boards share a budget with N more gateways of 100 boards each. Of these "
+    "only what they write to etcd is simulated.",
 )
 @click.option(
     "--overrun",
     "overrun_s",
     type=click.IntRange(10, 86_400),
     metavar="SECONDS",
-    help="Show instead, for so long, a downstream that all boards share and that gets 1.5 times "
-    "what it takes: within some 600 the fleet settles.",
+    help="Show instead, for this long, a downstream that all boards share and that gets 1.5 times "
+    "what it takes: the fleet settles within about 600.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print what was measured as JSON.")
 def fleet(
@@ -82,10 +94,10 @@ def fleet(
 
     Starts etcd, Prometheus, Alertmanager, an operator, gateways and simulated boards, which run the
     firmware's own program, on free ports of loopback and in a temporary folder. Then it slows down
-    the sinks of two boards, one after the other, and mends them: each alert raises the fleet's
-    watermark, every board lowers its rate and its queue's limit, and all recover, in steps. Prints
-    when what happened, and draws it. With --overrun all boards feed one server, which takes less
-    than they may send together. All that it started ends with it, also on Ctrl-C.
+    the sinks of two boards, one after the other, and makes them fast again: each alert raises the
+    fleet's watermark, every board lowers its rate and its queue's limit, and all recover in steps.
+    Prints what happened when, and draws it. With --overrun all boards feed one server, which takes
+    less than they may send together. All that it started ends with it, also on Ctrl-C.
     """
     if gateways > boards:
         raise click.UsageError("--gateways must not be above --boards.")

@@ -29,13 +29,19 @@ log = logging.getLogger(__name__)
     required=True,
     multiple=True,
     metavar="HOST:PORT",
-    help="A node of etcd; give each.",
+    help="A node of etcd; name each node.",
 )
-@click.option("--listen", default="127.0.0.1:9095", show_default=True, metavar="HOST:PORT")
+@click.option(
+    "--listen",
+    default="127.0.0.1:9095",
+    show_default=True,
+    metavar="HOST:PORT",
+    help="Where it takes notifications.",
+)
 @click.option(
     "--token-file",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Where the bearer token stands that Alertmanager has to send. Without it --listen has to "
+    help="The file with the bearer token that Alertmanager has to send. Without it --listen must "
     "be a loopback address.",
 )
 @click.option(
@@ -46,7 +52,7 @@ log = logging.getLogger(__name__)
     help="How the watermark follows the alerts. steps: it rises to what they ask for, and comes "
     "down in steps: for a downstream that is slow for a while. settling: it looks for the pressure "
     "at which the downstream is just not overrun: for boards that always have more than it takes. "
-    "The same for each operator of a fleet.",
+    "Use the same rule for each operator of a fleet.",
 )
 def operator(endpoints: tuple[str, ...], listen: str, token_file: Path | None, rule: str) -> None:
     """Turn Alertmanager's notifications into the fleet's watermark.

@@ -30,7 +30,7 @@ _WIDTH = 110
     "names",
     multiple=True,
     type=click.Choice(_NAMES, case_sensitive=False),
-    help="Measure on this one, may be given again. Without it and without --port: on each"
+    help="Measure on this one; may be given again. Without it and without --port: on each"
     " that this machine can run.",
 )
 @click.option(
@@ -42,7 +42,7 @@ _WIDTH = 110
     "--program",
     is_flag=True,
     help="Measure the program that is flashed on the board at --port, beside a naive script there."
-    " The board's configuration is another one meanwhile, and is put back at the end, also after"
+    " Meanwhile the board has another configuration; its own is put back at the end, also after"
     " Ctrl-C or a failure.",
 )
 @click.option(

@@ -25,11 +25,17 @@ _SEED = 2026
     help="The folder for figures, CSV and page; default: docs/experiments, or build/experiments "
     "with --quick; without a checkout: ./experiments.",
 )
-@click.option("--seed", type=click.IntRange(0), default=_SEED, show_default=True)
+@click.option(
+    "--seed",
+    type=click.IntRange(0),
+    default=_SEED,
+    show_default=True,
+    help="Another seed draws other arrivals.",
+)
 @click.option(
     "--trace",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="A log with real arrivals, for capacity, besides those that are made.",
+    help="A log with real arrivals, for capacity, besides those that are drawn.",
 )
 @click.option("--quick", is_flag=True, help="Less of everything: rough figures in seconds.")
 @click.option("--json", "as_json", is_flag=True, help="The rows as JSON instead of a table.")
