@@ -43,7 +43,7 @@ def misplaces_machine_code():
 if options.native and misplaces_machine_code():  # noqa: F821
     sys.exit(
         "sluice: this tools/mpy-tool.py misplaces machine code for armv6m:"
-        " mend it, as firmware/manifest.py says, or include it with native=False"
+        " fix it, as firmware/manifest.py says, or include it with native=False"
     )
 
 files = []

@@ -218,7 +218,7 @@ BAD_CALLS = [
     (("-p", "x", "who=eve"), "'who=eve' is not KEY=VALUE."),
     (("-p", "x", "rate="), "'rate=' has no value of printable characters."),
     (("-p", "x", "rate=2 3"), "'rate=2 3' has no value of printable characters."),
-    (("-p", "x", "rate=2", "rate=3"), "Each KEY can stand only once."),
+    (("-p", "x", "rate=2", "rate=3"), "Each KEY can be given only once."),
     (("-p", "x", "rate=2", "--trial", "soon"), "'soon' is not from 1s to 3600s"),
     (("-p", "x", "--trial", "3"), "--trial needs a KEY=VALUE to try."),
     (("-p", "x", "rate=2", "--trial", "3", "--keep"), "--keep and --trial exclude each other"),

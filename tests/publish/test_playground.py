@@ -265,7 +265,7 @@ async def test_a_file_that_is_missing_is_said(visit):
     await visit.page.route("**/sluice/queue/ring.py", lambda route: route.fulfill(status=404))
     await visit.open("index.html")
     await expect(visit.page.locator("#problem")).to_contain_text(
-        "MicroPython cannot go on: ../firmware/sluice/queue/ring.py: 404",
+        "MicroPython cannot continue: ../firmware/sluice/queue/ring.py: 404",
     )
 
 

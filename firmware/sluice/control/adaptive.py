@@ -109,7 +109,7 @@ class AdaptiveLimit:
     Raises TypeError or ValueError that name the argument, its value and what is
     allowed. The attributes of these names are read only.
 
-    Ownership: one owner, the main loop. The ring's producers may go on meanwhile.
+    Ownership: one owner, the main loop. The ring's producers may continue meanwhile.
     """
 
     def __init__(
@@ -231,7 +231,7 @@ class AdaptiveLimit:
         self._set(self._exact + _within(-self.slew * ONE, by, self.slew * ONE))
 
     def _jump(self, change):
-        """Change the limit by a rule, and let the controller go on from there."""
+        """Change the limit by a rule, and let the controller continue from there."""
         limit = self._limits.controller
         by = limit * change // 1000  # never 0 when it is negative
         if change > 0 and by == 0:

@@ -51,7 +51,7 @@ class LoadMeter:
                 self.longest = elapsed
 
     def close_interval(self) -> int:
-        """Busy ticks in 1,000 since the last call, and begin anew, `longest` too. Hot.
+        """Busy ticks in 1,000 since the last call; counts again from 0, `longest` too. Hot.
 
         0 when no tick has passed.
         """

@@ -46,12 +46,12 @@ class TokenBucket:
     Raises TypeError or ValueError that name the argument, its value and what is
     allowed.
 
-    Promise: over any stretch of time with demand always waiting, the tokens
-    granted are burst + floor(elapsed * rate / per), otherwise at most that.
-    For that, some method that reads the clock must be called at least every
-    2^29 ticks (6.2 days in ms, 8.9 minutes in us; the pipeline calls `refill`
-    once a second). Without it the bucket may grant less than is due for once,
-    never more.
+    Promise: in any stretch of time it grants at most
+    burst + floor(elapsed * rate / per) tokens, and exactly that many while
+    something is always waiting. For that, some method that reads the clock must
+    be called at least every 2^29 ticks (6.2 days in ms, 8.9 minutes in us; the
+    pipeline calls `refill` once a second). Without it the bucket may once grant
+    less than is due, never more.
 
     Ownership: one owner. All methods of one bucket are called from the same
     place: the main loop, or one interrupt handler. When two share it without a

@@ -58,7 +58,7 @@ def limited_async(bucket, n=1, wait=False, otherwise=None):
     """Let a coroutine function run for n tokens of the bucket a call; a decorator.
 
     As `limited`, for `async def`; all arguments are passed on. With wait=True a task
-    stands in the bucket's line (`bucket.wait`): who came first is served first, and
+    waits in the bucket's line (`bucket.wait`): who came first is served first, and
     other tasks run meanwhile. Calls that do not wait pass the line by.
 
     There are two names because MicroPython cannot tell a coroutine function from

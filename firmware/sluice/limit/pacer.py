@@ -29,9 +29,10 @@ class Pacer(TunableBucket):
            With rate / per reduced to num / den, burst * den + slack * num must be
            within D of TokenBucket.
 
-    Promise: with demand always waiting, and asked until it denies at least every
-    `slack` ticks, grants of n = 1 are 1 + floor(elapsed * rate / per) from the
-    start on, and over any stretch at most 1 + floor((elapsed + slack) * rate / per).
+    Promise, for n = 1: in any stretch of time it grants at most
+    1 + floor((elapsed + slack) * rate / per). Ask it at least every `slack` ticks,
+    each time until it denies, while something is always waiting: then it has granted
+    exactly 1 + floor(elapsed * rate / per) since the start.
 
     A change of rate, burst or part keeps what is to be paid before the next grant,
     in tokens, at whatever instant it comes; only of reservations, what is beyond D

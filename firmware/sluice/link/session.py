@@ -59,7 +59,7 @@ class Session:
             that it can ask for them again; their slots are made here. 0: the
             sink is another one, and what `deliver` sends is sent once.
     others: None, or a function of (end) for the frames that are not the link's: the
-            content stands in frames.received[1:end]. It returns whether it knows
+            content is frames.received[1:end]. It returns whether it knows
             the frame; what it allocates is its own affair.
 
     The host may have as many unacknowledged records under way as the last

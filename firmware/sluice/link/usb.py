@@ -21,7 +21,7 @@ _ticks_ms, _ticks_diff = time.ticks_ms, time.ticks_diff
 def trim(buf, fillers: int) -> int:
     """Take so many fillers out of a block; the bytes that are left. Hot.
 
-    They stand at its end, but for what came while they were read.
+    They are at its end, except for what came while they were read.
     """
     n = len(buf)
     while n > 0 and fillers and buf[n - 1] == _CTRL_C:

@@ -13,7 +13,7 @@ _SURE_YEAR = const(2026)  # a clock that shows an earlier one was never set
 class Dialer:
     """Opens connections to one server.
 
-    host, port: of the server; a name is resolved anew each time.
+    host, port: of the server; a name is looked up each time.
     ca:         the certificate (DER) that the server's has to be signed by; None: no TLS.
     up:         a function that says whether there is a network; None: there always is.
     """

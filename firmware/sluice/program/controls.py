@@ -25,8 +25,8 @@ class Controls:
     tuner: a RateTuner of the bucket, or None.
 
     Under a watermark of the fleet the ring works at a part of its own limit, and the bucket at the
-    same part of its own rate: see sluice.program.watermark. Limit and tuner rest meanwhile, since
-    what they would measure is the watermark's doing; a CoDel goes on.
+    same part of its own rate: see sluice.program.watermark. Limit and tuner pause meanwhile,
+    since the watermark causes what they would measure; a CoDel continues.
 
     Read only: ring, bucket, stats, limit, shed and tuner as given, and
       meter         a LoadMeter: the loop calls `meter.turn(busy)` once a turn

@@ -39,7 +39,7 @@ ROWS = (
     ("light_sleep_ms", None, (2, 60000), True, "ms", ""),  # the longest while nothing is to do
     # Spread the grants; how late the loop may be without losing rate.
     ("smooth_ms", None, (1, 60000), True, "ms", ""),
-    # What settles by itself, at the end of each stats_ms. The keys of a controller that is off
+    # What adapts by itself, at the end of each stats_ms. The keys of a controller that is off
     # can be changed too; they wait until it is on.
     ("control", None, ("pid", "codel", "rate"), True, "", ""),
     # pid, codel: p95 in the queue; rate: mean time of an attempt on the sink

@@ -57,7 +57,7 @@ class Program:
     Read only: ring, bucket, stats, link, pipeline, controls and stats_line, the parts that it is
     made of.
 
-    Ownership: the main loop alone, but for the interrupts of the source.
+    Ownership: the main loop alone, except for the interrupts of the source.
     """
 
     def __init__(self, config, board, line):
@@ -139,7 +139,7 @@ class Program:
     def run(self) -> None:
         """Run until Ctrl-C, which raises KeyboardInterrupt.
 
-        The loop allocates nothing but for a host's request to change the settings,
+        The loop allocates only for a host's request to change the settings,
         for the end of a change's trial, and for a connection that begins or ends.
         """
         self.start()

@@ -18,7 +18,7 @@ class Limits:
     Read only: `user`, at first what the ring's was; `controller`, at first its
     capacity; `part`, in 1/1,024, at first the whole.
 
-    Ownership: the main loop. The ring's producers may go on meanwhile.
+    Ownership: the main loop. The ring's producers may continue meanwhile.
     """
 
     def __init__(self, ring):

@@ -83,7 +83,7 @@ def change(
         raise click.UsageError("--trial needs a KEY=VALUE to try.")
     asked = dict(map(_pair, changes))
     if len(asked) < len(changes):
-        raise click.UsageError("Each KEY can stand only once.")
+        raise click.UsageError("Each KEY can be given only once.")
     asks = {"who": who} | ({"trial_s": trial_s} if trial_s else {}) | ({"keep": 1} if keep else {})
     pairs = " ".join(f"{key}={value}" for key, value in (asks | asked).items())
     if len(pairs) > PAIRS_MAX:

@@ -47,7 +47,7 @@ TEXTS = {
     "{capacity:,}",
     LATE: "the downstream is a second late",
     FIRES: "the alert fires",
-    IN_ETCD: "the watermark stands in etcd",
+    IN_ETCD: "the watermark is in etcd",
     CONFIRMED: "the last board has confirmed it, and has slowed down",
 }
 """What each mark of the timeline says, in the order of time."""

@@ -31,7 +31,7 @@ TEXTS = {
     SLOW: "the sink of {board} slows down",
     BACKLOG_SEEN: "its backlog is above {bytes} bytes",
     FIRES: "the alert fires",
-    IN_ETCD: "the watermark stands in etcd",
+    IN_ETCD: "the watermark is in etcd",
     CONFIRMED: "the last of {boards} boards has confirmed it, and works at half",
     SECOND: "the sink of {second} slows down, too",
     RAISED: "its alert has raised the watermark",

@@ -199,7 +199,7 @@ async def _check_capacity(context: _Context, capacity: int) -> None:
 
 async def _check_session(context: _Context, board: BoardRecords, session: int) -> None:
     if board.session != session:
-        reason = "the board's sequence numbers have begun anew"
+        reason = "the board's sequence numbers have started again"
         await _refuse(context, reason, grpc.StatusCode.ABORTED)
 
 

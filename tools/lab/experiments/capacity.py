@@ -274,8 +274,8 @@ def _advice(points: list[Point]) -> str:
    `slots` = rate x the wait that you allow. At {RATE} a second {RATE // 4} slots are a quarter of
    a second. More slots than that only keep records that come too late.
 2. Then look at the loss. Slots from which on nothing was lost: {_lossless(points)}.{tail}
-3. Throughput follows the loss and ends at what is offered. A rate that is too low cannot be mended
-   by a queue."""
+3. Throughput follows the loss and ends at what is offered. A queue cannot make
+   up for a rate that is too low."""
 
 
 def _lossless(points: list[Point]) -> str:

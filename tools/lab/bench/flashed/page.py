@@ -16,7 +16,7 @@ _HEAD = """\
 
 Written by `sluice bench --program --port PORT --out docs/bench`; do not edit. It is run by hand,
 since CI has no MicroPython image for a board: a row is as new as its date. All is told by the
-board's own clock, on the default configuration but for what a line names.
+board's own clock, on the default configuration, except for what a line names.
 
 - *Link to link*: a host feeds records as fast as the board takes them, `rate` null, and they come
   back: records a second from the ticks of their grants, the mean *load* of the loop and its

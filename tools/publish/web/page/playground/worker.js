@@ -178,5 +178,5 @@ function guarded(run) {
 function fail(error) {
   tell();
   const own = error.name === "PythonError";
-  self.postMessage({ error: own ? error.message : `MicroPython cannot go on: ${error.message}` });
+  self.postMessage({ error: own ? error.message : `MicroPython cannot continue: ${error.message}` });
 }
