@@ -154,6 +154,19 @@ def test_the_whole_library_goes_where_programs_import_from(
     assert remote("exec", program).strip() == "True"
 
 
+def test_the_readmes_first_lines_run_on_a_board(
+    vboard: VirtualBoard, remote: Callable[..., str], tmp_path: Path
+) -> None:
+    """As a reader would: the install line, the file, `mpremote run`."""
+    readme = (FIRMWARE.parent / "README.md").read_text()
+    assert "    mpremote mip install firmware/package.json\n" in readme
+    remote("mip", "install", str(FIRMWARE / WHOLE))
+    burst = tmp_path / "burst.py"
+    burst.write_text(readme.partition("```python\n")[2].partition("```\n")[0])
+    assert len(burst.read_text().splitlines()) <= 9  # an import, and eight lines
+    assert remote("run", str(burst)).split() == [str(number) for number in range(12)]
+
+
 @pytest.mark.parametrize("address", ["/firmware/", "/firmware/limit.json"])
 def test_an_address_does_as_well_as_a_checkout(install: Callable[..., str], address: str) -> None:
     """A plain web server is served from like a repository: the same rules make its addresses."""

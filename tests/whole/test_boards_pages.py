@@ -82,6 +82,17 @@ def uninstalling(board: VirtualBoard) -> list[list[str]]:
     return [line.split() for line in re.findall(r"^\$ mpremote (.+)$", text, re.MULTILINE)]
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.parent.name)
+def test_esptool_is_called_as_its_present_version_wants_it(page: Path) -> None:
+    """From version 5 on: no `.py`, and a hyphen where there was an underscore."""
+    text = page.read_text()
+    assert not re.search(r"esptool\.py|(erase|write)_flash|\bCOM\d", text)
+    if page.parent.name.startswith("esp32"):
+        commands = re.findall(r"`esptool --port /dev/tty\w+ ([a-z-]+)( \w+ FILE\.bin)?`", text)
+        offset = " 0x1000 FILE.bin" if page.parent.name == "esp32" else " 0 FILE.bin"
+        assert commands == [("erase-flash", ""), ("write-flash", offset)]
+
+
 def test_uninstalling_leaves_the_board_as_it_was_before_the_flash(vboard: VirtualBoard) -> None:
     (vboard.flash_dir / "main.py").write_bytes(OWN)
     (vboard.flash_dir / "mine.txt").write_text("mine")
