@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import click
 
-from .cli import main
+from .cli import Command, main
 from .itself import CHECKOUT
 
 PAGE = "docs/commands.md"
@@ -29,7 +29,9 @@ def page() -> str:
 
 
 def _command(name: str) -> Iterator[str]:
-    command = main.commands[name].load()
+    listed = main.commands[name]
+    assert isinstance(listed, Command)
+    command = listed.load()
     context = click.Context(command, info_name=f"sluice {name}")
     yield f"## sluice {name}"
     yield f"    {' '.join([f'sluice {name}', *command.collect_usage_pieces(context)])}"

@@ -173,6 +173,17 @@ def test_damage_is_counted_over_all_lines():
     assert run.lines == ["half a"]
 
 
+def test_what_a_board_says_to_a_gateway_or_to_sluice_set_is_no_damage():
+    """A board that a gateway has once met reports each second, whoever listens."""
+    run = answered(b"x")
+    report, entry = b"\x98" + bytes(36), b"\x96" + bytes(9) + b"event=changed"
+    for content in (report, entry, b"\x94" + bytes(6) + b"rate=500"):
+        run.feed.receive(frame(content), run.now)
+    account = run.feed.account(read_lines(io.BytesIO()), 0)
+    assert account.damaged == 0
+    assert "damaged" not in account.as_text()
+
+
 def test_a_feed_that_is_stopped_waits_shortly_and_sends_nothing_more():
     run = answered(b"a", b"b", speed=1)
     run.add(b"due soon", at_s=0.12)  # before the board counts as silent
