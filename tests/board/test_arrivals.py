@@ -129,6 +129,7 @@ def test_several_logs_follow_each_other():
         ([bytes(range(256)) * 999], "neither an access log"),
         ([b"x\n" * 200], "log.0: lines 1 to 100 are neither"),
         ([b"x"], "log.0: line 1 is neither"),
+        (["time,x\n1,a\n".encode("utf-16")], "log.0: is in UTF-16; write it in UTF-8 first: iconv"),
         ([b"x\n" + b'{"a":{"b":1},"c.d":2}\n'], "line 2 has the keys a.b, c.d; --time-key names"),
     ],
 )

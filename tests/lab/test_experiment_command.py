@@ -247,6 +247,7 @@ def test_bad_arguments_are_named(arguments, says):
         ("", "the file is empty"),
         ("offset_s\n7\n", "span no time"),
         ("a,b\n1,2\n", "neither an access log"),
+        ('{"a":1}\n', "line 1 has the keys a"),
     ],
 )
 def test_a_trace_that_is_of_no_use_ends_in_one_line(tmp_path, text, says):
@@ -256,6 +257,7 @@ def test_a_trace_that_is_of_no_use_ends_in_one_line(tmp_path, text, says):
     assert ran.exit_code == 1
     assert ran.output.startswith("Error: ") and says in ran.output
     assert len(ran.output.splitlines()) == 1
+    assert "--time" not in ran.output and "sluice feed" not in ran.output  # no options of this one
 
 
 def test_a_folder_that_cannot_be_written(tmp_path):

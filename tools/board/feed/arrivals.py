@@ -26,6 +26,7 @@ class Wanted(NamedTuple):
     """The CSV's column or the dotted key of JSON that is the record; None: the line is."""
 
 
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 _AS_FOUND = Wanted()
 
 
@@ -93,9 +94,11 @@ def read_lines(log: Log | BinaryIO, record_key: str | None = None) -> Arrivals:
 
 
 def read_logs(
-    logs: Sequence[Log], wanted: Wanted = _AS_FOUND, longest_gap_s: float | None = None
+    logs: Sequence[Log], wanted: Wanted | None = None, longest_gap_s: float | None = None
 ) -> Arrivals:
     """The lines of logs in their order, each in the format that is found by its first good line.
+
+    wanted: None: all is found, and the user has no options to say otherwise.
 
     UserError names a log that has no format, and what is allowed.
     """
@@ -140,14 +143,14 @@ def _untimed(log: Log, record_key: str | None) -> Iterator[_Source]:
             yield _Source(log, lines, format_)
 
 
-def _recognised(log: Log, wanted: Wanted) -> Iterator[_Source]:
+def _recognised(log: Log, wanted: Wanted | None) -> Iterator[_Source]:
     """The log with its format; nothing: it is empty."""
     lines = log.lines()
     head: list[Line] = []
     for line in islice(lines, _HEAD):
         head.append(line)
         try:
-            format_ = _format(line, log, wanted)
+            format_ = _format(line, log, wanted or _AS_FOUND)
         except ValueError as error:
             raise UserError(f"{log.name}: {error}") from error
         if format_ is not None:
@@ -178,22 +181,28 @@ def _format(line: Line, log: Log, wanted: Wanted) -> Format | None:
     return found
 
 
-def _unknown(head: list[Line], wanted: Wanted) -> str:
+def _unknown(head: list[Line], wanted: Wanted | None) -> str:
     """Why no format fits these lines."""
+    if head[0].data.startswith(_UTF_16):
+        return "is in UTF-16; write it in UTF-8 first: iconv -f UTF-16 -t UTF-8"
     names = ", ".join(TIME_NAMES)
+    hinted = wanted is not None
+    _, time_key, record_key = wanted or _AS_FOUND
     number, keys = next(
         ((line.number, keys) for line in head if (keys := json_lines.keys(line.data))), (0, "")
     )
-    if wanted.time_key is not None or keys:
-        key = names if wanted.time_key is None else f'"{wanted.time_key}"'
+    if time_key is not None or keys:
+        key = names if time_key is None else f'"{time_key}"'
         lines = "line 1 is" if len(head) == 1 else f"none of lines 1 to {len(head)} is"
-        record = "" if wanted.record_key is None else f' and a record at "{wanted.record_key}"'
+        record = "" if record_key is None else f' and a record at "{record_key}"'
         has = f"; line {number} has the keys {keys}" if keys else ""
-        hint = "; --time-key names another" if wanted.time_key is None else ""
+        hint = "; --time-key names another" if hinted and time_key is None else ""
         return f"{lines} JSON with a time at {key}{record}{has}{hint}"
     lines = "line 1 is" if len(head) == 1 else f"lines 1 to {len(head)} are"
+    hint = (
+        "; --time-column or --time-key names another; for lines without times: sluice feed - < FILE"
+    )
     return (
         f"{lines} neither an access log in common or combined format nor syslog, nor a CSV or JSON "
-        f"with a time named {names}; --time-column or --time-key names another; "
-        "for lines without times: sluice feed - < FILE"
+        f"with a time named {names}{hint if hinted else ''}"
     )
