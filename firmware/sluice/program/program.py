@@ -112,7 +112,11 @@ class Program:
             config["cost"],
             None if self._parts is None else self._parts.tell_store,
         )
-        self._meter = self.controls.meter
+        # What each turn calls is found at once: a method is looked for on the object first.
+        self._count = self.controls.meter.turn
+        self._step = self.pipeline.step
+        self._poll = self.link.poll
+        self._acknowledge = self.link.acknowledge
         self._busy = False  # the last turn was
         self._ack_every = max(1, config["slots"] // 4)
         self._ack_within = second // 50
@@ -143,9 +147,10 @@ class Program:
         for the end of a change's trial, and for a connection that begins or ends.
         """
         self.start()
+        turn, rest = self.turn, self.rest
         while True:
-            if not self.turn():
-                self.rest()
+            if not turn():
+                rest()
 
     def start(self) -> None:
         """Say on the console what starts; then let the source's events begin."""
@@ -162,33 +167,33 @@ class Program:
 
     def turn(self) -> bool:
         """One turn of the loop; False when there was nothing to do. Hot."""
-        self._meter.turn(self._busy)
+        self._count(self._busy)
+        now = self._ticks()
+        due = now - self._attended & _TICKS_MASK >= self._attend_every
         # An interval's end and each half of its line take milliseconds: these turns do not listen.
-        busy = self._tells
+        busy = due and self._tells
         if busy:  # before a step, so that the line's counts are those of the interval
+            due = False  # until the line is told
             self._tells = not self.stats_line.write()
-        due = not busy and self._ticks() - self._attended & _TICKS_MASK >= self._attend_every
-        ends = due and self._interval_is_over()
+        ends = due and self._interval_is_over(now)
         if ends:
             busy = True
         listens = not busy and (due or self._listens)
-        heard = listens and self.link.poll()
+        if listens:
+            busy = self._poll()
+            self._listens = busy or self._always_listens
         if self._source is not None and self._source.poll():
             busy = True
-        moved = self.pipeline.step()
-        busy = busy or heard or moved > 0
+        moved = self._step()
+        if moved > 0:
+            busy = True
         if listens:
-            self._listens = heard or self._always_listens
-            self.link.acknowledge(self._ack_every if busy else 1, self._ack_within)
+            self._acknowledge(self._ack_every if busy else 1, self._ack_within)
         if ends:
             self._end_interval()
-        if due:
-            self._member.poll(self._attended)
-            if self._tend is not None and self._tend():
-                busy = True
+        if due and self._look_after(now, moved):
+            busy = True
         self._busy = busy
-        if self._watchdog is not None and self._progresses(moved):
-            self._watchdog.feed()
         return busy
 
     def rest(self) -> None:
@@ -225,9 +230,16 @@ class Program:
         """Call it every few ms: it may allocate, where a connection begins or ends."""
         self._tend = tend
 
-    def _interval_is_over(self):
-        now = self._attended = self._ticks()
+    def _interval_is_over(self, now):
+        self._attended = now
         return time.ticks_diff(now, self._reported) >= self._report_every
+
+    def _look_after(self, now, moved):
+        """Do what is due every few ms; whether it took its time."""
+        self._member.poll(now)
+        if self._watchdog is not None and self._progresses(moved):
+            self._watchdog.feed()
+        return self._tend is not None and self._tend()
 
     def _progresses(self, moved):
         """Whether the turn moved a record, or none was due that it could have moved. Hot.
@@ -360,6 +372,7 @@ class Program:
         self._settings.judge_trial()
         self._blink()
         self._member.report(self._attended)  # then it comes with the line, and not by itself
+        self._attended = time.ticks_add(self._attended, -self._attend_every)  # the next turn tells
 
     def _blink(self):
         """Change the LED when the sink took records in the interval, light it when it took none."""

@@ -81,8 +81,9 @@ class CallGraph:
                     return self._stand_for([dotted])
                 owners = self.instances(base, scope)
                 definitions = self.members(owners, name)
-                if owners is None and call:
-                    definitions = _likely(one for one in definitions if _fits(one, call))
+                if owners is None:
+                    fitting = (one for one in definitions if not call or _fits(one, call))
+                    definitions = _likely(fitting)
                 return self._stand_for(definitions) if definitions else [f".{name}"]
             case ast.Lambda():
                 return [self.library.lambdas[func]]
