@@ -26,7 +26,10 @@ MICROPYTHON = Path(sys.executable).with_name("micropython")  # PyPI's jonnor-mic
 HOMES = {
     **{name: f"limit.{name}" for name in ("bucket", "tunable", "pacer", "keyed")},
     **{name: f"queue.{name}" for name in ("ring", "records")},
-    **{name: f"flow.{name}" for name in ("histogram", "stats", "load", "pipeline", "pulses")},
+    **{
+        name: f"flow.{name}"
+        for name in ("histogram", "stats", "load", "pipeline", "pulses", "sinks")
+    },
     **{name: f"link.{name}" for name in ("cobs", "frames", "logline", "session", "usb")},
     "crc16": "crc16",
 }
@@ -86,7 +89,7 @@ def test_each_kernel_is_asked_for_and_no_name_is_another_s():
     files = {path.relative_to(FIRMWARE / "sluice") for path in FIRMWARE.rglob("*_native.py")}
     assert {Path(f"{module.replace('.', '/')}_native.py") for module in found} == files
     names = [name for module in found.values() for name in module]
-    assert len(set(names)) == len(names) == 16
+    assert len(set(names)) == len(names) == 17
 
 
 @pytest.mark.parametrize("first", ["kernels", *HOMES.values(), "queue.channel"])
@@ -645,7 +648,7 @@ def test_pipelines(variants, kind, tries, overflow):
 
 
 class Linked:
-    """A session of one of the variants, with its ring and a line in memory."""
+    """A session of one of the variants, with its ring, its sink and a line in memory."""
 
     COUNTS = ["strays", "duplicates", "refused", "repeated", "unknown", "malformed"]
 
@@ -658,6 +661,8 @@ class Linked:
         self.link = variants("session")[i].Session(
             frames, self.ring, self.clock.ticks, 1000, window
         )
+        self.bucket = variants("bucket")[i].TokenBucket(None, 1, 1000, self.clock.ticks)
+        self.sink = variants("sinks")[i].LinkSink(self.link, self.bucket)
 
     def hear(self, content):
         self.line.incoming += to_board(content)
@@ -667,10 +672,14 @@ class Linked:
     def end(self, how):
         """The sink takes the oldest record, or it ends otherwise."""
         record, n = self.ring.peek(), self.ring.peek_len()
-        if record is None or how == 1 and not self.link.deliver(record, n, self.clock.ticks()):
+        if record is None or how == 1 and not self._take(record, n):
             return
         self.ring.release()
         self.link.ended(how, 1)
+
+    def _take(self, record, n):
+        assert self.bucket.try_acquire()
+        return self.sink.write(record, n)
 
     def shown(self):
         sent = bytes(self.line.sent)
@@ -679,7 +688,7 @@ class Linked:
         waiting = [bytes(ring.peek_behind(k)[: ring.peek_behind_len(k)]) for k in range(len(ring))]
         ticks = [ring.peek_behind_ticks(k) for k in range(len(ring))]
         counts = [getattr(link, name) for name in self.COUNTS]
-        return sent, waiting, ticks, ring.high_water, ring.above(), link.room(), counts
+        return sent, waiting, ticks, ring.high_water, ring.above(), self.sink.room(), counts
 
 
 def said_by_a_host(chance, expected):
@@ -702,7 +711,7 @@ def said_by_a_host(chance, expected):
 @pytest.mark.parametrize("window", [0, 3, 8])
 def test_sessions(variants, overflow, window):
     both = [Linked(variants, i, overflow, window) for i in (0, 1)]
-    assert both[1].link._inside
+    assert both[1].link._inside and "write" in vars(both[1].sink)
     chance = random.Random(window)
     for each in both:
         each.hear(b"\x81\x23\x09\x07\0\0" + b"\xf0\xff\xff" * 2)

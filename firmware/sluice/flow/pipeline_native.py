@@ -60,6 +60,17 @@ def over(plain, name):
             if hasattr(sink, "done") or not (known and self._together):
                 return
             ring_state, stats_state = ring._state, stats._state  # type: ignore[attr-defined]
+            offer_all = Pipeline._offer_all
+            sojourn = stats._sojourn
+            self._inside = (
+                ring,
+                ring_state,
+                ring._views,
+                stats,
+                stats_state,
+                sojourn._state,  # type: ignore[attr-defined]
+                sojourn._counts,
+            )
 
             @micropython.viper
             def step() -> int:
@@ -91,26 +102,24 @@ def over(plain, name):
                     n = batch
                 n = int(self._bucket.acquire_up_to(n))
                 if n:
-                    return int(self._offer_all(n, self._write_to))
+                    return int(offer_all(self, n))
                 return int(self._deny(self._ring.peek_len(), 1))
 
             if type(self).step is plain.step:
                 self.step = step
 
         @micropython.viper
-        def _offer_all(self, granted: int, write) -> int:
+        def _offer_all(self, granted: int) -> int:
             """Offer the sink records up to so many attempts; how many left the ring. Hot.
 
             One reading of the clock serves as the end of a write and as the beginning of the next.
             """
-            ring = self._ring
-            r = ptr32(ring._state)
-            views = ring._views
-            stats = self._stats
-            s = ptr32(stats._state)
-            histogram = stats._sojourn
-            h = ptr32(histogram._state)
-            counts = ptr32(histogram._counts)
+            ring, words, views, stats, stats_words, histogram, counted = self._inside
+            r = ptr32(words)
+            s = ptr32(stats_words)
+            h = ptr32(histogram)
+            counts = ptr32(counted)
+            write = self._write_to
             ticks = self._ticks
             ended = self._ended
             tick = int(self._tick)

@@ -3,6 +3,8 @@
 
 from micropython import const
 
+from sluice.kernels import kernel
+
 _SMALL_MAX = const((1 << 30) - 1)
 
 
@@ -23,6 +25,9 @@ class LinkSink:
     def write(self, record, n: int) -> bool:
         """True when the link keeps it until the host has it, or the line took it. Hot."""
         return self._link.deliver(record, n, self._bucket.settled)
+
+
+LinkSink = kernel("flow.sinks", "LinkSink", LinkSink)
 
 
 class NullSink:

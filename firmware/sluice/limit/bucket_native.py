@@ -74,24 +74,6 @@ def _acquire(s: ptr32, n: int, ticks) -> bool:
 
 
 @micropython.viper
-def _acquire_up_to(state, most: int, ticks) -> int:
-    if most <= 0:
-        return 0
-    s = ptr32(state)
-    # The array itself: a pointer is passed on as an int, a big one where it is 2^30 or more.
-    held = s[_BUCKET_FULL] - int(_settle(state, ticks))
-    den = s[_BUCKET_DEN]
-    if den == 0:
-        return most
-    if held < den:
-        return 0
-    if most > s[_BUCKET_MOST] or most * den > held:
-        most = held // den
-    s[_BUCKET_DEBT] += most * den
-    return most
-
-
-@micropython.viper
 def _give_back(s: ptr32, n: int):
     if n > 0:
         if n > s[_BUCKET_DEBT] // s[_BUCKET_DEN]:
@@ -126,11 +108,26 @@ def over(plain, name):
                     return acquire(state, n, ticks)
 
                 self.try_acquire = try_acquire
-            plain.__init__(self, rate, burst, per, ticks, guard)
+            if type(self).acquire_up_to is plain.acquire_up_to:
 
-        def acquire_up_to(self, most: int) -> int:
-            """See TokenBucket. Hot."""
-            return _acquire_up_to(self._state, most, self._ticks)  # type: ignore[arg-type]
+                @micropython.viper
+                def acquire_up_to(most: int) -> int:
+                    if most <= 0:
+                        return 0
+                    s = ptr32(state)
+                    held = s[_BUCKET_FULL] - int(_settle(state, ticks))  # type: ignore[arg-type]
+                    den = s[_BUCKET_DEN]
+                    if den == 0:
+                        return most
+                    if held < den:
+                        return 0
+                    if most > s[_BUCKET_MOST] or most * den > held:
+                        most = held // den
+                    s[_BUCKET_DEBT] += most * den
+                    return most
+
+                self.acquire_up_to = acquire_up_to
+            plain.__init__(self, rate, burst, per, ticks, guard)
 
         def cancel(self, n: int) -> None:
             """See TokenBucket. Hot."""
