@@ -115,6 +115,7 @@ def over(plain, name):
                     if most <= 0:
                         return 0
                     s = ptr32(state)
+                    # The array itself: a pointer is passed on as an int, a big one from 2^30 on.
                     held = s[_BUCKET_FULL] - int(_settle(state, ticks))  # type: ignore[arg-type]
                     den = s[_BUCKET_DEN]
                     if den == 0:

@@ -80,6 +80,7 @@ class Session:
 
     def __init__(self, frames, ring, ticks=time.ticks_ms, per_second=1000, window=0, others=None):
         self._frames = frames
+        self._received, self._out = frames.received, frames.sent
         self._ring = ring
         self._ticks = ticks
         self._per_second = per_second
@@ -145,7 +146,7 @@ class Session:
         end = self._frames.receive()
         if end <= 0:
             return repeats or end < 0
-        kind = self._frames.received[1]
+        kind = self._received[1]
         if kind == RECORDS:
             self._receive_records(end)
         elif kind == HELLO:
@@ -245,7 +246,7 @@ class Session:
         return True
 
     def _send_alone(self, record, n, granted):
-        out = self._frames.sent
+        out = self._out
         self._put_head(-self._foreign, granted)
         out[_DELIVERIES_AT] = 0
         out[_DELIVERIES_AT + 1] = n
@@ -294,7 +295,7 @@ class Session:
         """Write a delivery to that end of the frame; the new end."""
         place = self._slot(place)
         n = self._kept_len[place]
-        out = self._frames.sent
+        out = self._out
         out[end] = later
         out[end + 1] = n
         _copy(self._kept[place], out, end + 2, n)
@@ -313,7 +314,7 @@ class Session:
         self._send_run(self._done - self._run, self._run, self._how)
 
     def _send_run(self, ahead, n, how):
-        out = self._frames.sent
+        out = self._out
         out[2] = ENDED
         put(out, 3, self._processed + ahead & _SEQ_MASK, 3)
         put(out, 6, n & _SEQ_MASK, 3)
@@ -321,7 +322,7 @@ class Session:
         self._frames.send(10)
 
     def _receive_hello(self, end):
-        received = self._frames.received
+        received = self._received
         if end < 3 or received[2] != VERSION:
             if self.versions != _SMALL_MAX:
                 self.versions += 1
@@ -371,7 +372,7 @@ class Session:
 
     def _pass_duplicates(self, at, end, n):
         """The place behind the first n records; the end or more: there is none."""
-        received = self._frames.received
+        received = self._received
         while n and at < end:
             n -= 1
             at += 1 + received[at]
@@ -393,7 +394,7 @@ class Session:
         return at
 
     def _refuse_rest(self, at, end):
-        n = self._frames.received[at]
+        n = self._received[at]
         if n == 0 or at + n >= end:
             self._count_malformed()
             return
@@ -413,7 +414,7 @@ class Session:
 
     def _store_all(self, at, end):
         """Put the frame's records from there on into the ring; where the first refused begins."""
-        received = self._frames.received
+        received = self._received
         while at < end:  # bound: a turn takes a record of the frame
             n = received[at]
             if at + n >= end or not self._store(at + 1, n):
@@ -426,7 +427,7 @@ class Session:
         if ring is None or n == 0 or n > ring.size or len(ring) == ring.capacity:
             return False
         slot = self._claim(ring)
-        received = self._frames.received
+        received = self._received
         left = n
         while left:
             left -= 1
@@ -465,7 +466,7 @@ class Session:
             self._count_malformed()
         elif self._session and self._seq_at(2) == self._session:
             seq = self._seq_at(5)
-            missing = self._frames.received[8]
+            missing = self._received[8]
             self._confirm(seq)
             if missing and seq == self._processed:
                 self._ask_repeats(missing)
@@ -474,9 +475,9 @@ class Session:
         if end != 3:
             self._count_malformed()
             return
-        out = self._frames.sent
+        out = self._out
         out[2] = PONG
-        out[3] = self._frames.received[2]
+        out[3] = self._received[2]
         put(out, 4, self._session, 3)
         self._frames.send(7)
 
@@ -565,14 +566,14 @@ class Session:
             self.malformed += 1
 
     def _refuse_version(self):
-        out = self._frames.sent
+        out = self._out
         out[2] = WELCOME
         out[3] = VERSION
         self._frames.send(4)
 
     def _send_welcome(self):
         ring = self._ring
-        out = self._frames.sent
+        out = self._out
         out[2] = WELCOME
         out[3] = VERSION
         out[4] = self._hello
@@ -593,7 +594,7 @@ class Session:
             self._probe = self._processed + capacity - 1 & _SEQ_MASK
             self._probe_from = self._ticks()
         self._unacked = 0
-        self._frames.sent[2] = ACK
+        self._out[2] = ACK
         end = self._put_field(3, 0x08, self._processed)
         end = self._put_field(end, 0x10, capacity)
         end = self._put_field(end, 0x18, self._rtt_ms())
@@ -617,7 +618,7 @@ class Session:
         """A protobuf varint field, left out when 0, as proto3 has it; returns its end."""
         if value == 0:
             return at
-        out = self._frames.sent
+        out = self._out
         out[at] = tag
         at += 1
         while value > 127:  # bound: a value has five groups of 7 bits at most
@@ -628,13 +629,13 @@ class Session:
         return at + 1
 
     def _put_head(self, ahead, granted):
-        out = self._frames.sent
+        out = self._out
         out[2] = DELIVERED
         put(out, 3, self._processed + ahead & _SEQ_MASK, 3)
         put(out, 6, granted, 4)
 
     def _seq_at(self, at):
-        received = self._frames.received
+        received = self._received
         return received[at] | received[at + 1] << 8 | received[at + 2] << 16
 
 

@@ -50,7 +50,7 @@ def over(plain, name):
             if not self._inside or ptr32(ring._state)[_RING_REPLACES]:
                 return int(plain._store_all(self, at, end))
             r = ptr32(ring._state)
-            source = ptr8(self._frames.received)
+            source = ptr8(self._received)
             target = ptr8(ring._memory)
             now = int(self._ticks())
             stored = 0
@@ -158,7 +158,7 @@ def over(plain, name):
         @micropython.viper
         def _fill(self, place: int, most: int) -> int:
             """See Session. Hot."""
-            out = ptr8(self._frames.sent)
+            out = ptr8(self._out)
             kept = ptr8(self._memory)
             lengths = ptr8(self._kept_len)
             ticks = ptr32(self._kept_ticks)
@@ -196,7 +196,7 @@ def over(plain, name):
             """See Session. Hot."""
             if value == 0:
                 return at
-            out = ptr8(self._frames.sent)
+            out = ptr8(self._out)
             out[at] = tag
             at += 1
             while value > 127:  # bound: a value has five groups of 7 bits at most
