@@ -254,8 +254,9 @@ def test_what_the_flash_cannot_do_is_refused(tick_clock, values, key, allowed):
         flash.reset()
         flash.room = 400_000
         config = check({"source": "timer", "sink": "null", "store": 100} | values, 1000)
+        board = BoardTwin(tick_clock, "")
         with pytest.raises(ConfigError) as refused:
-            Program(config, BoardTwin(tick_clock, ""), None)
+            Program(config, board, board.line)
         assert refused.value.key == key
         assert allowed in refused.value.allowed
 

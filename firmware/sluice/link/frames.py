@@ -65,6 +65,7 @@ class Frames:
 
     def __init__(self, line, ticks=time.ticks_ms, silence=100):
         self._line = line
+        self._write_out = line.write
         self._ticks = ticks
         self._silence = silence
         chunk = memoryview(bytearray(64))
@@ -114,7 +115,7 @@ class Frames:
 
     def write(self, buf, n: int) -> bool:
         """Send the sealed frame in buf[:n]; True when the line took all of it. Hot."""
-        return self._line.write(buf, n) == n
+        return self._write_out(buf, n) == n
 
     def _read(self):
         chunk = self._chunks[self._size]

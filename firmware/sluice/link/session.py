@@ -41,11 +41,11 @@ _LATER_MAX = const(255)  # ticks between two grants in one frame
 _ticks_diff = time.ticks_diff
 
 
-def _copy(source, target, at: int, n: int) -> None:
-    """Copy the first n bytes of source into target[at:at + n]."""
+def _copy(source, start: int, target, at: int, n: int) -> None:
+    """Copy source[start:start + n] into target[at:at + n]."""
     while n:
         n -= 1
-        target[at + n] = source[n]
+        target[at + n] = source[start + n]
 
 
 class Session:
@@ -105,8 +105,7 @@ class Session:
         self._window = window
         # What was delivered and is not confirmed: in each slot a record, and the tick of its grant.
         size = self._size = 0 if ring is None else ring.size
-        memory = self._memory = memoryview(bytearray(window * size))
-        self._kept = [memory[i * size : (i + 1) * size] for i in range(window)]
+        self._memory = bytearray(window * size)
         self._kept_len = bytearray(window)
         self._kept_ticks = array("i", [0] * window)
         self._oldest = 0  # the slot of the oldest delivery that is not confirmed
@@ -242,7 +241,7 @@ class Session:
         slot = self._slot(self._unconfirmed)
         self._kept_len[slot] = n
         self._kept_ticks[slot] = granted
-        _copy(record, self._kept[slot], 0, n)
+        _copy(record, 0, self._memory, slot * self._size, n)
         return True
 
     def _send_alone(self, record, n, granted):
@@ -250,7 +249,7 @@ class Session:
         self._put_head(-self._foreign, granted)
         out[_DELIVERIES_AT] = 0
         out[_DELIVERIES_AT + 1] = n
-        _copy(record, out, _DELIVERIES_AT + 2, n)
+        _copy(record, 0, out, _DELIVERIES_AT + 2, n)
         return self._frames.send(_DELIVERIES_AT + 2 + n)
 
     def _send_deliveries(self):
@@ -295,10 +294,9 @@ class Session:
         """Write a delivery to that end of the frame; the new end."""
         place = self._slot(place)
         n = self._kept_len[place]
-        out = self._out
-        out[end] = later
-        out[end + 1] = n
-        _copy(self._kept[place], out, end + 2, n)
+        self._out[end] = later
+        self._out[end + 1] = n
+        _copy(self._memory, place * self._size, self._out, end + 2, n)
         return end + 2 + n
 
     def _keep(self):
