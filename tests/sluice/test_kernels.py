@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from board_twin import BoardTwin
 from wire import MemoryLine, contents, deliveries, records, to_board
 
 import host_sim
@@ -113,6 +114,19 @@ def test_a_host_without_the_emitter_asks_for_none(monkeypatch):
     monkeypatch.setattr(sys.implementation, "_mpy", PLAIN)
     with pytest.raises(ImportError, match="SLUICE_NATIVE"):
         host_sim.micropython.viper  # noqa: B018
+
+
+PLACES = (17, 23, 29, 37, 47, 59, 73, 97)  # that a table of attributes can have: py/map.c
+
+
+def test_what_a_turn_calls_the_methods_of_has_room_among_its_attributes(tmp_path):
+    """A method is looked for among them first; where the table is full, in all its places."""
+    with library(NATIVE) as load, TickClock() as clock:
+        board = BoardTwin(clock, tmp_path)
+        config = load("sluice.program.config").check({}, 1000)
+        program = load("sluice.program.program").Program(config, board, board.line)
+        for one in (program, program.link, program._frames):
+            assert len(vars(one)) not in PLACES
 
 
 MAIN = """
