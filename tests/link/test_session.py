@@ -225,12 +225,13 @@ def test_a_record_is_acknowledged_when_the_host_has_its_delivery(base):
 
 
 def frames_of(board, *counts_and_ticks):
-    """Grants so many records at each tick; the frames that go out at the end of the turn."""
+    """Grants so many records at each tick; the frames that go out at the ends of turns."""
     for count, tick in counts_and_ticks:
         for _ in range(count):
             assert board.link.deliver(board.ring.peek(), board.ring.peek_len(), tick)
             board.release(how=TAKEN)
-    board.link.acknowledge(99, 99)
+    while board.link.acknowledge(99, 99):
+        pass
     return board.frames()
 
 
@@ -261,6 +262,20 @@ def test_a_frame_holds_grants_of_some_ticks_and_no_more_than_fits():
     x = b"x" * 79
     board.hear(hello(7, 0), *[records(n, x) for n in range(3)])
     assert frames_of(board, (3, 600)) == [delivered(0, x, x, x, tick=600)]
+
+
+def test_a_turn_sends_one_frame_of_deliveries_and_a_run_only_behind_the_last():
+    """Each takes half a millisecond on an RP2040."""
+    board = Board(slots=8, size=81, window=8)
+    x = b"x" * 81
+    board.hear(hello(7, 0), *[records(n, x) for n in range(8)])
+    assert board.deliver(5, 9) == apart([delivered(0, x, x, tick=9)])
+    board.release(1, SHED)
+    assert board.link.acknowledge(99, 99) is True
+    assert board.frames() == [delivered(2, x, x, tick=9)]
+    assert board.link.acknowledge(99, 99) is False
+    assert board.frames() == [delivered(4, x, tick=9), ended(5, 1, SHED)]
+    assert board.turn() == []
 
 
 def test_a_frame_ends_before_a_run_that_stands_between_its_records():

@@ -27,7 +27,7 @@ def test_an_acknowledgement_is_encoded_as_protobuf_does(processed):
 def test_a_kept_delivery_may_have_any_size(size):
     board = Board(size=size, window=2)
     board.hear(hello(), record(0, b"\0" * size), record(1, b"x" * size))
-    first = board.deliver(2)
+    first = board.deliver(2) + board.turn()
     assert [payload for *_, payload in deliveries(first)] == [b"\0" * size, b"x" * size]
     assert board.hear(taken(0, 9)) == first
 

@@ -194,17 +194,18 @@ class Session:
         self._leave(foreign, 0)
         return n - foreign
 
-    def acknowledge(self, every: int, within: int) -> None:
-        """Send what was delivered, and the acknowledgement, if due. Hot.
+    def acknowledge(self, every: int, within: int) -> bool:
+        """Send what was delivered, a frame of it, and the acknowledgement, if due. Hot.
 
-        Say also which records ended without a delivery.
+        Say also which records ended without a delivery. True: there is more to send.
 
         Due are `every` records, or any that waited for `within` ticks. To be
         called at the end of each turn of the loop.
         """
         if self._sent != self._unconfirmed:
-            self._send_deliveries()
-        if self._run != self._told:
+            self._send_next()
+        more = self._sent != self._unconfirmed
+        if self._run != self._told and not more:
             self._tell_run()
         if self._probe >= 0:
             self._forget_old_probe()
@@ -213,6 +214,7 @@ class Session:
             or not 0 <= _ticks_diff(self._ticks(), self._unacked_from) < within
         ):
             self._send_ack()
+        return more
 
     def room(self) -> int:
         """How many records `deliver` can take now; 2^30 - 1 without a window. Hot.
@@ -253,12 +255,15 @@ class Session:
         return self._frames.send(_DELIVERIES_AT + 2 + n)
 
     def _send_deliveries(self):
+        while self._sent != self._unconfirmed:  # bound: a turn sends one or more
+            self._send_next()
+
+    def _send_next(self):
+        """Send the next frame of deliveries."""
         # No run is between those that were not sent: before a run is told they are.
         unsent = self._unconfirmed - self._sent
-        while unsent:  # bound: a turn sends one or more
-            self._send_from(self._sent, self._done - self._run - unsent, unsent)
-            self._sent += self._filled
-            unsent -= self._filled
+        self._send_from(self._sent, self._done - self._run - unsent, unsent)
+        self._sent += self._filled
 
     def _send_from(self, place, ahead, most):
         """Send the deliveries from that place on, as many as a frame holds, and `most` at most.

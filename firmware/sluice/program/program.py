@@ -187,8 +187,8 @@ class Program:
         moved = self._step()
         if moved > 0:
             busy = True
-        if listens:
-            self._acknowledge(self._ack_every if busy else 1, self._ack_within)
+        if listens and self._acknowledge(self._ack_every if busy else 1, self._ack_within):
+            busy = True
         if ends:
             self._end_interval()
         if due and self._look_after(now, moved):
