@@ -757,6 +757,25 @@ def test_a_host_that_confirms_nothing_is_no_stuck_loop(rig):
     assert program.link.room() == 0
 
 
+def test_records_that_come_behind_the_step_of_each_look_do_not_starve_the_watchdog(rig):
+    """A timer of 10 ms may be so in step with the loop's look at what is due every 10 ms."""
+    program = watched(rig, source="pin", sink="null", rate=None)
+    step = program._step
+
+    def step_and_pulse():
+        moved = step()
+        if program._ticks() - program._attended == 0:  # the turn looks
+            rig.pulse()
+        return moved
+
+    program._step = step_and_pulse
+    for _ in range(3000):
+        rig.clock.advance(1)
+        program.turn()
+        assert not rig.watchdog.bites
+    assert program.stats.admitted > 200
+
+
 def test_a_sink_that_hangs_starves_the_watchdog(rig):
     program = watched(rig, source="timer", timer_ms=10, sink="uart", rate=None)
     bitten = []

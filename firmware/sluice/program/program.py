@@ -118,6 +118,7 @@ class Program:
         self._poll = self.link.poll
         self._acknowledge = self.link.acknowledge
         self._busy = False  # the last turn was
+        self._has_moved = False  # a record, since the last look
         self._ack_every = max(1, config["slots"] // 4)
         self._ack_within = second // 50
         self._report_every = config["stats_ms"] * second // 1000
@@ -184,14 +185,13 @@ class Program:
             self._listens = busy or self._always_listens
         if self._source is not None and self._source.poll():
             busy = True
-        moved = self._step()
-        if moved > 0:
-            busy = True
+        if self._step() > 0:
+            busy = self._has_moved = True
         if listens and self._acknowledge(self._ack_every if busy else 1, self._ack_within):
             busy = True
         if ends:
             self._end_interval()
-        if due and self._look_after(now, moved):
+        if due and self._look_after(now):
             busy = True
         self._busy = busy
         return busy
@@ -234,19 +234,22 @@ class Program:
         self._attended = now
         return time.ticks_diff(now, self._reported) >= self._report_every
 
-    def _look_after(self, now, moved):
+    def _look_after(self, now):
         """Do what is due every few ms; whether it took its time."""
         self._member.poll(now)
-        if self._watchdog is not None and self._progresses(moved):
+        if self._watchdog is not None and self._progresses():
             self._watchdog.feed()
         return self._tend is not None and self._tend()
 
-    def _progresses(self, moved):
-        """Whether the turn moved a record, or none was due that it could have moved. Hot.
+    def _progresses(self):
+        """Whether a record was moved since the last look, or none is due that could be. Hot.
 
-        A sink without room waits for whoever takes from it, which a reset would not bring back.
+        Since then, not in this turn: a timer's record may come behind the step of each turn that
+        looks. A sink without room waits for whoever takes from it, which a reset would not bring
+        back.
         """
-        return moved > 0 or self.pipeline.wait_ticks() != 0
+        moved, self._has_moved = self._has_moved, False
+        return moved or self.pipeline.wait_ticks() != 0
 
     def _build(self):
         """The pipeline from ring to sink, and what controls it."""
