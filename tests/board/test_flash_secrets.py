@@ -1,4 +1,4 @@
-"""`sluice flash --secrets`: what reaches the board, and that nobody sees it."""
+"""`sluice flash --secrets` and `--key`: what reaches the board, and that nobody sees it."""
 
 import base64
 import json
@@ -88,15 +88,15 @@ def test_a_bad_file_is_refused_before_the_port_is_opened(tmp_path):
     assert ran.output == f"Error: {path}: allowed: wifi_password together with wifi_ssid\n"
 
 
-def test_they_reach_the_board_and_stay_there(vboard, tmp_path):
-    path = tmp_path / "mine.json"
-    path.write_text(json.dumps(GOOD))
+@pytest.fixture
+def run(vboard, tmp_path):
+    """run(option, ...): what `sluice flash` says that puts a small firmware on a board."""
     (tmp_path / "firmware" / "sluice").mkdir(parents=True)
     for name in ("main.py", "sluice/__init__.py"):
         (tmp_path / "firmware" / name).write_text("")
     (tmp_path / "firmware" / "config.json").write_text("{}")
 
-    def run(*more: object) -> str:
+    def flashed(*more: object) -> str:
         done = subprocess.run(
             [SLUICE, "flash", "--board", "virtual", "--port", vboard.url, "--firmware"]
             + [tmp_path / "firmware", *more],
@@ -108,6 +108,12 @@ def test_they_reach_the_board_and_stay_there(vboard, tmp_path):
         assert "s3cret" not in done.stdout + done.stderr
         return done.stdout
 
+    return flashed
+
+
+def test_they_reach_the_board_and_stay_there(vboard, tmp_path, run):
+    path = tmp_path / "mine.json"
+    path.write_text(json.dumps(GOOD))
     there = vboard.flash_dir / "secrets.json"
     run()
     assert not there.exists()
@@ -122,3 +128,36 @@ def test_they_reach_the_board_and_stay_there(vboard, tmp_path):
     assert [each.name for each in vboard.flash_dir.iterdir() if "secret" in each.name] == [
         "secrets.json"
     ]
+
+
+def test_a_key_is_made_once_and_reaches_the_board_beside_the_secrets(vboard, tmp_path, run):
+    path, secret = tmp_path / "door.key", tmp_path / "mine.json"
+    secret.write_text(json.dumps(GOOD))
+    there = vboard.flash_dir / "link.key"
+    said = run("--key", path, "--secrets", secret)
+    assert f"{path}: made, with a new key" in said
+    assert path.stat().st_mode & 0o777 == 0o600
+    key = path.read_text()
+    assert len(bytes.fromhex(key)) == 32 and key.strip() not in said
+    assert there.read_text() == key
+    assert "nothing sent" in run("--key", path)
+    assert "nothing sent" in run()
+    assert json.loads((vboard.flash_dir / "secrets.json").read_text()) == GOOD
+    path.write_text(key.upper().strip()[:-1] + "0")
+    assert "made" not in run("--key", path)
+    assert there.read_text() == key[:-2] + "0\n"
+
+
+@pytest.mark.parametrize("text", ["5ecre7", "x" * 64, "00" * 31, "\u00e9" * 32, ""])
+def test_what_is_no_key_is_refused_before_the_port_is_opened(tmp_path, text):
+    path = tmp_path / "door.key"
+    path.write_text(text)
+    ran = CliRunner().invoke(flash, ["--board", "virtual", "--port", "/none", "--key", str(path)])
+    assert ran.exit_code == 1
+    assert ran.output == f"Error: {path}: no key: 64 hexadecimal digits\n"
+
+
+def test_a_place_where_no_key_can_be_made_is_one_line(tmp_path):
+    path = tmp_path / "missing" / "door.key"
+    ran = CliRunner().invoke(flash, ["--board", "virtual", "--port", "/none", "--key", str(path)])
+    assert ran.output == f"Error: {path}: No such file or directory\n"

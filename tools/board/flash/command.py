@@ -8,6 +8,7 @@ import click
 
 from ...errors import UserError
 from ...itself import FIRMWARE
+from ...serial import key
 from .. import kinds
 from ..kinds import BoardKind
 from . import configuration, release, secrets
@@ -17,6 +18,7 @@ from .release import LOADER, Release
 from .verdict import verdict
 
 CONFIG = "/config.json"
+KEY = "/link.key"
 OLD_MAIN = LOADER + ".old"
 _BROKEN_OFF = "the board still starts a whole release, the old one or the new: flash again"
 
@@ -54,13 +56,25 @@ def _known(_context: click.Context, _option: click.Parameter, name: str) -> str:
     " board keeps its own.",
 )
 @click.option(
+    "--key",
+    "key_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Put the key in this file on the board, for its line over TCP; the file is made with a new"
+    " key if it is not there. Without it the board keeps its own.",
+)
+@click.option(
     "--firmware",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     default=FIRMWARE,
     help="Flash this folder's main.py and sluice/ instead of Sluice's own.",
 )
 def flash(
-    board_name: str, port: str, config: Path | None, secret_file: Path | None, firmware: Path
+    board_name: str,
+    port: str,
+    config: Path | None,
+    secret_file: Path | None,
+    key_file: Path | None,
+    firmware: Path,
 ) -> None:
     """Put the firmware on a board.
 
@@ -74,7 +88,9 @@ def flash(
     path = config or firmware / "config.json"
     settings = configuration.read(path, firmware)
     configured = configuration.modules(path, settings, board.arch) | {CONFIG: settings}
-    secret = secrets.read(secret_file, firmware) if secret_file else None
+    secret = {secrets.PATH: secrets.read(secret_file, firmware)} if secret_file else {}
+    if key_file:
+        secret[KEY] = _key(key_file)
     compiled = release.build(board, firmware)
     with connect(port, _BROKEN_OFF) as device:
         facts = device.facts()
@@ -92,6 +108,14 @@ def flash(
         if wrong := verdict(device.start()):
             raise UserError(f"{port}: {wrong}")
     click.echo(f"restarted after {time.monotonic() - started:.1f} s")
+
+
+def _key(path: Path) -> bytes:
+    """The file of the key as the board gets it; made if there is none."""
+    if not path.exists():
+        key.make(path)
+        click.echo(f"{path}: made, with a new key: whoever has it has the board's line over TCP")
+    return key.read(path).hex().encode() + b"\n"
 
 
 def check(board: BoardKind, facts: Facts, compiled: Release, port: str) -> None:
@@ -129,12 +153,13 @@ def install(
     compiled: Release,
     configured: dict[str, bytes],
     replace_config: bool,
-    secret: bytes | None,
+    secret: dict[str, bytes],
 ) -> None:
     """Bring the release into force on a board that is prepared, and say what was done.
 
     configured: the configuration and the modules that it names, by their paths.
-    secret: the file of secrets; None: the board keeps its own, or has none.
+    secret: the files of the secrets and of the key, by their paths; of one that is not among them
+    the board keeps its own, or has none.
     """
     old_main = device.head(LOADER)
     in_force = release.named_in(old_main)
@@ -143,8 +168,7 @@ def install(
     data = dict(compiled.files)
     if replace_config or CONFIG not in there:
         data |= configured
-    if secret is not None:
-        data[secrets.PATH] = secret
+    data |= secret
     data[LOADER] = compiled.loader
     wanted = {path: Content.of(content) for path, content in data.items()}
     if LOADER in there and not release.is_loader(old_main):
@@ -160,7 +184,7 @@ def install(
         click.echo(f"{compiled.folder} is in force already: nothing sent")
         return
     check_space(device, todo, wanted)
-    _transfer(device, todo, wanted, data, [OLD_MAIN, secrets.PATH, *configured, LOADER])
+    _transfer(device, todo, wanted, data, [OLD_MAIN, *secret, *configured, LOADER])
     if in_force not in ("", compiled.folder):
         device.remove(in_force)
 

@@ -56,7 +56,7 @@ def inventory(modules=()):
     modules: the paths of the user's that belong to it.
     """
     found = []
-    begin = ("app_", "main.py", "config.json", "secrets.json")
+    begin = ("app_", "main.py", "config.json", "secrets.json", "link.key")
     begin += tuple([path[1:] for path in modules])
     for entry in os.ilistdir("/"):
         if entry[0].startswith(begin):
