@@ -941,8 +941,8 @@ def programs():
                 hot("program.Program.rest", program.rest)
             if values.get("sink") == "uart":
                 hot("parts.Parts.has_sent", program._parts.has_sent)
-            for moved in (0, 1):
-                hot("program.Program._progresses", lambda: program._progresses(moved))
+            for program._has_moved in (False, True):
+                hot("program.Program._progresses", program._progresses)
             hot("controls.Controls.close_interval", lambda: controls.close_interval(clock.now))
             hot("statsline.StatsLine.write", program.stats_line.write)
         assert program.stats.up_s > 1

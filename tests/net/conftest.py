@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import ssl
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from contextlib import ExitStack
 from importlib.util import find_spec
 from pathlib import Path
 
+import listening
 import mosquitto
 import pytest
 import web
@@ -18,6 +20,7 @@ from publishers import Publisher
 from host_sim import FIRMWARE
 
 STATION = Path(__file__).with_name("station.py")
+LISTENER = Path(__file__).with_name("listener.py")
 
 
 @pytest.fixture
@@ -43,9 +46,11 @@ def micropython() -> Iterator[Callable[..., Publisher]]:
             process = subprocess.Popen(
                 [sys.executable, "-m", "micropython_unix", *map(str, arguments)],
                 env={**os.environ, "MICROPYPATH": f"{FIRMWARE}:.frozen"},
+                stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 text=True,
+                errors="replace",
             )
             stack.enter_context(process)
             stack.callback(process.kill)
@@ -95,3 +100,42 @@ def certificates(tmp_path: Path) -> Callable[[str], tuple[Path, Path]]:
         return certificate, key
 
     return make
+
+
+@pytest.fixture
+def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The key is in the environment, for all commands."""
+    path = tmp_path / "mine.key"
+    path.write_text(listening.KEY.hex() + "\n")
+    monkeypatch.setenv("SLUICE_KEY", str(path))
+
+
+@pytest.fixture
+def start(tmp_path: Path, micropython) -> Callable[..., Publisher]:
+    """start(key, secrets, key=value, ...): the program that may listen, as its console shows it."""
+
+    def begin(key: str | None, secrets: object, **config: object) -> Publisher:
+        flash = tmp_path / "flash"
+        flash.mkdir(exist_ok=True)
+        (flash / "config.json").write_text(json.dumps(config))
+        if key is not None:
+            (flash / "link.key").write_text(key + "\n")
+        if secrets is not None:
+            (flash / "secrets.json").write_text(json.dumps(secrets))
+        return micropython(LISTENER, flash)
+
+    return begin
+
+
+@pytest.fixture
+def board(tmp_path: Path, start, mine) -> Callable[..., listening.Listening]:
+    """board(key=value, ...): a board with this configuration that listens."""
+    (tmp_path / "flash").mkdir()
+
+    def begin(secrets: object = None, **config: object) -> listening.Listening:
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        console = start(listening.KEY.hex(), secrets, listen=port, **config)
+        return listening.Listening(console.process, port)
+
+    return begin

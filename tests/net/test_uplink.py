@@ -10,6 +10,7 @@ from board_twin import BoardTwin
 
 from host_sim import TickClock
 from sluice.program.config import ConfigError, check
+from sluice.program.network import Network
 from sluice.program.uplink import open_uplink
 
 URLS = {"mqtt": "mqtt://broker", "http": "http://server/in"}
@@ -18,7 +19,8 @@ URLS = {"mqtt": "mqtt://broker", "http": "http://server/in"}
 def opened(folder, kind):
     with TickClock() as clock:
         config = check({"sink": kind, kind: URLS[kind]}, 1000)
-        return open_uplink(config, BoardTwin(clock, folder), print, None, None)
+        board = BoardTwin(clock, folder)
+        return open_uplink(config, board, Network(config, board, print), print, None, None)
 
 
 @pytest.mark.parametrize("kind", URLS)

@@ -214,7 +214,8 @@ def classes_of_the_library() -> list[str]:
 # Bases and helpers that a program meets under another name, an error of the configuration, and what
 # Program alone makes, of what that says.
 BEHIND_ANOTHER = {"ConfigError", "CtrlC", "Holding", "NetSink", "Ring", "Terms", "TokenLine"}
-BEHIND_ANOTHER |= {"Caught", "Complaints", "ModuleSink", "ModuleSource", "Parts", "Spill"}
+BEHIND_ANOTHER |= {"Caught", "Complaints", "ModuleSink", "ModuleSource", "Network", "Parts"}
+BEHIND_ANOTHER |= {"Spill"}
 SECTIONS = {
     name: text
     for page in PROJECT.glob("docs/classes/*.md")

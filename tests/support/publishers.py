@@ -11,12 +11,12 @@ class Publisher:
     """Its process; `until` reads what it prints."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
-        self._process = process
+        self.process = process
         self.lines: list[str] = []
 
     def until(self, beginning: str) -> str:
-        assert self._process.stdout
-        for line in self._process.stdout:
+        assert self.process.stdout
+        for line in self.process.stdout:
             self.lines.append(line.rstrip())
             if line.startswith(beginning):
                 return self.lines[-1]
@@ -24,8 +24,8 @@ class Publisher:
 
     def kill(self) -> None:
         """At once, as if its board had lost its power."""
-        self._process.kill()
-        self._process.wait()
+        self.process.kill()
+        self.process.wait()
 
     def told(self) -> list[str]:
         return [line for line in self.lines if line.startswith(("up", "down"))]

@@ -15,7 +15,9 @@ from urllib.parse import urlsplit
 import serial
 
 from ..errors import UserError
+from . import key
 from .line import SHARED, Connection, Descriptor, Line
+from .tcp import TcpLine
 
 _BAUD = 115200
 _CONNECT_S = 5.0
@@ -95,10 +97,15 @@ def canonical(url: str) -> str:
     return f"{scheme.lower()}://{rest.rstrip('/')}"
 
 
-def open_port(url: str) -> Line:
-    """Opens a device, a pty or a pyserial URL.
+def is_tcp(url: str) -> bool:
+    """Whether it is a board's line over TCP, which carries no REPL."""
+    return url.lower().startswith("tcp://")
 
-    PortError names the port and the reason.
+
+def open_port(url: str) -> Line:
+    """Opens a device, a pty, a pyserial URL, or a board that listens (tcp://HOST:PORT).
+
+    PortError names the port and the reason. UserError: there is no key for a board that listens.
     """
     try:
         return _open(url)
@@ -123,7 +130,9 @@ def _open(url: str) -> Line:
         descriptor = os.dup(device.fileno())
         device.close()  # the terminal keeps its settings, the duplicate keeps the lock
         return Descriptor(descriptor)
-    if scheme[1].lower() == "socket":
+    if is_tcp(url):
+        connection = _pump(TcpLine(_address(url), key.of_environment()))
+    elif scheme[1].lower() == "socket":
         # Not pyserial's: its object shuts the connection down for every holder when it goes.
         connection = socket.create_connection(_address(url), _CONNECT_S)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -145,7 +154,7 @@ def _address(url: str) -> tuple[str, int]:
     return parts.hostname, port
 
 
-def _pump(line: serial.Serial) -> socket.socket:
+def _pump(line: "serial.Serial | TcpLine") -> socket.socket:
     """A socket for a line that has none: what pyserial reads comes out of it, and back."""
     ours, theirs = socket.socketpair()
 

@@ -32,6 +32,7 @@ ROWS = (
     ("sink", "link", ("link", "uart", "mqtt", "http", "null", "module:NAME"), False, "", ""),
     ("mqtt", None, 128, True, "characters", ""),  # where its broker is, and the topic
     ("http", None, 128, True, "characters", ""),  # the URL that it posts to
+    ("listen", None, (1, 65535), True, "port", ""),  # at which the line can be taken over TCP
     ("tries", 5, (1, 1000), False, "attempts", ""),  # on the sink before a record is given up
     ("stats_ms", 1000, (100, 3600000), False, "ms", ""),
     # A loop that makes no progress for so long is ended by a reset; an RP2040's timer holds 8,388.

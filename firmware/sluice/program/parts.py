@@ -15,13 +15,14 @@ class Parts:
 
     config, board: as a Program has them.
     tell: called with a line of text for the console, of what happens to a part.
+    network: the board's Network, for the sinks that need one; None without them.
 
     Read only: `uart`, that of the source and the sink, or None. `tend`, None, or what is to be
     called every few ms for the sink, which says whether it took its time. `tell_store`, None, or
     what the statistics line asks about the flash.
     """
 
-    def __init__(self, config, board, tell):
+    def __init__(self, config, board, tell, network):
         self.uart = None
         self.tend = None
         self.tell_store = None
@@ -29,6 +30,7 @@ class Parts:
         self._config = config
         self._board = board
         self._tell = tell
+        self._network = network
         self._handler = None  # of the source's interrupts
         self._begin = None  # the board's function that lets them come
 
@@ -60,7 +62,7 @@ class Parts:
             from sluice.program.uplink import open_uplink
 
             number = None if self._spill is None else self._spill.number
-            sink = open_uplink(self._config, self._board, self._tell, stats, number)
+            sink = open_uplink(self._config, self._board, self._network, self._tell, stats, number)
             self.tend = sink.tend
             return sink
         from sluice.program.module import ModuleSink

@@ -64,6 +64,14 @@ class Program:
         ticks, second = board.ticks, board.TICKS_PER_S
         self._config = config  # as it was at the start
         self._board = board
+        self._tend_port = self._tcp_line = network = None
+        if config["listen"] is not None or config["sink"] in ("mqtt", "http"):
+            from sluice.program.network import Network, open_tcp_line
+
+            network = Network(config, board, self._tell)
+            if config["listen"] is not None:
+                self._tcp_line = line = open_tcp_line(config, network, line, self._tell)
+                self._attend_port(line.tend)
         self._line = line
         self._ticks = ticks
         self._parts = self._source = None
@@ -83,7 +91,7 @@ class Program:
         if config["source"] != "link" or config["sink"] not in ("link", "null") or stores:
             from sluice.program.parts import Parts
 
-            self._parts = Parts(config, board, self._tell)
+            self._parts = Parts(config, board, self._tell, network)
         self.pipeline, self.controls = self._build()
         if self._parts is not None:
             self._source = self._parts.open_source(self.ring, self._frames.count_bad, self.pipeline)
@@ -145,13 +153,18 @@ class Program:
         """Run until Ctrl-C, which raises KeyboardInterrupt.
 
         The loop allocates only for a host's request to change the settings,
-        for the end of a change's trial, and for a connection that begins or ends.
+        for the end of a change's trial, for a connection that begins or ends, and
+        for what goes over TCP.
         """
         self.start()
         turn, rest = self.turn, self.rest
-        while True:
-            if not turn():
-                rest()
+        try:
+            while True:
+                if not turn():
+                    rest()
+        finally:
+            if self._tcp_line is not None:
+                self._tcp_line.close()
 
     def start(self) -> None:
         """Say on the console what starts; then let the source's events begin."""
@@ -230,6 +243,10 @@ class Program:
         """Call it every few ms: it may allocate, where a connection begins or ends."""
         self._tend = tend
 
+    def _attend_port(self, tend):
+        """The same for the port of the line over TCP, which never waits."""
+        self._tend_port = tend
+
     def _interval_is_over(self, now):
         self._attended = now
         return time.ticks_diff(now, self._reported) >= self._report_every
@@ -239,6 +256,8 @@ class Program:
         self._member.poll(now)
         if self._watchdog is not None and self._progresses():
             self._watchdog.feed()
+        if self._tend_port is not None:
+            self._tend_port()
         return self._tend is not None and self._tend()
 
     def _progresses(self):

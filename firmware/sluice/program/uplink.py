@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""The sinks `mqtt` and `http` as they are configured: server, secrets, and the board's Wi-Fi."""
+"""The sinks `mqtt` and `http` as they are configured: server and secrets."""
 
 from binascii import a2b_base64, hexlify
 
 import machine
 
 from sluice.program.config import ConfigError
+from sluice.program.network import teller
 
 _TOPIC = "sluice/{board}/{number}"
 _PORTS = {"mqtt": 1883, "mqtts": 8883, "http": 80, "https": 443}
@@ -14,12 +15,13 @@ _GATHER_MS = 100  # for which a record may wait for others, so that it is 10 req
 _HIDDEN = "(not shown)"
 
 
-def open_uplink(config, board, tell, stats, number):
+def open_uplink(config, board, network, tell, stats, number):
     """The sink.
 
     config: the configuration, of which `sluice.program.config.check` knows each value alone.
     board:  the module of boards/<name>/board.py.
-    tell:   called with a line of text when the Wi-Fi or the connection is up or down.
+    network: its Network.
+    tell:   called with a line of text when the connection is up or down.
     stats:  the pipeline's.
     number: a function that says the number of the record that is written, or None.
 
@@ -29,19 +31,19 @@ def open_uplink(config, board, tell, stats, number):
     _check(config, kind)
     name = _name(kind, board)
     scheme, address, rest = parse(kind, config[kind], name)
-    secrets = _secrets(board.FLASH)
+    secrets = network.secrets
     ca = _certificate(kind, secrets) if scheme == kind + "s" else None
     host, _, port = address.partition(":")
     try:
         from sluice.net.dialer import Dialer
 
-        dialer = Dialer(host, int(port or _PORTS[scheme]), ca, _network(secrets, tell))
-    except (ImportError, AttributeError):  # no socket, no ssl, or no network.WLAN
-        raise ConfigError("sink", kind, "another on a board without a network")
+        dialer = Dialer(host, int(port or _PORTS[scheme]), ca, network.up)
+    except ImportError:
+        raise ConfigError("sink", kind, "another on a board without TLS")
     except (OSError, ValueError):
         raise ConfigError("secrets.json", _HIDDEN, "%s_ca: a certificate" % kind)
 
-    size, told = config["slot_size"], _teller(kind, tell)
+    size, told = config["slot_size"], teller(kind, tell)
     if kind == "mqtt":
         from sluice.net.mqtt import MqttSink, greeting
 
@@ -100,18 +102,6 @@ def _check(config, kind):
     if watchdog_ms is not None and watchdog_ms < _LEAST_WATCHDOG_MS:
         allowed = "%d or more, or null, when sink is %s" % (_LEAST_WATCHDOG_MS, kind)
         raise ConfigError("watchdog_ms", watchdog_ms, allowed)
-    if config["light_sleep_ms"] is not None:
-        allowed = "null when sink is %s: a radio does not sleep" % kind
-        raise ConfigError("light_sleep_ms", config["light_sleep_ms"], allowed)
-
-
-def _secrets(root):
-    from sluice.net.secrets import load
-
-    try:
-        return load(root)
-    except ValueError as error:
-        raise ConfigError("secrets.json", _HIDDEN, str(error))
 
 
 def _certificate(kind, secrets):
@@ -133,20 +123,3 @@ def _token(secrets):
         allowed = "http_token: characters of ASCII that print, no spaces"
         raise ConfigError("secrets.json", _HIDDEN, allowed)
     return token
-
-
-def _network(secrets, tell):
-    """What says whether there is a network; None: the board is in one without our help."""
-    if "wifi_ssid" not in secrets:
-        return None
-    from sluice.net.wifi import Wifi
-
-    wifi = Wifi(secrets["wifi_ssid"], secrets.get("wifi_password"), _teller("wifi", tell))
-    return wifi.up
-
-
-def _teller(event, tell):
-    def told(state, reason):
-        tell("event=%s state=%s%s" % (event, state, reason and ' reason="%s"' % reason))
-
-    return told

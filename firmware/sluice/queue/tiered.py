@@ -150,7 +150,7 @@ class TieredQueue:
         return True
 
     def ended(self, how: int, n: int) -> None:
-        """What a Pipeline tells of the front's records: passes on what was not told yet. Hot."""
+        """Take from a Pipeline how the front's records ended; pass on what is not told yet. Hot."""
         number = self.number()
         told = self._safe - (number - n & _SMALL_MAX) & _SMALL_MAX
         if told < n:

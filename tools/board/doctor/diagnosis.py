@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ...errors import UserError
 from ...serial.settings import Audit
-from ...serial.url import PortError
+from ...serial.url import PortError, is_tcp
 from .. import kinds
 from ..flash import release
 from ..flash.command import FIRMWARE, check, check_space
@@ -64,7 +64,9 @@ def diagnose(port: str | None, may_restart: Callable[[str], bool]) -> Iterator[F
         )
     for each in ports:
         try:
-            if _was_changed(each) and not may_restart(each):
+            if is_tcp(each):
+                yield _over_tcp(each)
+            elif _was_changed(each) and not may_restart(each):
                 yield _left_running(each)
             else:
                 yield from _examine(each)
@@ -77,6 +79,17 @@ def diagnose(port: str | None, may_restart: Callable[[str], bool]) -> Iterator[F
             yield Finding(each, "broken-off", error.message, mend)
         except UserError as error:
             yield Finding(each, "failed", error.message)
+
+
+def _over_tcp(port: str) -> Finding:
+    """Whether Sluice answers there. Its files, and all else that a REPL tells, are not seen."""
+    ask(port, Audit())
+    return Finding(
+        port,
+        "",
+        "Sluice runs on it, and takes this key",
+        "for its files and its MicroPython examine it at its USB cable",
+    )
 
 
 def _was_changed(port: str) -> bool:

@@ -18,7 +18,7 @@ from mpremote.transport import TransportError, TransportExecError
 from mpremote.transport_serial import SerialTransport
 
 from ...errors import UserError
-from ...serial.url import open_port
+from ...serial.url import is_tcp, open_port
 from ..architectures import ARCHITECTURES
 from .plan import Content
 
@@ -328,6 +328,8 @@ class Device:
 
 
 def _open(port: str) -> SerialTransport:
+    if is_tcp(port):
+        raise UserError(f"{port}: this needs the board's REPL, which is on its USB cable alone")
     try:
         transport = SerialTransport(port, timeout=_SILENCE_S)
     except (TransportError, ValueError):  # which do not say why; open_port does
