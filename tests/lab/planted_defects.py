@@ -29,7 +29,8 @@ DEFECTS = [
     Defect(
         "a run without a delivery is told as long as there is room for none",
         "sluice.link.session",
-        "        if self._run != self._told:\n            self._tell_run()\n        if self._probe",
+        "        if self._run != self._told and not more:\n            self._tell_run()\n"
+        "        if self._probe",
         "        while self._run != self._told or self._unconfirmed == 4:\n"
         "            self._tell_run()\n        if self._probe",
         4,
@@ -327,8 +328,8 @@ DEFECTS = [
     Defect(
         "a board that has nothing to do makes no progress",
         "sluice.program.program",
-        "return moved > 0 or self.pipeline.wait_ticks() != 0",
-        "return moved > 0",
+        "return moved or self.pipeline.wait_ticks() != 0",
+        "return moved",
         58,
     ),
     Defect(

@@ -22,7 +22,10 @@ def _watchdog():
         except (OSError, ValueError, AttributeError):  # no such file, or none that starts one
             continue
         if isinstance(timeout, int) and timeout > 0:
-            return machine.WDT(timeout=timeout)
+            try:
+                return machine.WDT(timeout=timeout)
+            except (AttributeError, ValueError):  # the port has none, or none for that time: no
+                return None  # program has started one either
     return None
 
 

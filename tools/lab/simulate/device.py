@@ -392,6 +392,7 @@ class Device:
     def _waiting(self):
         """Records in the queue, and on flash."""
         program = self.program
+        assert program is not None
         parts = program._parts
         spill = None if parts is None else parts._spill
         return len(program.ring) if spill is None else len(spill._tiers)

@@ -13,6 +13,7 @@ import host_sim  # noqa: F401  puts the firmware on the path
 MODULES = (
     "sluice.net.secrets",
     "sluice.program.config",
+    "sluice.program.network",
     "sluice.program.spill",
     "sluice.queue.store",
 )
