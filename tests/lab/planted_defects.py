@@ -550,4 +550,26 @@ DEFECTS = [
         "",
         15,
     ),
+    # The line over TCP.
+    Defect(
+        "messages are not counted",
+        "sluice.net.messages",
+        "        self._received = self._counted(self._received)\n        self._heard_at",
+        "        self._heard_at",
+        3,
+    ),
+    Defect(
+        "a long piece of what is gathered is a byte shorter",
+        "sluice.net.messages",
+        "        self._gathered += n\n        return n\n",
+        "        self._gathered += n - (n > 100)\n        return n\n",
+        43,
+    ),
+    Defect(
+        "a client that is lost has the line still",
+        "sluice.program.tcp_line",
+        "        client, self._client = self._client, None\n",
+        "        client = self._client\n",
+        13,
+    ),
 ]

@@ -222,6 +222,7 @@ class Device:
     root: the path of its files.  tick: of its clock at the start, 0 to 2^30 - 1.
     holds: whether its program's sink is a holder, if it is to write to the UART.
     served: its sink's server, and the way there, see watched.py; None: it has no such sink.
+    sockets: those of its line over TCP, see listening.py; None: it does not listen.
     ms: since then.  idle_ms: how long its loop stands still at most when it has nothing to do.
     program: None while it is off, or has ended.
     """
@@ -229,7 +230,9 @@ class Device:
     NAME = "simulated"
     TICKS_PER_S = 1000
 
-    def __init__(self, root, tick, turns_per_ms=4, sleeps=False, holds=False, served=None):
+    def __init__(
+        self, root, tick, turns_per_ms=4, sleeps=False, holds=False, served=None, sockets=None
+    ):
         self.FLASH = root
         self.SLEEPS_WITH = ("timer",) if sleeps else ()
         self.ms = 0
@@ -244,6 +247,7 @@ class Device:
         self.served = served
         if served is not None:
             served.attach(self)
+        self.sockets = sockets
         self.idle_ms = 20
         self._ahead = 0  # ms by which its own clock is ahead of the simulation's
         self.power_off()
@@ -299,6 +303,8 @@ class Device:
             self.holder.clear()
         if self.served is not None:
             self.served.restart()
+        if self.sockets is not None:
+            self.sockets.restart()
         self._paid = 0  # of what has cost tokens, what is accounted for
         self._allowance = Allowance()
 
@@ -346,12 +352,19 @@ class Device:
         passed = min(ms, self._ahead)
         self._ahead -= passed
         self._let_pass(ms - passed)
-        self.line.incoming.extend(received)
+        if self.sockets is None:
+            self.line.incoming.extend(received)
+        else:
+            self.sockets.exchange(received)
         wake = 0
         if self.program is not None:
             wake = self._turn() if self._ahead == 0 else 1
         sent = bytes(self.line.sent)
         self.line.sent = bytearray()
+        if self.sockets is not None:
+            if b"event=config_error" in sent:
+                self.wrong.append("the board cannot read its configuration")
+            sent = self.sockets.take()
         taken = self.uart.taken
         self.uart.taken = []
         if self.served is not None:
@@ -458,5 +471,6 @@ class Device:
             self._timer_at += self._timer[0]
             self._timer[1](None)
         self.ms = end
-        if self.served is not None:
-            self.served.let_pass(ms)
+        for other in (self.served, self.sockets):
+            if other is not None:
+                other.let_pass(ms)

@@ -254,9 +254,9 @@ class _File:
         self._at = offset if whence == 0 else len(self._content) + offset
         return self._at
 
-    def read(self) -> Any:
+    def read(self, n: int | None = None) -> Any:
         self._flash.begin("read", self._name)
-        part = self._content[self._at :]
+        part = self._content[self._at :][:n]
         self._at += len(part)
         return part.decode() if self._text else part
 

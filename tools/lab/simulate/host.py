@@ -361,6 +361,11 @@ class Settings:
         """What is in force on the board is not known any more."""
         self._sure = False
 
+    def give_up(self) -> None:
+        """What is asked now is asked no more."""
+        self._asking = None
+        self._sure = False
+
     def receive(self, data: bytes, now: float) -> None:
         if self._asking is None or self._change is None:
             return
@@ -379,8 +384,7 @@ class Settings:
         if self._asking is not None and self._asking.is_overdue(now):
             if self.calm:
                 raise Violation(f"the board does not answer to set {self._pairs}")
-            self._asking = None
-            self._sure = False
+            self.give_up()
         if self._asking is None and self._waiting:
             self._pairs = self._waiting.popleft()
             self._change = Change(f"who=sim {self._pairs}".rstrip())

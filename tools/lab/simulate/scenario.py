@@ -78,6 +78,11 @@ class Scenario:
         return self.config.get("store") is not None
 
     @property
+    def listens(self) -> bool:
+        """Whether the board's line goes over TCP."""
+        return self.config.get("listen") is not None
+
+    @property
     def served(self) -> bool:
         """Whether the board's sink is a server in the network."""
         return self.config["sink"] in ("mqtt", "http")

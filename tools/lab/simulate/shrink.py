@@ -12,6 +12,8 @@ _KEPT = (
     "mqtt",
     "http",
     "slot_size",
+    "store",
+    "listen",
 )  # keys of the configuration that say what the scenario is about
 
 

@@ -19,6 +19,7 @@ from typing import Protocol
 
 from sluice.net.secrets import PATH as SECRETS_PATH
 from sluice.program.config import keep
+from sluice.program.network import KEY_PATH
 
 from ...errors import UserError
 from ...serial.session import LinkError
@@ -26,6 +27,7 @@ from .device import TAKE, Device
 from .flash import Flash, PowerCut
 from .host import FeedProgram, GatewayProgram, Program, Sender, Settings
 from .line import Way
+from .listening import KEY, Host, Sockets
 from .scenario import TICK_PERIOD, Faults, Scenario
 from .serving import has_wifi, make_server
 from .violation import Violation
@@ -103,6 +105,12 @@ def _make_served(scenario: Scenario, served: Served) -> AnyDevice:
     return Device(_ROOT, scenario.tick, scenario.turns_per_ms, False, False, served)
 
 
+def _make_listening(scenario: Scenario, flash: Flash, sockets: Sockets) -> AnyDevice:
+    flash.files[KEY_PATH] = KEY.hex().encode()
+    holds = scenario.holds
+    return Device(_ROOT, scenario.tick, scenario.turns_per_ms, False, holds, None, sockets)
+
+
 def run(scenario: Scenario, make_board: Callable[[Scenario], AnyDevice] = make_device) -> Outcome:
     """Lets it happen. Violation: a promise was broken."""
     random.seed(scenario.seed)  # programs draw the numbers of their sessions from it
@@ -116,7 +124,12 @@ def run(scenario: Scenario, make_board: Callable[[Scenario], AnyDevice] = make_d
             served = Served(make_server(scenario, chance), chance, scenario.tick)
             stack.enter_context(served.internet)
             make_board = partial(_make_served, served=served)
-        world = World(scenario, make_board(scenario), Path(folder), flash)
+        sockets = None
+        if scenario.listens:
+            sockets = Sockets(random.Random(f"{scenario.seed} sockets"), scenario.tick)
+            stack.enter_context(sockets)
+            make_board = partial(_make_listening, flash=flash, sockets=sockets)
+        world = World(scenario, make_board(scenario), Path(folder), flash, sockets)
         try:
             world.run()
         except Violation as violation:
@@ -133,7 +146,14 @@ def run(scenario: Scenario, make_board: Callable[[Scenario], AnyDevice] = make_d
 class World:
     """All parts of a scenario. now: ms since its begin."""
 
-    def __init__(self, scenario: Scenario, board: AnyDevice, folder: Path, flash: Flash) -> None:
+    def __init__(
+        self,
+        scenario: Scenario,
+        board: AnyDevice,
+        folder: Path,
+        flash: Flash,
+        sockets: Sockets | None,
+    ) -> None:
         self._flash = flash
         self.now = 0
         self._scenario = scenario
@@ -146,8 +166,12 @@ class World:
         self._state: dict[str, int] | None = None
         self._to_board = Way(scenario.to_board, self._chance)
         self._to_host = Way(scenario.to_host, self._chance)
+        # The host's end of a connection, if the line is one.
+        self._tcp: Host | None = None
+        if sockets is not None:
+            self._tcp = Host(sockets, self._to_board, self._to_host, self._chance)
         payloads = [payload(place, size) for place, (_, size) in enumerate(scenario.records)]
-        self.witness = Witness(payloads, scenario.damages, scenario.served, scenario.stores)
+        self.witness = Witness(payloads, self._may_damage(), scenario.served, scenario.stores)
         self._events = deque(scenario.events)
         self._later: list[tuple[int, int, Callable[[], None]]] = []  # when, order, what
         self._order = itertools.count()
@@ -223,6 +247,8 @@ class World:
             times.append(self._scenario.calm_ms)
         if self._plugged:
             deadline = min(program.deadline for program in self._programs())
+            if self._tcp is not None:
+                deadline = min(deadline, self._tcp.deadline_ms / 1000)
             times.append(max(min(deadline * 1000, self._to_host.next_ms), self._suspended_until))
         self.now = max(self.now + 1, math.ceil(min(times)))
 
@@ -256,6 +282,8 @@ class World:
             return
         now = self.now / 1000
         data = self._to_host.take(self.now)
+        if self._tcp is not None:
+            data = self._receive_over(self._tcp, data)
         if data:
             self._hash.update(_KERNELS.sub(b"", data))
             for program in self._programs():
@@ -267,9 +295,42 @@ class World:
         out = b""
         for program in self._programs():
             out += self._call(lambda each=program: each.poll(now)) or b""
+        if self._tcp is not None:
+            out = self._tcp.send(out, self.now)
         if out:
             self._hash.update(out)
             self._to_board.put(out, self.now)
+
+    def _may_damage(self) -> bool:
+        """Whether what the line changes may pass for what was sent: a checksum may not see it, but
+        a MAC does."""
+        return self._scenario.damages and not self._scenario.listens
+
+    def _receive_over(self, tcp: Host, data: bytes) -> bytes:
+        """What came of the line over TCP; the programs are told when they have it, and have it no
+        more."""
+        was_up = tcp.is_up
+        content = tcp.receive(data, self.now)
+        if was_up != tcp.is_up:
+            for program in self._programs():
+                if tcp.is_up:
+                    program.line_opened(self.now / 1000)
+                else:
+                    program.line_lost()
+        return content
+
+    def _do_cut(self, silently: bool) -> None:
+        """The connection is gone; silently: the board is not told."""
+        if self._tcp is not None:
+            self._lose_connection(partial(self._tcp.leave, silently=silently))
+
+    def _lose_connection(self, leave: Callable[[int], None]) -> None:
+        assert self._tcp is not None
+        was_up = self._tcp.is_up
+        leave(self.now)
+        if was_up:
+            for program in self._programs():
+                program.line_lost()
 
     def _call(self, do: Callable[[], bytes | None]) -> bytes | None:
         try:
@@ -279,7 +340,7 @@ class World:
         except UserError as error:
             # Something has to keep board and host apart for as long as a feed waits.
             silenced = self._scenario.has("suspend", "stall", "stuck", "reset", "unplug")
-            if self._calm or not silenced:
+            if self._calm or not (silenced or self._scenario.listens):
                 raise Violation(f"the feed ends: {error}") from error
             self._do_kill(500)
             return b""
@@ -661,6 +722,9 @@ class World:
             self._board.set_served("heal")
         self._power_on()
         self._plug()
+        if self._tcp is not None:
+            self._lose_connection(self._tcp.start_again)
+            self._settings.give_up()
         self._later.clear()
         self._resume()
         self._settings.calm = True
