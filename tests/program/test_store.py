@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from board_twin import BoardTwin
 from joined_board import Joined
+from wire import MemoryLine
 
 from sluice.program.config import ConfigError, check
 from sluice.program.program import Program, stand
@@ -234,9 +235,11 @@ def test_a_program_that_did_not_stand_leaves_the_folder_to_the_next(tick_clock, 
         ({"store": 0}, "store", "an integer from 1 to 1073741823 or null"),
     ],
 )
-def test_what_does_not_go_together_is_refused(values, key, allowed):
-    with pytest.raises(ConfigError) as refused:
-        check({"sink": "null", "store": 100} | values, 1000)
+def test_what_does_not_go_together_is_refused(tick_clock, values, key, allowed):
+    with Flash() as flash, pytest.raises(ConfigError) as refused:
+        flash.reset()
+        config = check({"sink": "null", "store": 100} | values, 1000)
+        Program(config, BoardTwin(tick_clock, ""), MemoryLine())
     assert refused.value.key == key
     assert allowed in refused.value.allowed
 

@@ -133,8 +133,6 @@ def _check_together(config, per_second):
     if config["cost"] == "bytes" and config["burst"] < config["slot_size"]:
         allowed = "slot_size (%d) or more when cost is bytes" % config["slot_size"]
         raise ConfigError("burst", config["burst"], allowed)
-    if config["store"] is not None:
-        _check_store(config)
     _check_control(config)
     if config["rate_from"] == "budget":
         _check_budget(config, per_second)
@@ -161,18 +159,6 @@ def _check_bucket(config, per_second):
 
 def _no_ticks():
     return 0
-
-
-def _check_store(config):
-    folder = config["store_folder"]
-    if folder[0] != "/" or folder[-1] == "/":
-        raise ConfigError("store_folder", folder, "a folder's whole name, like /store")
-    if config["control"] in ("pid", "codel"):
-        allowed = "null when control is %s: it turns away what a store keeps" % config["control"]
-        raise ConfigError("store", config["store"], allowed)
-    if config["source"] == config["sink"] == "link":
-        allowed = "null when source and sink are link: the host keeps what is not taken"
-        raise ConfigError("store", config["store"], allowed)
 
 
 def _check_control(config):

@@ -26,6 +26,9 @@ class Network:
 
     def __init__(self, config, board, tell):
         self._root = board.FLASH
+        self._tell = tell
+        self._port = config["listen"]
+        self._line = None
         key = "listen" if config["listen"] is not None else "sink"
         if config["light_sleep_ms"] is not None:
             sinks = "null when %s is %s: a radio does not sleep" % (key, config[key])
@@ -44,8 +47,37 @@ class Network:
             allowed = "another" if key == "sink" else "null"
             raise ConfigError(key, config[key], allowed + " on a board without a network")
 
-    def key(self, port) -> bytes:
-        """The key of the line at this TCP port. ConfigError: the board has none that is one."""
+    def line(self, console):
+        """The program's line: the console's, which may be taken over TCP if the configuration says
+        so, see TcpLine. ConfigError: as above."""
+        if self._port is None:
+            return console
+        from sluice.program.tcp_line import TcpLine
+
+        told = teller("tcp", self._tell)
+        self._line = TcpLine(console, self._port, self._key(self._port), self.up, told)
+        return self._line
+
+    def tending(self, tend):
+        """What is to be called every few ms: the sink's `tend`, or None, and the port's."""
+        if self._line is None:
+            return tend
+        line = self._line
+        if tend is None:
+            return line.tend
+
+        def both():
+            line.tend()
+            return tend()
+
+        return both
+
+    def close(self) -> None:
+        """Listen no more."""
+        if self._line is not None:
+            self._line.close()
+
+    def _key(self, port):
         try:
             with open(self._root + KEY_PATH) as file:
                 digits = file.read(_KEY_DIGITS + 2).strip()
@@ -66,14 +98,6 @@ class Network:
             return load(self._root)
         except ValueError as error:
             raise ConfigError("secrets.json", _HIDDEN, str(error))
-
-
-def open_tcp_line(config, network, console, tell):
-    """The console's line, which can be taken over TCP, see TcpLine. ConfigError: as Network."""
-    from sluice.program.tcp_line import TcpLine
-
-    port = config["listen"]
-    return TcpLine(console, port, network.key(port), network.up, teller("tcp", tell))
 
 
 def teller(event, tell):

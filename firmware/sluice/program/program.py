@@ -64,14 +64,12 @@ class Program:
         ticks, second = board.ticks, board.TICKS_PER_S
         self._config = config  # as it was at the start
         self._board = board
-        self._tend_port = self._tcp_line = network = None
+        self._network = network = None
         if config["listen"] is not None or config["sink"] in ("mqtt", "http"):
-            from sluice.program.network import Network, open_tcp_line
+            from sluice.program.network import Network
 
-            network = Network(config, board, self._tell)
-            if config["listen"] is not None:
-                self._tcp_line = line = open_tcp_line(config, network, line, self._tell)
-                self._attend_port(line.tend)
+            self._network = network = Network(config, board, self._tell)
+            line = network.line(line)
         self._line = line
         self._ticks = ticks
         self._parts = self._source = None
@@ -96,6 +94,8 @@ class Program:
         if self._parts is not None:
             self._source = self._parts.open_source(self.ring, self._frames.count_bad, self.pipeline)
             self._attend(self._parts.tend)
+        if network is not None:
+            self._attend(network.tending(self._tend))
         self._member = Member(
             self._frames, self._share, self.ring, self.controls.set_watermark, ticks, second
         )
@@ -163,8 +163,8 @@ class Program:
                 if not turn():
                     rest()
         finally:
-            if self._tcp_line is not None:
-                self._tcp_line.close()
+            if self._network is not None:
+                self._network.close()
 
     def start(self) -> None:
         """Say on the console what starts; then let the source's events begin."""
@@ -243,10 +243,6 @@ class Program:
         """Call it every few ms: it may allocate, where a connection begins or ends."""
         self._tend = tend
 
-    def _attend_port(self, tend):
-        """The same for the port of the line over TCP, which never waits."""
-        self._tend_port = tend
-
     def _interval_is_over(self, now):
         self._attended = now
         return time.ticks_diff(now, self._reported) >= self._report_every
@@ -256,8 +252,6 @@ class Program:
         self._member.poll(now)
         if self._watchdog is not None and self._progresses():
             self._watchdog.feed()
-        if self._tend_port is not None:
-            self._tend_port()
         return self._tend is not None and self._tend()
 
     def _progresses(self):

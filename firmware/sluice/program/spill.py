@@ -23,10 +23,11 @@ def open_tiers(config, ring, ends, board):
     config: a configuration with a `store`.  ends: what is told of each record's end, or None.
     board:  the module of boards/<name>/board.py.
 
-    ConfigError: the folder cannot be used, or the flash has no room for so many records. A
-    configuration that stood before stands again: other files may have come since, and what has no
-    room any more stays in memory, and is told.
+    ConfigError: what the configuration would have to be; the folder cannot be used, or the flash
+    has no room for so many records. A configuration that stood before stands again: other files may
+    have come since, and what has no room any more stays in memory, and is told.
     """
+    _check(config)
     records, size = config["store"], config["slot_size"] + AROUND
     spill_at = max(1, (config["limit"] or config["slots"]) * 3 // 4)
     # A batch has so many of the longest records, and never fewer, and a file has whole batches. One
@@ -61,6 +62,19 @@ def open_tiers(config, ring, ends, board):
         raise ConfigError("store", records, allowed)
     read_ahead = min(_READ_AHEAD, at_once)
     return TieredQueue(ring, store, None, spill_at, read_ahead, ends, getrandbits(30))
+
+
+def _check(config):
+    """What the store needs of other keys. These are read at the start only, like its own."""
+    folder = config["store_folder"]
+    if folder[0] != "/" or folder[-1] == "/":
+        raise ConfigError("store_folder", folder, "a folder's whole name, like /store")
+    if config["control"] in ("pid", "codel"):
+        allowed = "null when control is %s: it turns away what a store keeps" % config["control"]
+        raise ConfigError("store", config["store"], allowed)
+    if config["source"] == config["sink"] == "link":
+        allowed = "null when source and sink are link: the host keeps what is not taken"
+        raise ConfigError("store", config["store"], allowed)
 
 
 def _room(folder):
