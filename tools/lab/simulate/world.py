@@ -49,6 +49,9 @@ _LONGEST_MS = 120_000
 _RETRY_MS = 70_000
 """A sink to a server waits for so long at most, from when all is well."""
 
+_CONNECT_MS = 10_000
+"""A connection is made within so long."""
+
 _JUMP_MS = 1 << 26
 """A board with nothing to do turns at least so often; it is 18 hours."""
 
@@ -187,6 +190,7 @@ class World:
         self._plugged = True
         self._suspended_until = 0
         self._suspended = False
+        self._killed = False  # a host was, and what it sent may be sent again
         self._settings = Settings(scenario.config)
         self._fleet: GatewayProgram | None = None
         self._feed: FeedProgram | None = None
@@ -340,7 +344,10 @@ class World:
         except UserError as error:
             # Something has to keep board and host apart for as long as a feed waits.
             silenced = self._scenario.has("suspend", "stall", "stuck", "reset", "unplug")
-            if self._calm or not (silenced or self._scenario.listens):
+            calm = self._calm
+            if self._tcp is not None:  # which takes its time to connect, also when all is well
+                silenced, calm = True, calm and self.now > self._calm_from + _CONNECT_MS
+            if calm or not silenced:
                 raise Violation(f"the feed ends: {error}") from error
             self._do_kill(500)
             return b""
@@ -572,6 +579,7 @@ class World:
 
     def _do_kill(self, ms: int) -> None:
         self.witness.interrupted = True
+        self._killed = True
         sender = self._sender
         if sender is None:
             return
@@ -594,7 +602,7 @@ class World:
 
     def _do_reset(self, ms: int) -> None:
         self.witness.interrupted = True
-        if self._scenario.stores and self._scenario.served:
+        if self._scenario.stores and self._scenario.served and not self._killed:
             self._board.set_served("keep_numbers", self.witness.acknowledged)
         self._board.power_off()
         self._powered = False
