@@ -396,7 +396,7 @@ class World:
         """Whether all that is going on is that time passes."""
         sender = self._sender
         return (
-            self._calm
+            self._settings.calm
             and self._settings.over
             and sender is not None
             and not sender.under_way
@@ -489,7 +489,7 @@ class World:
         return sender is not None and sender.over
 
     def _over(self) -> bool:
-        if not self._calm:
+        if not self._settings.calm:
             return False
         if self._overdue() or self._stands():
             return True
@@ -590,7 +590,10 @@ class World:
         else:
             self._fleet = None
         if self._chance.random() < 0.5:
-            self._to_host.clear()
+            if self._tcp is None:
+                self._to_host.clear()
+            else:
+                self._lose_connection(self._tcp.leave)
         self._after(ms, self._resume)
 
     def _resume(self) -> None:
@@ -735,8 +738,15 @@ class World:
             self._settings.give_up()
         self._later.clear()
         self._resume()
+        if self._tcp is None:
+            self._ask_settings()
+        else:
+            self._after(_CONNECT_MS, self._ask_settings)
+
+    def _ask_settings(self) -> None:
+        """What is in force; from now on there is an answer."""
         self._settings.calm = True
-        self._settings.add("")  # says what is in force
+        self._settings.add("")
 
 
 def _never_ends(number: int, frame: object) -> None:
