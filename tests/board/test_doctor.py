@@ -100,7 +100,7 @@ def test_kernels_that_a_board_could_run_and_has_not(
     monkeypatch.setattr(Device, "facts", lambda self: replace(facts(self), arch="armv6m"))
     found = problem("--port", vboard.url)
     assert found["problem"] == "no-kernels"
-    assert "misses 14 of 14 files of machine code" in found["says"]
+    assert "misses 15 of 15 files of machine code" in found["says"]
     assert "bucket_native" in found["says"] and "ring_native" in found["says"]
     assert "boards/virtual/board.toml" in found["mend"]
 

@@ -43,7 +43,10 @@ for name in ("socket", "network"):
     try:
         __import__(name)
     except ImportError:
-        absent.append({"socket": "sluice.net.dialer", "network": "sluice.net.wifi"}[name])
+        absent += {
+            "socket": ["sluice.net.dialer", "sluice.program.tcp_line"],
+            "network": ["sluice.net.wifi"],
+        }[name]
 for name in room + there:
     # A kernel is asked for by what it stands in for, or refused.
     if not name.endswith("_native") and name not in absent:

@@ -69,7 +69,7 @@ def test_mpremote_stops_the_running_program_and_has_the_repl(boot: Callable[...,
     assert (done.returncode, done.stdout.strip()) == (0, "the REPL 42")
 
 
-@pytest.mark.parametrize("phase", ["A virtual board answers", "Feeding it", "up 0:00:0"])
+@pytest.mark.parametrize("phase", ["A virtual board answers", "Feeding it", "up "])
 def test_ctrl_c_ends_the_demo_and_its_children_in_one_line(phase: str, tmp_path: Path) -> None:
     """As a terminal sends it: to the demo and to whatever it has started, at once."""
     with subprocess.Popen(
@@ -82,7 +82,7 @@ def test_ctrl_c_ends_the_demo_and_its_children_in_one_line(phase: str, tmp_path:
     ) as demo:
         assert demo.stdout and demo.stderr
         while not demo.stdout.readline().startswith(phase):
-            assert demo.poll() is None
+            assert demo.poll() is None, demo.stderr.read()
         os.killpg(demo.pid, signal.SIGINT)
         errors = demo.stderr.read()  # ends when the last child has closed it
     told = [line for line in errors.splitlines() if line and not line.endswith(": connected")]
@@ -96,7 +96,7 @@ def test_a_demo_that_is_ended_leaves_nothing_running() -> None:
     ) as demo:
         assert demo.stdout and demo.stderr
         while not demo.stdout.readline().startswith("up "):
-            assert demo.poll() is None
+            assert demo.poll() is None, demo.stderr.read()
         demo.terminate()
         assert demo.stderr.read().splitlines()[-1] == "Interrupted."
     assert demo.returncode == 130

@@ -212,6 +212,7 @@ class Internet:
         self._clock.__enter__()
         self._before = sys.modules.get("network")
         sys.modules["network"] = self  # type: ignore[assignment]
+        sys.modules.pop("sluice.net.wifi", None)  # that of another network
         for name, module in (("dialer", "socket"), ("wifi", "network")):
             setattr(import_module(f"sluice.net.{name}"), module, self)
         return self
@@ -223,6 +224,7 @@ class Internet:
         where: TracebackType | None,
     ) -> None:
         import_module("sluice.net.dialer").socket = real_socket  # type: ignore[attr-defined]
+        del sys.modules["sluice.net.wifi"]
         if self._before is None:
             del sys.modules["network"]
         else:
