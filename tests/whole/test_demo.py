@@ -4,6 +4,7 @@ import gzip
 import os
 import signal
 import subprocess
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -70,24 +71,28 @@ def test_mpremote_stops_the_running_program_and_has_the_repl(boot: Callable[...,
 
 
 @pytest.mark.parametrize("phase", ["A virtual board answers", "Feeding it", "up "])
-def test_ctrl_c_ends_the_demo_and_its_children_in_one_line(phase: str, tmp_path: Path) -> None:
+def test_ctrl_c_ends_the_demo_and_its_children_in_one_line(phase: str) -> None:
     """As a terminal sends it: to the demo and to whatever it has started, at once."""
-    with subprocess.Popen(
-        itself.sluice("demo"),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-        env=os.environ | {"TMPDIR": str(tmp_path)},
-    ) as demo:
+    # Not tmp_path, which may be too long for a socket.
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        subprocess.Popen(
+            itself.sluice("demo"),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+            env=os.environ | {"TMPDIR": folder},
+        ) as demo,
+    ):
         assert demo.stdout and demo.stderr
         while not demo.stdout.readline().startswith(phase):
             assert demo.poll() is None, demo.stderr.read()
         os.killpg(demo.pid, signal.SIGINT)
         errors = demo.stderr.read()  # ends when the last child has closed it
+        assert list(Path(folder).glob("sluice-demo-*")) == []
     told = [line for line in errors.splitlines() if line and not line.endswith(": connected")]
     assert (demo.returncode, told) == (130, ["Interrupted."])
-    assert list(tmp_path.glob("sluice-demo-*")) == []
 
 
 def test_a_demo_that_is_ended_leaves_nothing_running() -> None:
