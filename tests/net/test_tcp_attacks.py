@@ -138,7 +138,9 @@ def test_what_the_board_says_is_no_answer_to_itself(board) -> None:
     assert ended(mirror)
 
 
-def test_what_the_host_says_is_no_answer_to_itself() -> None:
+@contextmanager
+def refused_by_the_host() -> Iterator[socket.socket]:
+    """A connection in which the real host connects to whoever plays the board, and refuses it."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         reason = []
 
@@ -151,11 +153,16 @@ def test_what_the_host_says_is_no_answer_to_itself() -> None:
         host.start()
         connection, _ = server.accept()
         with connection:
-            connection.sendall(BEGIN + bytes(16))
-            proof = read(connection, ANSWER)[-32:]
-            connection.sendall(b"\0" + proof)
+            yield connection
             host.join()
     assert reason == ["it does not have this key: not the board that it was put on"]
+
+
+def test_what_the_host_says_is_no_answer_to_itself() -> None:
+    with refused_by_the_host() as connection:
+        connection.sendall(BEGIN + bytes(16))
+        proof = read(connection, ANSWER)[-32:]
+        connection.sendall(b"\0" + proof)
 
 
 def test_a_message_that_comes_back_to_its_sender_is_none(board) -> None:
@@ -175,24 +182,10 @@ def test_a_verdict_cannot_be_turned_round(board) -> None:
     """`in use` that somebody makes `yours` of is no proof."""
     there = board()
     first = line(there)
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        reason = []
-
-        def connect() -> None:
-            with pytest.raises(ConnectionError) as caught:
-                TcpLine(server.getsockname(), KEY)
-            reason.append(str(caught.value))
-
-        host = threading.Thread(target=connect)
-        host.start()
-        connection, _ = server.accept()
-        onward = there.connect()
-        with connection, onward:
-            connection.sendall(read(onward, CHALLENGE))
-            onward.sendall(read(connection, ANSWER))
-            connection.sendall(b"\0" + read(onward, VERDICT)[1:])
-            host.join()
-    assert reason == ["it does not have this key: not the board that it was put on"]
+    with there.connect() as onward, refused_by_the_host() as connection:
+        connection.sendall(read(onward, CHALLENGE))
+        onward.sendall(read(connection, ANSWER))
+        connection.sendall(b"\0" + read(onward, VERDICT)[1:])
     first.close()
 
 

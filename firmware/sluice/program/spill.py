@@ -52,11 +52,10 @@ def open_tiers(config, ring, ends, board):
             board.TICKS_PER_S,
         )
         room = _room(folder) // _SEGMENT + store.used()
-        stood = load_good(board.TICKS_PER_S, board.FLASH) == config
     except OSError as error:
         allowed = "a folder that can be made and read (errno %d)" % error.args[0]
         raise ConfigError("store_folder", config["store_folder"], allowed)
-    if segments > room and not stood:
+    if segments > room and load_good(board.TICKS_PER_S, board.FLASH) != config:
         store.close()
         allowed = "%d or less, as this flash has room" % max(0, (room - 1) * in_file)
         raise ConfigError("store", records, allowed)

@@ -223,7 +223,8 @@ class Host:
         self._connection: Connection | None = None
         self.is_up = False
         self.deadline_ms = 0
-        self._buffer = b""
+        self._buffer = self._nonces = self._out = b""
+        self._heard_at = 0
 
     def receive(self, data: bytes, now: int) -> bytes:
         """What came of the line, out of what came of the connection."""
@@ -266,8 +267,6 @@ class Host:
         self._connection = None
         self.is_up = False
         self.deadline_ms = now + _DIAL_MS
-
-    _out = b""
 
     def start_again(self, now: int) -> None:
         """Leave, and let the board know of whatever was left silently before."""

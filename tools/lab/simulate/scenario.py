@@ -15,6 +15,7 @@ TICK_PERIOD = 1 << 30
 _DAY_MS = 24 * 3600 * 1000
 _QUICK_MS = 70
 _PRINTED = 6  # records of a list that are shown
+_LEAST_KNOWN = 4  # bytes of a record that is known by its content
 
 
 @dataclass(frozen=True)
@@ -301,6 +302,11 @@ def _draw_events(
             if value is not None:
                 events.append(Event(chance.randrange(calm_ms), what, value))
     return events
+
+
+def known(records: tuple[tuple[int, int], ...], size_most: int) -> tuple[tuple[int, int], ...]:
+    """The same, none longer than a slot, and each long enough to be known by its content."""
+    return tuple((at, min(max(size, _LEAST_KNOWN), size_most)) for at, size in records)
 
 
 def in_order(events: list[Event]) -> tuple[Event, ...]:

@@ -4,13 +4,12 @@ import random
 from dataclasses import replace
 
 from .internet import OUTAGES, WIFI
-from .scenario import Event, Scenario, allowed, busy_ms, draw, in_order
+from .scenario import Event, Scenario, allowed, busy_ms, draw, in_order, known
 from .servers import BROKER_KINDS, FAIL, NEVER, PUT_OFF, URLS, WEB_KINDS, Broker, Server, Web
 
 _APART = 1 << 40
 """The rest of it is what is drawn from a seed so far from those of the other runs."""
 
-_LEAST_SIZE = 4  # bytes of a record that is known by its content
 _LEAST_WATCHDOG_MS = 5000  # the sinks stand still for 3 s
 _NOT_HERE = ("hold", "sink", "grant")
 _SENT_AGAIN = ("kill", "reset", "power", "suspend", "stall", "stuck", "unplug")
@@ -38,7 +37,7 @@ def draw_served(seed: int) -> Scenario:
         config |= {"control": "rate", "rate": 100, "stats_ms": chance.choice([100, 1000])}
     config = allowed(config)
     most = int(config.get("slot_size", 64))  # type: ignore[call-overload]
-    records = tuple((at, min(max(size, _LEAST_SIZE), most)) for at, size in base.records)
+    records = known(base.records, most)
     events = [event for event in base.events if event.what not in _NOT_HERE]
     calm_ms = max(base.calm_ms, chance.choice([5000, 20_000, 40_000]))
     events += _draw_events(chance, kind, records, calm_ms)

@@ -6,14 +6,13 @@ from dataclasses import replace
 
 from . import device
 from .internet import OUTAGES
-from .scenario import Event, Scenario, allowed, busy_ms, draw, in_order
+from .scenario import Event, Scenario, allowed, busy_ms, draw, in_order, known
 from .servers import NEVER
 from .serving import draw_served
 
 _APART = 1 << 41
 """The rest of it is what is drawn from a seed so far from those of the other runs."""
 
-_LEAST_SIZE = 4  # bytes of a record that is known by its content
 _NOT_HERE = ("hold", "grant", "pulses")
 _SURE = ("store", "tries", "slots", "slot_size")
 _DROPPED = ("overflow", "light_sleep_ms", "rate_from", "limit", "limit_floor")
@@ -39,7 +38,7 @@ def draw_stored(seed: int) -> Scenario:
         config |= {"rate": chance.choice([20, 100, 600, None]), "per_ms": 1000}
     config = allowed(config)
     most = int(config["slot_size"])  # type: ignore[call-overload]
-    records = tuple((at, min(max(size, _LEAST_SIZE), most)) for at, size in base.records)
+    records = known(base.records, most)
     calm_ms = max(base.calm_ms, chance.choice([3000, 20_000]))
     events = [_without_refusals(event) for event in base.events if event.what not in _NOT_HERE]
     events += _draw_events(chance, base.served, records, calm_ms)
